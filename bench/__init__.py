@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The engine: interfaces to learn which pages were written, measured and checked alike."""

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel ABI, declared once, for building with headers older than the kernel that is measured
+ * (Debian 12's headers are 6.1's). Numbers and layouts: include/uapi/linux/fs.h and userfaultfd.h.
+ */
+#ifndef BENCH_ABI_H
+#define BENCH_ABI_H
+
+#include <linux/fs.h>
+#include <linux/ioctl.h>
+#include <linux/types.h>
+#include <linux/userfaultfd.h>
+
+#ifndef PAGEMAP_SCAN /* Linux 6.7, 52526ca7fdb9 */
+
+struct page_region {
+	__u64 start;      /* address of the first byte */
+	__u64 end;        /* address after the last byte */
+	__u64 categories; /* PAGE_IS_* bits asked for by return_mask */
+};
+
+#define PM_SCAN_WP_MATCHING (1 << 0)   /* write-protect the pages that match */
+#define PM_SCAN_CHECK_WPASYNC (1 << 1) /* EPERM unless every VMA is registered WP_ASYNC */
+
+struct pm_scan_arg {
+	__u64 size;                /* of this struct: 96 */
+	__u64 flags;               /* PM_SCAN_* */
+	__u64 start;               /* page-aligned address */
+	__u64 end;                 /* exclusive; rounded up to a page */
+	__u64 walk_end;            /* out: where the walk stopped; resume there */
+	__u64 vec;                 /* struct page_region array, or 0 */
+	__u64 vec_len;             /* its length in regions */
+	__u64 max_pages;           /* stop after so many matching pages; 0: no limit */
+	__u64 category_inverted;   /* PAGE_IS_* that must be absent where the masks below name them */
+	__u64 category_mask;       /* PAGE_IS_* that must all match */
+	__u64 category_anyof_mask; /* PAGE_IS_* of which one must match */
+	__u64 return_mask;         /* PAGE_IS_* to put into page_region.categories */
+};
+
+#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
+#endif
+
+#ifndef PAGE_IS_WRITTEN
+#define PAGE_IS_WRITTEN (1 << 1)
+#endif
+#ifndef PAGE_IS_SOFT_DIRTY /* Linux 6.8, e6a9a2cbc13b */
+#define PAGE_IS_SOFT_DIRTY (1 << 7)
+#endif
+#ifndef UFFD_USER_MODE_ONLY /* Linux 5.11, 37cd0575b851 */
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#ifndef UFFD_FEATURE_WP_UNPOPULATED /* Linux 6.4, 2bad466cc9d9 */
+#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC /* Linux 6.7, d61ea1cb0095 */
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
+
+#define PAGEMAP_SOFT_DIRTY_BIT 55 /* Documentation/admin-guide/mm/pagemap.rst */
+
+#endif

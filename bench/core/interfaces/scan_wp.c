@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * scan-wp: PAGEMAP_SCAN on memory registered with userfaultfd WP_ASYNC (Linux 6.7). A written page
+ * is one whose write protection is gone. CHECK_WPASYNC always: without it the kernel silently skips
+ * memory that is not registered, and a reset of nothing would be fast.
+ */
+#include <stddef.h>
+
+#include "../abi.h"
+#include "../core.h"
+
+static int wp_open(struct tracker *t)
+{
+	int err = open_pagemap_scan(t);
+
+	return err ? err : register_wp_async(t);
+}
+
+static int wp_reset(struct tracker *t)
+{
+	return pagemap_scan(t, PAGE_IS_WRITTEN, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, 0);
+}
+
+static int wp_collect(struct tracker *t)
+{
+	return pagemap_scan(t, PAGE_IS_WRITTEN, PM_SCAN_CHECK_WPASYNC, 1);
+}
+
+static int wp_collect_reset(struct tracker *t)
+{
+	return pagemap_scan(t, PAGE_IS_WRITTEN, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, 1);
+}
+
+struct interface interface_scan_wp = {
+	.name = "scan-wp",
+	.open = wp_open,
+	.reset = wp_reset,
+	.collect = wp_collect,
+	.collect_reset = wp_collect_reset,
+};

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One error type per cause; `bench.py` prints them once, as `error:` and `hint:`."""
+
+
+class BenchError(Exception):
+    """What went wrong, what to do about it, and the exit status that says so."""
+
+    status = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class BadInput(BenchError):
+    """A name, number, file or option that can't be used."""
+
+
+class PermissionDenied(BenchError):
+    """The kernel or the file system refused; the hint says which right is missing."""
+
+
+class Unsupported(BenchError):
+    """The running kernel or machine lacks what was asked for; nothing could be measured."""
+
+    status = 3
+
+
+class GuestFailed(BenchError):
+    """The virtual machine did not deliver; the hint names its log."""
+
+    status = 3
+
+
+class WorkerFailed(BenchError):
+    """A worker process died or its interface failed in the middle of a measurement."""
+
+    status = 3
