@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line: probe, list, run, report."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+if (ROOT / ".venv/bin/python").exists() and Path(sys.prefix) != ROOT / ".venv":
+    os.execv(ROOT / ".venv/bin/python", [str(ROOT / ".venv/bin/python"), *sys.argv])
+
+try:
+    import click
+
+    from bench import commands
+    from bench.errors import BenchError
+except ModuleNotFoundError as missing:
+    sys.exit(f"error: Python has no module {missing.name!r}\nhint: run: make setup")
+
+
+class Numbers(click.ParamType[list[float]]):
+    """Comma-separated numbers, such as 1,10,100."""
+
+    name = "N,..."
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self.kind = kind
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
+        """Return the numbers, or fail with the text that is none."""
+        try:
+            return [self.kind(part.replace("_", "")) for part in str(value).split(",")]
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers such as 1,10,100", param, ctx)
+
+
+def example(text: str) -> str:
+    """Show the example on lines of its own, unwrapped."""
+    return f"\b\nExample:\n  {text}"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=example("./bench.py run"))
+@click.version_option(commands.version(), prog_name="pagemap-bench")
+def main() -> None:
+    """Measure PAGEMAP_SCAN against /proc/PID/pagemap and clear_refs, checked page by page."""
+
+
+@main.command(epilog=example("./bench.py probe --json"))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def probe(as_json: bool) -> None:
+    """Say which interfaces work on the running kernel, and what disturbs a measurement here."""
+    commands.probe(as_json)
+
+
+@main.command("list", epilog=example("./bench.py list"))
+def list_() -> None:
+    """List suites, workloads, interfaces and results."""
+    commands.list_everything()
+
+
+@main.command(epilog=example("./bench.py run --suite quick --where vm --kernel arch/x86/boot/bzImage --name patched"))
+@click.option("--suite", default="quick", show_default=True, help="What to measure; see: ./bench.py list")
+@click.option("--workload", multiple=True, help="Measure this workload instead of a suite; may be repeated.")
+@click.option("--pages", type=Numbers(int), help="Mapping sizes in pages, instead of the suite's.")
+@click.option("--dirty", type=Numbers(float), help="Dirty fractions in percent, instead of the suite's.")
+@click.option("--interface", multiple=True, help="Only this interface (and none); may be repeated.  [default: all]")
+@click.option("--filter", "pattern", metavar="GLOB", help="Only points whose name matches, such as 'random*dirty=10%'.")
+@click.option("--processes", type=click.IntRange(1, 1000), help="Worker processes per point.  [default: the suite's]")
+@click.option("--values", type=click.IntRange(1, 1000), help="Values per process.  [default: the suite's]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True, help="Of pages and orders.")
+@click.option("--name", help="Folder below results/.  [default: the suite and the time]")
+@click.option(
+    "--where",
+    type=click.Choice(["auto", "here", "vm"]),
+    default="auto",
+    show_default=True,
+    help="The running kernel, a virtual machine, or the first of them that has both interfaces.",
+)
+@click.option("--kernel", metavar="IMAGE", help="bzImage, or debian:6.12, for the virtual machine; debian: lists them.")
+@click.option(
+    "--accel",
+    type=click.Choice(["auto", "kvm", "tcg", "icount"]),
+    default="auto",
+    show_default=True,
+    help="QEMU's accelerator; icount is TCG with a clock that counts instructions.",
+)
+def run(**options: object) -> None:
+    """Measure, check and report.
+
+    Every point is measured across all interfaces by several worker processes. The result is
+    results/NAME/suite.json, which python -m pyperf can read too, report.txt, and plots.
+    """
+    commands.run(commands.Request(**options))  # type: ignore[arg-type]  # click has converted them
+
+
+@main.command(epilog=example("./bench.py report quick-20261122-120000"))
+@click.argument("name")
+def report(name: str) -> None:
+    """Print the tables of a result and draw its plots again. NAME is a folder below results/, or a path."""
+    commands.report(name)
+
+
+def entry() -> int:
+    """Run a command; print what went wrong as one error and one hint, never as a traceback."""
+    try:
+        main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "./bench.py"
+        return commands.fail(error.format_message(), f"{command} --help", 2)
+    except click.ClickException as error:
+        return commands.fail(error.format_message(), "", 2)
+    except BenchError as error:
+        return commands.fail(str(error), error.hint, error.status)
+    except (KeyboardInterrupt, click.Abort):
+        return commands.fail("interrupted", "workers that had finished are in the result's suite.json", 130)
+    except BrokenPipeError:  # `./bench.py report X | head`
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(entry())

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What each command of the command line does."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import workloads
+from bench import host, interfaces, progress, runner
+from bench import suite as suites
+from bench.errors import BadInput
+
+RESULTS = runner.ROOT / "results"
+GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
+GUEST_MEMORY = 512 << 20  # bytes, for the guest's kernel, Python and initramfs
+
+
+def version() -> str:
+    """Return the suite's own version."""
+    return str(tomllib.loads((runner.ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
+def fail(message: str, hint: str, status: int) -> int:
+    """Print an error the one way there is, and return the exit status."""
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+    return status
+
+
+def note(text: str) -> None:
+    """Say something to the person; standard output belongs to results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def probe(as_json: bool) -> None:
+    """Print which interfaces work here, and what disturbs."""
+    reasons = interfaces.probe_all()
+    disturbances = host.disturbances()
+    if as_json:
+        found = {name: {"works": not why, **(why._asdict() if why else {})} for name, why in reasons.items()}
+        print(json.dumps({"interfaces": found, "disturbances": [d._asdict() for d in disturbances]}, indent=2))
+        return
+    for name, why in reasons.items():
+        print(f"{name:15} {'no: ' + why.why if why else 'yes'}")
+        if why:
+            print(f"{'':15} -> {why.remedy}")
+    print("\nWhat would disturb a measurement here (nothing was changed):")
+    for d in disturbances:
+        print(f"  {d.what}\n  -> {d.remedy}")
+    if not disturbances:
+        print("  nothing found")
+
+
+def list_everything() -> None:
+    """Print the names a run or report can be given, each with what it is."""
+    print("suites")
+    for s in suites.SUITES.values():
+        print(f"  {s.name:15} {s.summary} ({len(s.points)} points)")
+    print("\nworkloads")
+    for name in workloads.names():
+        print(f"  {name:15} {(workloads.load(name).__doc__ or '').splitlines()[0]}")
+    print("\ninterfaces")
+    for interface in interfaces.INTERFACES.values():
+        print(f"  {interface.name:15} {interface.summary}")
+    print("\nresults")
+    for path in sorted(RESULTS.glob("*/suite.json")):
+        print(f"  {path.parent.name}")
+
+
+@dataclass
+class Request:
+    """The options of `run`, as typed."""
+
+    suite: str
+    workload: tuple[str, ...]
+    pages: list[int] | None
+    dirty: list[float] | None
+    interface: tuple[str, ...]
+    pattern: str | None
+    processes: int | None
+    values: int | None
+    seed: int
+    name: str | None
+    where: str
+    kernel: str | None
+    accel: str
+
+    def points(self) -> list[suites.Point]:
+        """Return what to measure: the suite's points, or a grid where its axes were given."""
+        chosen = suites.find(self.suite)
+        points = list(chosen.points)
+        if self.workload or self.pages or self.dirty:
+            points = suites.grid(self.workload or ["random"], self.pages or [10_000], self.dirty or [10])
+        return suites.matching(points, self.pattern)
+
+    def command(self) -> str:
+        """Return the exact line that repeats this run, with the defaults it used."""
+        words = ["./bench.py", "run", "--suite", self.suite]
+        for option, many in (("--workload", self.workload), ("--interface", self.interface)):
+            words += [word for one in many for word in (option, one)]
+        for option, numbers in (("--pages", self.pages), ("--dirty", self.dirty)):
+            words += (
+                [option, ",".join(f"{n:g}" if isinstance(n, float) else str(n) for n in numbers)] if numbers else []
+            )
+        for option, value in (("--filter", self.pattern), ("--kernel", self.kernel)):
+            words += [option, value] if value else []
+        words += ["--processes", str(self.processes), "--values", str(self.values), "--seed", str(self.seed)]
+        words += ["--where", self.where]
+        return shlex.join(words + (["--accel", self.accel] if self.where == "vm" else []))
+
+    def settle(self) -> None:
+        """Replace what was left open: how often, which interfaces, where. Raises BadInput for unknown names."""
+        chosen = suites.find(self.suite)
+        self.processes = self.processes or chosen.processes
+        self.values = self.values or chosen.values
+        for name in self.interface:
+            interfaces.find(name)
+        if self.kernel and self.where == "here":
+            raise BadInput("--kernel needs a virtual machine", "leave out --where here")
+        if self.where == "auto":
+            self.where = "vm" if self.kernel else self._choose()
+        if self.where == "vm":
+            self.kernel = self.kernel or "debian:6.12"
+
+    def _choose(self) -> str:
+        for name in ("clear_refs", "scan-wp"):
+            if why := interfaces.probe(interfaces.find(name)):
+                note(f"Measuring in a virtual machine, because here {name} can't be measured: {why.why}.")
+                return "vm"
+        note("Measuring on the running kernel: it has both interfaces.")
+        return "here"
+
+
+def run(request: Request) -> None:
+    """Measure, save after every worker, and end with the report."""
+    points = request.points()
+    request.settle()
+    folder = result_folder(request.name or time.strftime(f"{request.suite}-%Y%m%d-%H%M%S"))
+    names = [name for name in interfaces.INTERFACES if not request.interface or name in ("none", *request.interface)]
+    plan = {
+        "points": [list(point) for point in points],
+        "interfaces": names,
+        "processes": request.processes,
+        "values": request.values,
+        "seed": request.seed,
+    }
+    needed = runner.check_memory(points)
+    metadata: dict[str, Any] = {
+        "suite": request.suite,
+        "seed": request.seed,
+        "command": request.command(),
+        "suite_version": version(),
+        "planned_runs": len(points) * (request.processes or 1),
+    }
+    argv = runner.worker_argv(plan)
+    with runner.new_folder(folder), progress.Bar(points, request.processes or 1) as bar:
+        lines: Iterator[str]
+        if request.where == "here":
+            lines = runner.lines_here(argv)
+        else:
+            lines = guest(request, argv, needed, folder, bar, metadata)
+        runner.collect(lines, runner.Collector(folder, metadata), bar.update)
+    report(str(folder))
+
+
+def guest(
+    request: Request, argv: list[str], needed: int, folder: Path, bar: progress.Bar, metadata: dict[str, Any]
+) -> Iterator[str]:
+    """Boot the kernel and return the lines that the workers print in it; adds what the guest is to the metadata."""
+    from bench.vm import kernel, qemu  # noqa: PLC0415  (not needed, and not complete, where QEMU is missing)
+
+    image = kernel.find(request.kernel, echo=bar.print)
+    machine = qemu.run(
+        image,
+        argv,
+        packages=GUEST_PACKAGES,
+        memory_mib=(needed + GUEST_MEMORY) >> 20,
+        cpus=1,
+        accel=request.accel,
+        time_limit=0,
+        log=folder / "guest.log",
+        echo=bar.print,
+    )
+    metadata |= {
+        "where": machine.where,
+        "accel_reason": machine.accel_reason,
+        "qemu": machine.command_line,
+        "kernel_image": image.name,
+    }
+    return iter(machine)
+
+
+def result_folder(name: str) -> Path:
+    """Return the folder of a result: a name below results/, or a path if it has a slash."""
+    if not name or name in (".", ".."):
+        raise BadInput(f"{name!r} is no name for a result", "give a word, such as --name patched")
+    return Path(name) if "/" in name else RESULTS / name
+
+
+def report(name: str) -> None:
+    """Print the report of a result, after writing it and its plots beside suite.json."""
+    from bench import report as reports  # noqa: PLC0415  (pandas and matplotlib: seconds)
+
+    folder = result_folder(name)
+    if not folder.is_dir() and Path(name).is_dir():
+        folder = Path(name)
+    print(reports.report(folder))

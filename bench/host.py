@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What this machine is, for the record, and what on it disturbs a measurement. Nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.mapping import clock_cost, hypervisor, syscall_cost
+
+CPU = Path("/sys/devices/system/cpu")
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+NUMA = Path("/proc/sys/kernel/numa_balancing")
+KSM = Path("/sys/kernel/mm/ksm/run")
+GOVERNOR = CPU / "cpu0/cpufreq/scaling_governor"
+
+
+class Disturbance(NamedTuple):
+    """Something that makes times here less sure, and what would end it."""
+
+    what: str
+    remedy: str
+
+
+def read(path: Path) -> str:
+    """Return the file's text, stripped; empty where the kernel doesn't have it or refuses."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def meminfo(field: str) -> int:
+    """Return a field of /proc/meminfo in bytes; 0 where it doesn't exist."""
+    for line in read(Path("/proc/meminfo")).splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) * 1024
+    return 0
+
+
+def where() -> str:
+    """bare-metal, kvm, tcg, or the hypervisor's own signature in small letters."""
+    signature = hypervisor()
+    known = {"": "bare-metal", "KVMKVMKVM": "kvm", "TCGTCGTCGTCG": "tcg"}
+    return known.get(signature, f"vm-{signature.strip().lower()}")
+
+
+def chosen(path: Path) -> str:
+    """Return the word in brackets of a sysfs choice such as `always [madvise] never`."""
+    return read(path).partition("[")[2].partition("]")[0]
+
+
+def disturbances() -> list[Disturbance]:
+    """Name what on this machine disturbs a measurement, each with its remedy."""
+    load, cpus, swap = os.getloadavg()[0], os.cpu_count() or 1, meminfo("SwapTotal")
+    governor = read(GOVERNOR)
+    found = [
+        (
+            where() != "bare-metal",
+            f"virtualised ({hypervisor()}): faults and TLB flushes cost what the hypervisor makes them cost",
+            "measure on bare metal",
+        ),
+        (
+            governor not in ("", "performance"),
+            f"CPU frequency governor is {governor}",
+            "cpupower frequency-set -g performance",
+        ),
+        (
+            read(CPU / "intel_pstate/no_turbo") == "0" or read(CPU / "cpufreq/boost") == "1",
+            "turbo is on: the clock rate depends on heat and neighbours",
+            "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo, or echo 0 > /sys/devices/system/cpu/cpufreq/boost",
+        ),
+        (
+            chosen(THP) == "always",
+            "transparent huge pages are always on (the mapping itself opts out)",
+            f"echo madvise > {THP}",
+        ),
+        (
+            read(NUMA) not in ("", "0"),
+            "NUMA balancing unmaps pages to see who uses them",
+            "sysctl kernel.numa_balancing=0",
+        ),
+        (read(KSM) not in ("", "0"), "KSM merges and write-protects pages", f"echo 0 > {KSM}"),
+        (swap > 0, f"swap is on ({swap >> 20} MiB)", "swapoff -a"),
+        (load > 0.25 * cpus, f"load average is {load:.2f} on {cpus} CPUs", "stop what else is running"),
+    ]
+    return [Disturbance(what, remedy) for present, what, remedy in found if present]
+
+
+def record() -> dict[str, str | int | float]:
+    """Return the machine's metadata: pyperf's own keys, and what ABI.md section 9 says disturbs."""
+    import pyperf  # noqa: PLC0415  (seconds under TCG: only where it is used)
+
+    found: dict[str, str | int | float] = dict(pyperf.Run((1.0,)).get_metadata())
+    for paths in ("python_executable", "python_cflags", "python_config_args"):
+        found.pop(paths, None)  # results are mailed; no interpreter runs in a timed section
+    flaws = CPU / "vulnerabilities"
+    mitigations = (
+        [f"{f.name}: {read(f)}" for f in sorted(flaws.iterdir()) if "Mitigation" in read(f)] if flaws.is_dir() else []
+    )
+    found |= {
+        "where": where(),
+        "kernel_release": platform.release(),
+        "kernel_version": platform.version(),
+        "architecture": platform.machine(),
+        "page_size": os.sysconf("SC_PAGE_SIZE"),
+        "memory_bytes": meminfo("MemTotal"),
+        "swap_bytes": meminfo("SwapTotal"),
+        "cmdline": read(Path("/proc/cmdline")) or "unknown",
+        "mitigations": "; ".join(mitigations) or "none",
+        "thp_enabled": chosen(THP) or "not built",
+        "numa_balancing": read(NUMA) or "not built",
+        "ksm_run": read(KSM) or "not built",
+        "governor": read(GOVERNOR) or "none",
+        "load_average": os.getloadavg()[0],
+        "clock_ns": clock_cost(),
+        "syscall_ns": syscall_cost(),
+        "disturbances": "; ".join(d.what for d in disturbances()) or "none",
+    }
+    return found

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sets everything up in this checkout: `python3 -m bench.setup [--vm]`, run by `make`. Needs nothing but Python.
+
+A virtual environment with the locked dependencies, the compiled C core, and QEMU: with --vm always, else only where
+the running kernel lacks an interface. What Debian packages are missing is installed if root types it, else named.
+"""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin/python"
+CORE = ROOT / "bench/core"
+VM_PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "dpkg-deb": "dpkg", "ldd": "libc-bin"}
+
+
+class SetupError(Exception):
+    """What is missing, and what to do about it."""
+
+
+def say(text: str) -> None:
+    """Tell what takes a while."""
+    print(f"setup: {text}", file=sys.stderr, flush=True)
+
+
+def run(what: str, hint: str, *command: str) -> str:
+    """Run a command and return its output. Raises SetupError with its last lines."""
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        tail = "\n".join(done.stdout.strip().splitlines()[-8:])
+        raise SetupError(f"{what} failed:\n{tail}", hint)
+    return done.stdout
+
+
+def install(missing: dict[str, str]) -> None:
+    """Install Debian packages, given with what each is for. Raises SetupError where that can't be done here."""
+    if not missing:
+        return
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *sorted(set(missing.values()))]
+    what = f"this machine has no {', '.join(missing)}"
+    if not shutil.which("apt-get"):
+        packages = " ".join(command[4:])
+        raise SetupError(what, f"install it by this system's own means (Debian's packages are called: {packages})")
+    if os.geteuid():
+        raise SetupError(what, f"run: sudo {' '.join(command)}")
+    say(f"{what}: {' '.join(command)}")
+    hint = "is there a network, and a package mirror in apt's configuration?"
+    run("apt-get update", hint, "apt-get", "-q", "update")
+    run("apt-get install", hint, "env", "DEBIAN_FRONTEND=noninteractive", *command)
+
+
+def build_tools() -> dict[str, str]:
+    """Return what the environment and the core need and this machine lacks: {what: Debian package}."""
+    missing = {}
+    if not importlib.util.find_spec("ensurepip") or not importlib.util.find_spec("venv"):
+        missing["Python venv module"] = "python3-venv"
+    if not shutil.which(os.environ.get("CC", "cc").split()[0]):
+        missing["C compiler"] = "gcc"
+    if not Path("/usr/include/stdio.h").exists() or not Path("/usr/include/linux/userfaultfd.h").exists():
+        missing["C library headers"] = "libc6-dev"
+    if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
+        missing["Python headers"] = "python3-dev"
+    return missing
+
+
+def environment() -> None:
+    """Make .venv with the locked dependencies, unless it is there already and the lock has not changed."""
+    lock = (ROOT / "requirements.txt").read_bytes() + sys.version.encode()
+    digest, stamp = hashlib.sha256(lock).hexdigest(), VENV / "installed"
+    if stamp.exists() and stamp.read_text() == digest and PYTHON.exists():
+        return
+    say("making .venv with the locked dependencies")
+    run("making .venv", "install Python with its venv module", sys.executable, "-m", "venv", "--clear", str(VENV))
+    hint = "is there a network that reaches PyPI, or a mirror in pip's configuration?"
+    pip = ("-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
+    run("pip install", hint, str(PYTHON), *pip)
+    stamp.write_text(digest)
+
+
+def core() -> None:
+    """Compile the C core if a source is newer than it."""
+    sources = [path for path in CORE.rglob("*") if path.suffix in (".c", ".h", ".py") and path.stem != "_core"]
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    built = CORE / f"_core{suffix}"
+    if built.exists() and built.stat().st_mtime > max(path.stat().st_mtime for path in sources):
+        return
+    say("compiling the C core")
+    run("compiling bench/core", "is the compiler whole? CC=... chooses another", str(PYTHON), "-m", "bench.core.build")
+
+
+def vm_tools(always: bool) -> dict[str, str]:
+    """Return what a virtual machine needs and this machine lacks: {what: Debian package}."""
+    if not always:
+        code = "from bench.interfaces import probe_all; raise SystemExit(any(probe_all().values()))"
+        if not subprocess.run([str(PYTHON), "-c", code], cwd=ROOT, check=False).returncode:
+            return {}
+    if platform.machine() != "x86_64":
+        say(f"no virtual machine on {platform.machine()}: guests are x86-64")
+        return {}
+    return {name: package for name, package in VM_PROGRAMS.items() if not shutil.which(name)}
+
+
+def main(argv: list[str]) -> int:
+    """Do all of it; print one error and one hint where something is missing."""
+    try:
+        if sys.version_info < (3, 11):
+            version = platform.python_version()
+            raise SetupError(f"Python is {version}, and 3.11 is needed", "make PYTHON=python3.12 ..., for example")
+        install(build_tools())
+        environment()
+        core()
+        install(vm_tools(always="--vm" in argv))
+    except SetupError as error:
+        print(f"error: {error.args[0]}\nhint: {error.args[1]}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}\nhint: is this checkout yours to write to, and is the disk full?", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

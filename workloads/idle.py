@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Nothing is written: what tracking costs when there is nothing to find."""
+
+from __future__ import annotations
+
+from array import array
+
+
+def order(pages: int, dirty: int, seed: int) -> array[int]:
+    """No page, whatever is asked for."""
+    return array("I")
