@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Options of the test run: which skips are allowed, and results as JSON lines for the host of a guest."""
+
+import json
+import re
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--only-skips", metavar="REGEX", help="fail tests skipped for a reason that does not match")
+    parser.addoption("--json-lines", action="store_true", help="print each test's outcome as one JSON object a line")
+
+
+def reason(report):
+    return report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    allowed = item.config.getoption("--only-skips")
+    if report.skipped and allowed and not re.search(allowed, reason(report)):
+        report.outcome, report.longrepr = "failed", f"this must not be skipped here: {reason(report)}"
+    if item.config.getoption("--json-lines") and (report.when == "call" or not report.passed):
+        text = "" if report.passed else reason(report)
+        with item.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print("\n" + json.dumps({"test": item.nodeid, "outcome": report.outcome, "reason": text}), flush=True)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Each interface reports exactly the pages that were written, in the form all of them share."""
+
+import errno
+import os
+from array import array
+
+import pytest
+
+import workloads
+from bench.mapping import Mapping, Pattern, Tracker
+from bench.suite import Point
+
+PAGES = 2048  # four page tables
+
+
+def ranges(pages):
+    """The sorted, merged [first, end) ranges of a set of pages: the truth, written as simply as can be."""
+    out = []
+    for page in sorted(pages):
+        if out and out[-1][1] == page:
+            out[-1] = (out[-1][0], page + 1)
+        else:
+            out.append((page, page + 1))
+    return out
+
+
+def merged(found):
+    """Neighbouring ranges joined: PAGEMAP_SCAN cuts them where its bounce buffer was full."""
+    out = []
+    for first, end in found:
+        assert first < end
+        assert not out or out[-1][1] <= first, "ranges are sorted and do not overlap"
+        if out and out[-1][1] == first:
+            out[-1] = (out[-1][0], end)
+        else:
+            out.append((first, end))
+    return out
+
+
+def write(mapping, pages):
+    view = mapping.buffer()
+    for page in pages:
+        view[page * mapping.page_size] = b"x"
+
+
+@pytest.mark.parametrize("workload", workloads.names())
+def test_every_pattern_is_exact_in_every_interval(interface, workload):
+    point = Point(workload, PAGES, 50)
+    pattern = Pattern(point.order(7), PAGES)
+    for atomic in [False, True] if interface.atomic else [False]:
+        with Mapping(PAGES) as mapping, Tracker(interface.table, mapping) as tracker:
+            found = tracker.run(pattern, 3, atomic=atomic)
+            assert [(i.extra, i.missed) for i in found] == [(0, 0)] * 3
+            assert pattern.written == len(set(point.order(7)))
+
+
+def test_ranges_are_the_pages_written_since_the_reset(interface):
+    order = Point("clustered", PAGES, 30).order(3)
+    with Mapping(PAGES) as mapping, Tracker(interface.table, mapping) as tracker:
+        tracker.reset()
+        write(mapping, [0, PAGES - 1])
+        tracker.reset()
+        assert tracker.collect() == []
+        write(mapping, order)
+        assert merged(tracker.collect()) == ranges(order)
+        assert merged(tracker.collect()) == ranges(order), "collect alone forgets nothing"
+        tracker.reset()
+        write(mapping, [5])
+        assert tracker.collect() == [(5, 6)]
+
+
+def test_more_ranges_than_the_kernels_bounce_buffer_holds(interface):
+    """512 ranges fill do_pagemap_scan()'s buffer; each refill is where pages could be lost or repeated."""
+    odd = range(1, 2 * PAGES, 2)
+    with Mapping(2 * PAGES) as mapping, Tracker(interface.table, mapping) as tracker:
+        for _ in range(2):
+            tracker.reset()
+            write(mapping, odd)
+            assert tracker.collect() == [(page, page + 1) for page in odd]
+
+
+def test_collect_reset_takes_each_write_once(interface):
+    if not interface.atomic:
+        with Mapping(4) as mapping, Tracker(interface.table, mapping) as tracker:
+            with pytest.raises(OSError, match="collect_reset") as refused:
+                tracker.collect_reset()
+            assert refused.value.errno == errno.EOPNOTSUPP
+        return
+    odd = list(range(1, PAGES, 2))
+    with Mapping(PAGES) as mapping, Tracker(interface.table, mapping) as tracker:
+        tracker.reset()
+        write(mapping, odd)
+        assert merged(tracker.collect_reset()) == ranges(odd)
+        assert tracker.collect_reset() == []
+        write(mapping, [8])
+        assert tracker.collect_reset() == [(8, 9)]
+
+
+def test_what_the_kernel_writes_counts_and_what_is_read_does_not(interface):
+    with Mapping(64) as mapping, Tracker(interface.table, mapping) as tracker:
+        tracker.reset()
+        assert bytes(mapping.buffer()[0:8]) == bytes(8)
+        with open("/proc/self/stat", "rb", buffering=0) as stat:
+            stat.readinto(memoryview(mapping.buffer())[7 * mapping.page_size :])
+        assert tracker.collect() == [(7, 8)]
+
+
+@pytest.mark.parametrize("harm", ["drop", "add", "shift", "repeat"])
+def test_a_wrong_result_is_caught(interface, harm):
+    """The check would see an interface that drops a range, adds a page, shifts one or says one twice."""
+    order = array("I", [10, 20, 21, 40])
+    pattern = Pattern(order, 64)
+    with Mapping(64) as mapping, Tracker(interface.table, mapping) as tracker:
+        assert [(i.extra, i.missed) for i in tracker.run(pattern, 1, atomic=False)] == [(0, 0)]
+        state, page = tracker.struct, mapping.page_size
+        if harm == "drop":
+            state.n_ranges -= 1
+        elif harm == "add":
+            state.ranges[0].end += page
+        elif harm == "shift":
+            state.ranges[0].start += page
+            state.ranges[0].end += page
+        else:
+            state.ranges[state.n_ranges] = state.ranges[0]
+            state.n_ranges += 1
+        assert tracker.check(pattern) == {"drop": (0, 1), "add": (1, 0), "shift": (1, 1), "repeat": (1, 0)}[harm]
+
+
+def test_a_failing_call_is_named_with_its_errno(interface):
+    with Mapping(4) as mapping, Tracker(interface.table, mapping) as tracker:
+        os.close(tracker.struct.pagemap_fd)
+        with pytest.raises(OSError, match="pagemap|PAGEMAP_SCAN") as refused:
+            tracker.collect()
+        tracker.struct.pagemap_fd = -1
+        assert refused.value.errno == errno.EBADF
+
+
+def test_nothing_stays_open_or_mapped(interface):
+    def held():
+        maps = open("/proc/self/maps").read().count("\n")  # noqa: SIM115
+        return len(os.listdir("/proc/self/fd")), maps
+
+    with Mapping(PAGES) as mapping, Tracker(interface.table, mapping):
+        pass
+    before = held()
+    for _ in range(3):
+        with Mapping(PAGES) as mapping, Tracker(interface.table, mapping) as tracker:
+            tracker.reset()
+    assert held() == before
+
+
+def test_scan_without_registration_is_refused(scan_wp):
+    """PM_SCAN_CHECK_WPASYNC is always passed: without it, a reset of unregistered memory is silently nothing."""
+    with Mapping(8) as mapping, Tracker(scan_wp.table, mapping) as tracker:
+        os.close(tracker.struct.uffd)  # closing it unregisters everything
+        tracker.struct.uffd = -1
+        with pytest.raises(OSError, match="PAGEMAP_SCAN") as refused:
+            tracker.reset()
+        assert refused.value.errno == errno.EPERM

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The live tests inside guests, and whole runs there: Debian's 6.12 has every interface, Debian 12's 6.1 the legacy one."""
+
+import json
+from pathlib import Path
+
+import pyperf
+import pytest
+
+from bench.commands import GUEST_PACKAGES
+from bench.vm import kernel, qemu
+from tests.test_command_line import bench, refused
+
+PYTEST = ["pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-timeout"]
+LIVE = ["-m", "pytest", "-p", "no:cacheprovider", "--json-lines", "--timeout=120", "tests/live"]
+
+
+def live_tests_in(spec, log):
+    """Run tests/live in a guest of that kernel; return {test: (outcome, reason)}."""
+    image = kernel.find(spec, echo=print)
+    lines = qemu.run(
+        image,
+        LIVE,
+        packages=GUEST_PACKAGES + PYTEST,
+        trees=[Path("tests"), Path("pyproject.toml")],
+        memory_mib=1536,
+        cpus=1,
+        accel="auto",
+        time_limit=400,
+        log=log,
+        echo=print,
+    )
+    found = [json.loads(line) for line in lines if line.startswith("{")]
+    return {one["test"]: (one["outcome"], one["reason"]) for one in found}
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory, qemu_works):
+    return tmp_path_factory.mktemp("guest") / "guest.log"
+
+
+def test_every_live_test_passes_on_debian_6_12(log):
+    found = live_tests_in("debian:6.12", log)
+    wrong = {test: outcome for test, outcome in found.items() if outcome[0] != "passed"}
+    allowed = {"tests/live/test_worker.py::test_a_worker_that_cannot_work_says_which_call_failed"}  # all work there
+    assert set(wrong) <= allowed, wrong
+    for name in ("clear_refs", "scan-softdirty", "scan-wp"):
+        assert sum(f"[{name}" in test or f"-{name}]" in test for test in found) > 10
+
+
+def test_debian_6_1_has_only_the_legacy_interface_and_says_why(log):
+    found = live_tests_in("debian:6.1", log)
+    assert not {test: outcome for test, outcome in found.items() if outcome[0] == "failed"}
+    skipped = {test: reason for test, (outcome, reason) in found.items() if outcome == "skipped"}
+    assert skipped
+    for test, reason in skipped.items():
+        assert "scan-" in reason, test
+        assert "the kernel has no PAGEMAP_SCAN ioctl" in reason
+    passed = [test for test, (outcome, _) in found.items() if outcome == "passed"]
+    assert sum("clear_refs" in test for test in passed) > 10
+
+
+def test_a_run_in_a_guest_measures_all_interfaces_exactly(tmp_path, qemu_works):
+    folder = tmp_path / "guest"
+    words = ["run", "--where", "vm", "--pages", "1,2000", "--processes", "2", "--values", "2", "--name", folder]
+    done = bench(*words)
+    assert done.returncode == 0, done.stderr
+    suite = pyperf.BenchmarkSuite.load(str(folder / "suite.json"))
+    runs = [run.get_metadata() for benchmark in suite for run in benchmark.get_runs()]
+    assert {run["interface"] for run in runs} == {"none", "clear_refs", "scan-softdirty", "scan-wp"}
+    assert {(run["extra"], run["missed"]) for run in runs} == {(0, 0)}
+    assert {run["kernel_release"][:5] for run in runs} == {"6.12."}
+    assert {run["where"] for run in runs} <= {"kvm", "tcg", "tcg-icount"}
+    assert (folder / "guest.log").read_text().count("Linux version 6.12.")
+    assert "PAGEMAP_SCAN" in done.stdout
+
+
+def test_a_guest_without_the_ioctl_is_measured_for_what_it_has(tmp_path, qemu_works):
+    folder = tmp_path / "old"
+    words = ["run", "--kernel", "debian:6.1", "--pages", "100", "--processes", "1", "--values", "2", "--name", folder]
+    done = bench(*words)
+    assert done.returncode == 0, done.stderr
+    assert "the kernel has no PAGEMAP_SCAN ioctl" in done.stdout
+    suite = pyperf.BenchmarkSuite.load(str(folder / "suite.json"))
+    assert {b.get_metadata()["interface"] for b in suite} == {"none", "clear_refs"}
+
+
+def test_a_guest_that_has_nothing_to_measure_is_an_error_that_says_why(tmp_path, qemu_works):
+    words = ["run", "--kernel", "debian:6.1", "--interface", "scan-wp", "--name", tmp_path / "x"]
+    assert "the kernel has no PAGEMAP_SCAN ioctl" in refused(*words, status=3)
+    assert not (tmp_path / "x/suite.json").exists()
+
+
+def test_instruction_counting_repeats_to_the_instruction(tmp_path, qemu_works):
+    """Two boots, same medians: what makes small changes of a kernel visible on any machine."""
+
+    def medians(name):
+        words = ["run", "--where", "vm", "--accel", "icount", "--pages", "1000", "--processes", "1", "--values", "3"]
+        done = bench(*words, "--name", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        suite = pyperf.BenchmarkSuite.load(str(tmp_path / name / "suite.json"))
+        return {b.get_name(): b.median() for b in suite}
+
+    first, second = medians("first"), medians("second")
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert second[name] == pytest.approx(value, rel=0.01), name
