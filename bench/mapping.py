@@ -176,3 +176,8 @@ def hypervisor() -> str:
     signature = ffi.new("char[13]")
     lib.hypervisor_signature(signature)
     return bytes(ffi.string(signature)).decode("ascii", "replace")
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, however that happens."""
+    check(lib.die_with_parent())

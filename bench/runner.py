@@ -48,7 +48,8 @@ def new_folder(folder: Path) -> Iterator[None]:
         raise BadInput(f"{folder} exists", "choose another --name, or remove it first") from None
     except OSError as error:
         raise PermissionDenied(
-            f"{folder} can't be made: {error.strerror}", "give --name a path you may write to, such as --name /tmp/first"
+            f"{folder} can't be made: {error.strerror}",
+            "give --name a path you may write to, such as --name /tmp/first",
         ) from None
     try:
         yield

@@ -18,7 +18,7 @@ from typing import Any
 
 from bench import interfaces
 from bench.errors import BenchError
-from bench.mapping import Interval, Mapping, Pattern, Tracker, sample
+from bench.mapping import Interval, Mapping, Pattern, Tracker, die_with_parent, sample
 from bench.suite import Point
 
 PHASES = {False: ("reset", "dirty", "collect"), True: ("dirty", "collect_reset")}
@@ -161,6 +161,7 @@ def serve(plan: dict[str, Any]) -> int:
 def main(argv: list[str]) -> int:
     """Take `--plan JSON`, or `--job JSON` for one worker of it."""
     what, text = argv
+    die_with_parent()
     if what == "--plan":
         return serve(json.loads(text))
     try:

@@ -85,6 +85,7 @@ void draw_pages(uint32_t *out, uint64_t total, uint64_t count, uint64_t seed);
 double clock_cost_ns(void);
 double syscall_cost_ns(void);
 void hypervisor_signature(char *out);
+int die_with_parent(void);
 
 /* cffi: end */
 

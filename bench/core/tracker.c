@@ -155,7 +155,7 @@ int open_pagemap_scan(struct tracker *t)
  * A vec that is not full means that the walk reached the end, whatever walk_end says: it keeps the
  * value of the last refill of the kernel's bounce buffer of 512 ranges when the final part of the
  * walk succeeds (do_pagemap_scan() sets it to end only if it is still 0). Resuming there reports
- * pages twice; tests/live holds which kernels do it.
+ * pages twice.
  */
 int pagemap_scan(struct tracker *t, uint64_t category, uint64_t flags, int output)
 {
