@@ -183,6 +183,7 @@ def guest(
         image,
         argv,
         packages=GUEST_PACKAGES,
+        trees=[Path("workloads"), Path("pyproject.toml")],
         memory_mib=(needed + GUEST_MEMORY) >> 20,
         cpus=1,
         accel=request.accel,

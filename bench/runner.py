@@ -100,9 +100,9 @@ class Collector:
             self._add(record)
             self._save()
         else:
-            name = Point(*record["point"]).name
+            why = record["stderr"].strip() or "it left no message"
             raise WorkerFailed(
-                f"the worker for {name!r} ended with status {record['status']}: {record['stderr'].strip() or 'no message'}",
+                f"the worker for {Point(*record['point']).name!r} ended with status {record['status']}: {why}",
                 f"{self.workers} finished workers are in {self.path}" if self.workers else "nothing was measured yet",
             )
         return kind

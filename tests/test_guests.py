@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The live tests inside guests, and whole runs there: Debian's 6.12 has every interface, Debian 12's 6.1 the legacy one."""
+"""The live tests and whole runs inside guests: Debian's 6.12 has every interface, Debian 12's 6.1 the legacy one."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def live_tests_in(spec, log):
         image,
         LIVE,
         packages=GUEST_PACKAGES + PYTEST,
-        trees=[Path("tests"), Path("pyproject.toml")],
+        trees=[Path("workloads"), Path("tests"), Path("pyproject.toml")],
         memory_mib=1536,
         cpus=1,
         accel="auto",

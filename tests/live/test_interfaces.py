@@ -130,7 +130,7 @@ def test_a_wrong_result_is_caught(interface, harm):
 def test_a_failing_call_is_named_with_its_errno(interface):
     with Mapping(4) as mapping, Tracker(interface.table, mapping) as tracker:
         os.close(tracker.struct.pagemap_fd)
-        with pytest.raises(OSError, match="pagemap|PAGEMAP_SCAN") as refused:
+        with pytest.raises(OSError, match=r"pagemap|PAGEMAP_SCAN") as refused:
             tracker.collect()
         tracker.struct.pagemap_fd = -1
         assert refused.value.errno == errno.EBADF

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results as pandas frames: the only place that reads suite.json, and what a value, an interval, a wrong page is."""
+
+import gzip
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BadInput
+
+SCHEMA = "pagemap-bench 1"
+UNTRACKED = "none"  # the interface that tracks nothing: the baseline of `dirty`
+LEGACY = "clear_refs"  # what every speedup is against
+IOCTL = ("scan-wp atomic", "scan-wp")  # whose speedup it is: the first that was measured
+ORDER = ("clear_refs", "scan-softdirty", "scan-wp")  # in tables and plots; others follow as they appear
+PHASES = ["reset", "dirty", "collect", "collect_reset"]
+POINT = ["workload", "kind", "thp", "pages", "dirty_percent", "writers"]
+FORM = ["interface", "atomic"]
+
+_TEXT = ("workload", "kind", "thp", "interface", "phase", "where", "kernel_release")
+_WHOLE = ("pages", "writes", "written_pages", "writers", "atomic", "process", "seed", "intervals", "extra", "missed")
+
+
+class Results(NamedTuple):
+    """frame: one row per value, tidy; host: the metadata that all runs share."""
+
+    frame: pd.DataFrame
+    host: dict[str, Any]
+
+
+def load(path: Path) -> Results:
+    """Read a suite.json (or .json.gz) of the runner: times in seconds, one row per value.
+
+    Not through pyperf's loader, which compares each name with all others and checks all metadata again for every run:
+    30 s for 10,000 benchmarks, against 1.5 s. Raises BadInput for a file that is missing, damaged or not ours.
+    """
+    hint = "a run writes results/NAME/suite.json: ./bench.py run --name NAME"
+    try:
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rt", encoding="utf-8") as file:
+            data = json.load(file)
+    except FileNotFoundError:
+        raise BadInput(f"there is no {path}", hint) from None
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
+        raise BadInput(f"{path} can't be read: {error}", "it is damaged or no result; " + hint) from None
+    if not isinstance(data, dict) or "benchmarks" not in data or data.get("version") != "1.0":
+        raise BadInput(f"{path} is not a pyperf suite", hint)
+    try:
+        return _parse(data)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}", error.hint or hint) from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BadInput(f"{path} is damaged ({type(error).__name__}: {error})", hint) from None
+
+
+def _runs(data: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:
+    """Metadata and values of each run. pyperf keeps what runs share one or two levels higher."""
+    shared = data.get("metadata", {})
+    for benchmark in data["benchmarks"]:
+        common = {**shared, **benchmark.get("metadata", {})}
+        for run in benchmark["runs"]:
+            if run.get("values"):
+                yield {**common, **run.get("metadata", {})}, run["values"]
+
+
+def _parse(data: dict[str, Any]) -> Results:
+    rows, values = [], []
+    for metadata, run_values in _runs(data):
+        if metadata.get("schema") != SCHEMA:
+            raise BadInput(
+                f"a result of another program or version: schema is {metadata.get('schema')!r}, not {SCHEMA!r}"
+            )
+        row = {key: metadata[key] for key in (*_TEXT, *_WHOLE, "dirty_percent")}
+        row |= {"loops": metadata.get("loops", 1), "cpu": metadata.get("cpu_model_name", "unknown CPU")}
+        row["wrong_intervals"] = _wrong_intervals(metadata)
+        rows.append(row)
+        values.append(run_values)
+    if not rows:
+        raise BadInput("it has no values")
+    runs = _typed(pd.DataFrame(rows))
+    lengths = np.array([len(v) for v in values])
+    frame = runs.loc[np.repeat(runs.index, lengths)].reset_index(drop=True)
+    frame["value"] = np.concatenate([np.arange(n) for n in lengths])
+    frame["seconds"] = np.concatenate([np.asarray(v, dtype=np.float64) for v in values])
+    if not (np.isfinite(frame["seconds"]) & (frame["seconds"] > 0)).all():
+        raise BadInput("it has times that are not positive numbers")
+    return Results(frame, dict(data.get("metadata", {})))
+
+
+def _typed(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per run with checked types. Text becomes categories: 10,000 benchmarks repeat a few words."""
+    for key in _WHOLE:
+        runs[key] = runs[key].astype("int64")
+    runs["dirty_percent"] = runs["dirty_percent"].astype("float64")
+    runs["atomic"] = runs["atomic"].astype(bool)
+    for key in (*_TEXT, "cpu"):
+        runs[key] = runs[key].map(str).astype("category")
+    if (runs[["pages", "intervals"]] < 1).any(axis=None) or (runs[["extra", "missed"]] < 0).any(axis=None):
+        raise BadInput("it has impossible counts of pages or intervals")
+    if not set(runs["phase"].cat.categories) <= set(PHASES):
+        raise BadInput(f"it has phases other than {', '.join(PHASES)}")
+    for key in ("where", "kernel_release"):
+        if runs[key].nunique() > 1:
+            raise BadInput(f"it mixes results of several values of {key}", "keep one suite.json per kernel and machine")
+    if runs.duplicated([*POINT, *FORM, "phase", "process"]).any():
+        raise BadInput("two runs of one benchmark have the same process number")
+    return runs
+
+
+def _wrong_intervals(metadata: dict[str, Any]) -> int:
+    """How many intervals were wrong; `wrong` is run-length coded: 17x+0-0 1x+512-0."""
+    coded = re.findall(r"(\d+)x\+(\d+)-(\d+)", metadata.get("wrong", ""))
+    count = sum(int(times) for times, extra, missed in coded if int(extra) or int(missed))
+    return max(count, int(bool(metadata["extra"] or metadata["missed"])))
+
+
+def form(interface: str, atomic: bool) -> str:
+    """Name an interface and how it was used: `scan-wp`, or `scan-wp atomic` (get and reset in one step)."""
+    return f"{interface} atomic" if atomic else interface
+
+
+def intervals(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per tracked interval of load()'s frame: (point, form, process, value), all times in seconds.
+
+    Columns besides the point's: `form` (ordered category), each phase (NaN where the form has none), `seconds` (the
+    whole interval), `untracked` (median `dirty` of `none` in the same process), `cost` (seconds - untracked: the
+    headline), `tracker` (reset + collect, or collect_reset), `tracked` (dirty - untracked), and load()'s counts.
+    Raises BadInput where a phase or the baseline is missing: a sum without it would look fast.
+    """
+    keys = [*POINT, *FORM, "process", "value"]
+    tracked = frame[frame["interface"] != UNTRACKED]
+    if tracked.empty:
+        raise BadInput("it holds the untracked baseline only", "measure at least one interface: ./bench.py probe")
+    wide = tracked.set_index([*keys, "phase"])["seconds"].unstack("phase").reindex(columns=PHASES)
+    facts = tracked.drop_duplicates(keys).set_index(keys).drop(columns=["phase", "seconds"])
+    rows = pd.concat([wide, facts.reindex(wide.index)], axis=1).reset_index()
+    baseline = frame[(frame["interface"] == UNTRACKED) & (frame["phase"] == "dirty")]
+    medians = baseline.groupby([*POINT, "process"], observed=True)["seconds"].median().rename("untracked")
+    rows = rows.merge(medians.reset_index(), how="left", on=[*POINT, "process"])
+    idle = rows["written_pages"] == 0
+    for column in ("dirty", "untracked"):
+        rows[column] = rows[column].mask(idle, 0.0)
+    rows["tracker"] = rows["collect_reset"].where(rows["atomic"], rows["reset"] + rows["collect"])
+    rows["seconds"] = rows["tracker"] + rows["dirty"]
+    rows["tracked"] = rows["dirty"] - rows["untracked"]
+    rows["cost"] = rows["seconds"] - rows["untracked"]
+    if rows["cost"].isna().any():
+        bad = rows[rows["cost"].isna()].iloc[0]
+        raise BadInput(
+            f"it lacks a phase or the untracked baseline of {bad.interface} in {bad.workload}, {bad.pages} pages"
+        )
+    rows["form"] = _ordered_forms(rows)
+    return rows
+
+
+def _ordered_forms(rows: pd.DataFrame) -> "pd.Series[Any]":
+    """The form of each row, as a category in the order of tables and plots."""
+    names = [*ORDER, *(name for name in rows["interface"].cat.categories if name not in ORDER)]
+    used = rows[FORM].drop_duplicates().itertuples(index=False)
+    known = sorted({(names.index(r.interface), bool(r.atomic)) for r in used})
+    forms = [form(names[i], atomic) for i, atomic in known]
+    text: pd.Series[str] = rows["interface"].astype(str) + np.where(rows["atomic"], " atomic", "")
+    return text.astype(pd.CategoricalDtype(forms, ordered=True))
+
+
+def exactness(rows: pd.DataFrame) -> pd.DataFrame:
+    """Counts per (point, form) of intervals()' rows: `intervals`, `wrong_intervals`, `extra`, `missed` (totals)."""
+    once = rows.drop_duplicates([*POINT, "form", "process"])
+    counts = ["intervals", "wrong_intervals", "extra", "missed"]
+    return once.groupby([*POINT, "form"], observed=True)[counts].sum().reset_index()
+
+
+def challenger(rows: pd.DataFrame) -> str | None:
+    """The form whose speedup over LEGACY is shown; None where either was not measured."""
+    forms = set(rows["form"].cat.categories)
+    return next((name for name in IOCTL if name in forms), None) if LEGACY in forms else None
+
+
+def sweep(rows: pd.DataFrame) -> pd.DataFrame:
+    """The headline: rows of one workload over mapping sizes, `random` nearest to 10 % dirty where measured."""
+    series = [key for key in POINT if key != "pages"]
+    sizes = rows.groupby(series, observed=True)["pages"].nunique().rename("sizes").reset_index()
+
+    def rank(one: Any) -> tuple[bool, bool, int, float]:
+        dirty = max(one.dirty_percent, 0.01)
+        return one.workload == "random", one.dirty_percent > 0, one.sizes, -abs(math.log(dirty / 10))
+
+    best = max(sizes.itertuples(), key=rank)
+    return rows.loc[_equal(rows, {key: getattr(best, key) for key in series})]
+
+
+def fractions(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one mapping size over dirty fractions: the headline's workload; `idle` and `all` at the ends it lacks."""
+    alike = rows[_like_headline(rows)]
+    own = alike["workload"] == sweep(rows)["workload"].iloc[0]
+    measured = pd.MultiIndex.from_frame(alike.loc[own, ["pages", "dirty_percent"]])
+    lacking = ~pd.MultiIndex.from_frame(alike[["pages", "dirty_percent"]]).isin(measured)
+    return _busiest(alike[own | (lacking & alike["workload"].isin(["idle", "all"]))], "dirty_percent")
+
+
+def patterns(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one mapping size and the headline's dirty fraction over workloads."""
+    alike = rows[_like_headline(rows) & (rows["dirty_percent"] == sweep(rows)["dirty_percent"].iloc[0])]
+    return _busiest(alike, "workload")
+
+
+def breakdown(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the few points whose phases are shown: the headline's between `idle` and `all`, at one mapping size."""
+    ends = rows["workload"].isin(["idle", "all"]) & _like_headline(rows)
+    return _busiest(rows[ends | rows.index.isin(sweep(rows).index)], "workload")
+
+
+def empty(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of what tracking costs without anything to track: nothing written to a mapping of one page."""
+    return rows[(rows["workload"] == "idle") & (rows["pages"] == 1) & _like_headline(rows)]
+
+
+def _like_headline(rows: pd.DataFrame) -> "pd.Series[bool]":
+    first = sweep(rows).iloc[0]
+    return _equal(rows, {key: first[key] for key in ("kind", "thp", "writers")})
+
+
+def _equal(rows: pd.DataFrame, wanted: dict[str, Any]) -> "pd.Series[bool]":
+    keep: pd.Series[bool] = pd.Series(True, index=rows.index)
+    for key, value in wanted.items():
+        keep &= rows[key] == value
+    return keep
+
+
+def _busiest(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Keep the mapping size that has the most different values of column; of equals the largest."""
+    counts = rows.groupby("pages")[column].nunique()
+    return rows.loc[rows["pages"].isin([counts[counts == counts.max()].index.max()])]

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tables and paragraphs of plain text that survive a mailing list: ASCII, at most 72 columns, indented by two."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench import results, stats
+
+WIDTH = 72
+INDENT = "  "
+_HEADS = {"pages": "pages", "dirty_percent": "dirty", "workload": "pattern"}
+_WHERE = {
+    "bare-metal": "bare metal",
+    "kvm": "KVM",
+    "tcg": "TCG emulation",
+    "tcg-icount": "TCG, instructions counted",
+}
+
+
+def paragraph(text: str, *, hang: str = "") -> str:
+    """Wrap text to WIDTH; `hang` indents the lines after the first further. Other characters than ASCII become `?`."""
+    plain = text.encode("ascii", "replace").decode()
+    return textwrap.fill(plain, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT + hang, break_on_hyphens=False)
+
+
+def command(line: str) -> str:
+    """A shell command over as many lines as it needs. An argument is never broken, even if it is too long."""
+    text = textwrap.fill(
+        line.encode("ascii", "replace").decode(),
+        WIDTH - 2,  # room for the backslash
+        initial_indent=INDENT,
+        subsequent_indent=INDENT * 3,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return text.replace("\n", " \\\n")
+
+
+def us(seconds: float) -> str:
+    """Seconds as microseconds with the digits that mean something: 3.14, 91.2, 912.3, 10234."""
+    value = seconds * 1e6
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:.{digits}f}" if math.isfinite(value) else "?"
+
+
+def times(ratio: float) -> str:
+    """A ratio with three digits: 8.27x, 82.7x."""
+    if not math.isfinite(ratio):
+        return "?"
+    digits = 2 if abs(ratio) < 10 else 1 if abs(ratio) < 100 else 0
+    return f"{ratio:.{digits}f}x"
+
+
+def spread(row: "pd.Series[Any]") -> str:
+    """Half width of an estimate: +-3%, +-0.4%; empty where it is not known."""
+    half = 100 * stats.half_width(row)
+    return "" if math.isnan(half) else f"+-{half:.{int(half < 0.95)}f}%" if half < 1000 else "+-?"
+
+
+def wrong(extra: float, missed: float) -> str:
+    """Pages per interval that were reported too much (+) and too little (-); empty if none. Never rounds to nothing."""
+    return "".join(sign + _short(count) for sign, count in (("+", extra), ("-", missed)) if count)
+
+
+def _short(count: float) -> str:
+    for limit, unit, suffix in ((10_000_000, 1_000_000, "M"), (10_000, 1000, "k")):
+        if count >= limit:
+            return f"{count / unit:.0f}{suffix}"
+    return f"{count:.2g}" if count < 10 else f"{count:.0f}"
+
+
+def many(count: int, what: str) -> str:
+    """1 run, 2 runs."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def where(rows: pd.DataFrame) -> str:
+    """Kernel and kind of machine, for titles: Linux 6.12.1, KVM."""
+    first = rows.iloc[0]
+    known = str(first["where"])
+    return f"Linux {first['kernel_release']}, {_WHERE.get(known, known.replace('vm-', 'VM: '))}"
+
+
+def memory(rows: pd.DataFrame) -> str:
+    """What kind of memory was measured, for titles. THP in each: it has made two maintainers differ 88 times."""
+    return f"{rows.iloc[0]['kind']} memory, 4 KiB pages, THP {rows.iloc[0]['thp']}"
+
+
+def grid(heads: Sequence[Sequence[str]], body: Iterable[Sequence[str]], left: int = 1) -> str:
+    """Columns between bars, as wide as they need: header lines, a rule, rows. The first `left` are left-aligned."""
+    lines = [*heads, *body]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heads[0]))]
+    roomy = len(INDENT) + sum(widths) + 3 * (len(widths) - 1) <= WIDTH
+    bar = " | " if roomy else "|"  # only mappings of many GiB with many wrong pages need it tight
+
+    def text(line: Sequence[str]) -> str:
+        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+        return (INDENT + bar.join(cells)).rstrip()
+
+    rule = INDENT + bar.join("-" * width for width in widths)
+    return "\n".join([*map(text, lines[: len(heads)]), rule, *map(text, lines[len(heads) :])])
+
+
+def against(rows: pd.DataFrame, vary: str, title: str) -> str:
+    """Table of the interfaces against each other, one row per value of `vary`: cost, speedup, wrong pages.
+
+    rows: of results.intervals(), alike in all but `vary`; `title` says what they share.
+    """
+    known = (results.LEGACY, *reversed(results.IOCTL))
+    forms = [f for f in known if f in rows["form"].cat.categories] or list(rows["form"].cat.categories)[:3]
+    cost = stats.medians(rows, [vary, "form"], "cost")
+    bad = _wrong_cells(rows, [vary, "form"])
+    table = pd.DataFrame("", index=_order(rows, vary), columns=[*forms, "speedup", "+-", "wrong"], dtype=object)
+    shown = cost[cost.index.isin(forms, level="form")]["median"]
+    for value, form, median in shown.reset_index().itertuples(index=False):
+        table.loc[value, form] = ("*" if bad[value, form] else "") + us(median)
+    for value in table.index:
+        table.loc[value, "wrong"] = " ".join(dict.fromkeys(filter(None, (bad.get((value, f)) for f in forms))))
+    notes = []
+    challenger = results.challenger(rows)
+    ratio = stats.ratios(rows, [vary], "cost", results.LEGACY, challenger or "")
+    if not ratio.empty:
+        for value, row in ratio.iterrows():
+            table.loc[value, ["speedup", "+-"]] = [times(row["median"]), spread(row)]
+        notes.append(f"speedup = {results.LEGACY} / {challenger}, paired; +- = {interval_name(ratio)}")
+    else:
+        table = table.drop(columns=["speedup", "+-"])
+    if any(table["wrong"]):
+        notes.append("* = not every interval was exact; wrong = extra (+) and missed (-) pages per interval")
+    heads = [_HEADS[vary], *("clear_refs + pagemap" if f == results.LEGACY else f for f in table.columns)]
+    body = [[_cell(vary, value), *row] for value, row in zip(table.index, table.to_numpy().tolist(), strict=True)]
+    two_lines = list(zip(*(head.partition(" ")[::2] for head in heads), strict=True))
+    text = grid(two_lines, body, left=1 if vary == "workload" else 0)
+    return "\n".join([_title("One tracking interval", title, rows), "", text, *map(_note, notes)])
+
+
+def _note(text: str) -> str:
+    return paragraph(f"({text})", hang=" ")
+
+
+def interval_name(estimates: pd.DataFrame) -> str:
+    """What low and high of these estimates are."""
+    least, most = int(estimates["processes"].min()), int(estimates["processes"].max())
+    if least != most:
+        return f"95% CI from {stats.ENOUGH} processes on, else their range; {least} to {most} ran"
+    if least == 1:
+        return f"unknown: one process only, a 95% CI needs {stats.ENOUGH}"
+    if least >= stats.ENOUGH:
+        return f"95% CI, {least} processes"
+    confidence = 100 * (1 - 0.5 ** (least - 1))
+    return f"range of {least} processes, a {confidence:.0f}% CI; 95% needs {stats.ENOUGH}"
+
+
+def phases(rows: pd.DataFrame) -> str:
+    """Table of who pays: the phases of each form at each point of rows (results.intervals())."""
+    columns = ["reset", "dirty", "collect", "collect_reset", "cost"]
+    estimates = {column: stats.medians(rows, [*results.POINT, "form"], column) for column in columns}
+    cost = estimates["cost"]
+    middle = pd.concat({column: table["median"] for column, table in estimates.items()}, axis=1)
+    body: list[list[str]] = []
+    for point, some in rows.sort_values(["pages", "dirty_percent"]).groupby(results.POINT, observed=True, sort=False):
+        untracked = some["untracked"].median()
+        body += [[""] * 6] if body else []
+        body += [[describe(some), "", us(untracked) if untracked else "", "", "", ""]]
+        for form in (f for f in some["form"].cat.categories if (*point, f) in cost.index):
+            found = middle.loc[(*point, form)]
+            once = "collect_reset" if math.isnan(found["collect"]) else "collect"
+            shown = [found["reset"], found["dirty"] or math.nan, found[once], found["cost"]]
+            body.append(
+                [f"  {form}", *("" if math.isnan(x) else us(x) for x in shown), spread(cost.loc[(*point, form)])]
+            )
+    heads = [["", "reset", "dirty", "collect", "cost", "+-"]]
+    note = (
+        "dirty = the program's own writes: untracked in the first line of a group, tracked below; atomic collects and "
+        f"resets in one call; cost = all phases less the untracked writes; +- = of the cost, {interval_name(cost)}"
+    )
+    return "\n".join([_title("Who pays: the phases of one interval", "", rows), "", grid(heads, body), _note(note)])
+
+
+def describe(rows: pd.DataFrame) -> str:
+    """The point of rows that are all of one point: random 10%, 65536 pages."""
+    first = rows.iloc[0]
+    dirty = "" if first["workload"] in ("idle", "all") else f" {first['dirty_percent']:g}%"
+    return f"{first['workload']}{dirty}, {many(first['pages'], 'page')}"
+
+
+def _title(what: str, title: str, rows: pd.DataFrame) -> str:
+    lines = [f"{what}, us (median), lower is better", "; ".join(filter(None, [title, memory(rows)])), where(rows)]
+    return "\n".join(map(paragraph, lines))
+
+
+def _order(rows: pd.DataFrame, vary: str) -> list[Any]:
+    """Values of `vary` in the table's order: numbers rising, words by what they cost."""
+    if vary != "workload":
+        return sorted(rows[vary].unique())
+    return list(rows.groupby(vary, observed=True)["cost"].median().sort_values().index)
+
+
+def _cell(column: str, value: Any) -> str:
+    return f"{value:g}%" if column == "dirty_percent" else str(value)
+
+
+def _wrong_cells(rows: pd.DataFrame, keys: list[str]) -> dict[Any, str]:
+    """Wrong pages per interval as text, by (vary, form)."""
+    counts = results.exactness(rows).groupby(keys, observed=True)[["intervals", "extra", "missed"]].sum()
+    return {
+        key: wrong(row["extra"] / row["intervals"], row["missed"] / row["intervals"]) for key, row in counts.iterrows()
+    }

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Asks Debian's archive through apt with lists and settings of our own: no root, apt's own verification."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.errors import BadInput, Unsupported
+from bench.vm import cache
+
+SUITES = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_FRESH_SECONDS = 24 * 3600
+_OR_IMAGE = "or give a kernel of your own with --kernel IMAGE"
+
+# Read after the machine's own settings, so that its proxy counts and its hooks, pins and paths don't.
+_SETTINGS = """\
+#clear APT::Update;
+#clear APT::Default-Release;
+#clear APT::Architectures;
+APT::Architecture "amd64";
+APT::Architectures "amd64";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Dir::State "{root}";
+Dir::State::lists "{root}/lists";
+Dir::State::status "/dev/null";
+Dir::Cache "{root}/cache";
+Dir::Cache::pkgcache "pkgcache.bin";
+Dir::Etc::sourcelist "{root}/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::Etc::preferences "-";
+Dir::Etc::preferencesparts "-";
+"""
+
+
+def refresh(echo: Callable[[str], None]) -> None:
+    """Bring the package lists up to date unless that was done within a day."""
+    root = cache.folder("apt")
+    stamp, sources = root / "updated", root / "sources.list"
+    _check_tools()
+    text = _sources(_mirror())
+    for name in ("lists/partial", "cache/archives/partial"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "apt.conf").write_text(_SETTINGS.format(root=root))
+    fresh = stamp.exists() and time.time() - stamp.stat().st_mtime < _FRESH_SECONDS
+    if fresh and sources.exists() and sources.read_text() == text:
+        return
+    stamp.unlink(missing_ok=True)
+    sources.write_text(text)
+    echo("fetching Debian's package lists")
+    done = _apt("apt-get", "update", "-q")
+    if done.returncode == 0 and "Failed to fetch" not in done.stderr:  # then it ends with 0 all the same
+        stamp.touch()
+    elif any((root / "lists").glob("*Packages*")):  # one suite may have moved away; the others serve
+        echo(f"warning: apt-get update: {_complaint(done)}")
+    else:
+        raise Unsupported(
+            f"apt can't fetch Debian's package lists: {_complaint(done)}",
+            f"check the network and the mirror (BENCH_DEBIAN_MIRROR), {_OR_IMAGE}",
+        )
+
+
+def packages(name: re.Pattern[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield (package, version, suite) of every package whose whole name matches."""
+    names = [line for line in _apt("apt-cache", "pkgnames").stdout.splitlines() if name.fullmatch(line)]
+    if not names:
+        return
+    for line in _apt("apt-cache", "madison", *names).stdout.splitlines():
+        package, version, source = (field.strip() for field in line.split("|"))
+        if source.endswith(" Packages"):
+            yield package, version, source.split()[-3].split("/")[0]
+
+
+def download(package: str, target: Path) -> Path:
+    """Download `package` (name=version), verified by apt, into the folder `target`; return the file."""
+    done = _apt("apt-get", "download", "-q", package, cwd=target)
+    found = list(target.glob("*.deb"))
+    if done.returncode != 0 or not found:
+        raise Unsupported(f"apt can't download {package}: {_complaint(done)}", f"check the network, {_OR_IMAGE}")
+    return found[0]
+
+
+def _apt(command: str, *arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    conf = cache.folder("apt") / "apt.conf"
+    return _run([command, "-c", str(conf), *arguments], cwd)
+
+
+def _run(command: list[str], cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, check=False)
+
+
+def _complaint(done: "subprocess.CompletedProcess[str]") -> str:
+    lines = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
+    return lines[0][2:].strip() if lines else f"exit status {done.returncode}"
+
+
+def _check_tools() -> None:
+    for tool in ("apt-get", "apt-cache", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            raise Unsupported(f"no {tool} on this machine to fetch Debian's kernels with", _OR_IMAGE[3:])
+    if not _KEYRING.exists():
+        raise Unsupported(
+            f"no {_KEYRING} to check Debian's kernels with", f"install debian-archive-keyring, {_OR_IMAGE}"
+        )
+
+
+def _sources(mirror: str) -> str:
+    # target=Packages: some machines' apt would fetch icons and file lists as well
+    options = f"arch=amd64 signed-by={_KEYRING} target=Packages"
+    return "".join(f"deb [{options}] {mirror} {suite} main\n" for suite in SUITES)
+
+
+def _mirror() -> str:
+    """Return the Debian mirror this machine's apt uses already, or the one of BENCH_DEBIAN_MIRROR."""
+    given = os.environ.get("BENCH_DEBIAN_MIRROR")
+    if given:
+        if not re.fullmatch(r"[a-z+]+:\S+", given):
+            raise BadInput(f"BENCH_DEBIAN_MIRROR={given!r} is no URI", "it looks like http://HOST/debian")
+        return given.rstrip("/")
+    targets = _run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)"]).stdout
+    found = re.findall(r"^Debian (\S+?)/?$", targets, re.MULTILINE)
+    if not found:  # images of machines often come without lists: then nobody names an origin
+        planned = _run(["apt-get", "update", "--print-uris"]).stdout
+        found = re.findall(r"^'(\S+/debian[^/\s]*)/dists/", planned, re.MULTILINE)
+    for uri in found:
+        if "security" not in uri:
+            return str(uri)
+    raise Unsupported(
+        "this machine's apt knows no Debian mirror to fetch a kernel from",
+        f"set BENCH_DEBIAN_MIRROR to one (http://HOST/debian), {_OR_IMAGE}",
+    )

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Builds the guest's initramfs: the running Python, its libraries, chosen packages, the project and the request."""
+
+import hashlib
+import importlib.util
+import marshal
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import IO
+
+from bench.errors import Unsupported
+from bench.vm import cache, cpio
+from bench.vm.guest import PACKAGES, PROJECT, REQUEST
+
+_ALWAYS = (Path("bench"), Path("workloads"))
+_SOURCE = Path(__file__).resolve().parents[2]
+_INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+# Never asked for in a guest, and each costs the kernel time to unpack and the guest memory.
+_USELESS = re.compile(
+    r"(test|tests|idlelib|tkinter|ensurepip|lib2to3|turtledemo|distutils|pydoc_data|venv|config-\d.*|site-packages"
+    r"|dist-packages|__pycache__|asyncio|xmlrpc|wsgiref|msilib|curses|dbm|sqlite3|turtle\.py"
+    # extension modules: their own big libraries (OpenSSL, SQLite, ncurses ...), or tests
+    r"|_ssl|_hashlib|_tkinter|_sqlite3|_curses|_curses_panel|readline|_dbm|_gdbm|_lzma|_bz2|_uuid|nis|ossaudiodev"
+    r"|_crypt|spwd|audioop|_codecs_..|_codecs_.*|_multibytecodec|_test.*|_ctypes_test|_xx.*|xx.*)(\..*)?"
+)
+# pygments in pytest's output colours Python and diffs only
+_USELESS_LEXER = re.compile(
+    r"pygments/(lexers/(?!(__init__|_mapping|python|diff)\.)|styles/(?!(__init__|_mapping|default)\.)).*"
+)
+_KEPT_SECONDS = 7 * 24 * 3600
+_LEFT_HOME = {".c", ".h", ".o", ".pyi", ".exe"}
+
+
+def build(target: IO[bytes], argv: Sequence[str], *, packages: Sequence[str], trees: Sequence[Path] = ()) -> None:
+    """Write to `target` an initramfs that runs Python with `argv`.
+
+    `packages` are installed distributions by name, `trees` files or folders of the project, relative to its top, that
+    the guest has beside `bench` and `workloads`. The part that rarely changes is kept in the cache.
+    """
+    entries: dict[str, cpio.Entry] = {}
+    for tree in [*_ALWAYS, *trees]:
+        entries.update(_project(tree))
+    entries[REQUEST] = cpio.file(b"\0".join(os.fsencode(argument) for argument in argv))
+    entries["/init"] = _init()
+    with _base(sorted(packages)).open("rb") as base:
+        shutil.copyfileobj(base, target)
+    target.write(cpio.pack(entries))  # the kernel unpacks concatenated archives one after the other
+    target.flush()
+
+
+def _init() -> cpio.Entry:
+    # -S: no site module; -E: no environment; -B: no .pyc written. The kernel passes a single argument.
+    lines = (
+        f"#!{_INTERPRETER} -SEB",
+        "import sys",
+        f"sys.path.append('{PROJECT}')",
+        "from bench.vm import guest",
+        "guest.main()",
+    )
+    return cpio.file("\n".join(lines).encode(), executable=True)
+
+
+def _base(packages: list[str]) -> Path:
+    """Return the archive of Python and `packages`, from the cache where nothing changed."""
+    stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
+    parts = [*_stdlib(stdlib)]
+    for package in packages:
+        parts.extend(_package(package))
+    key = hashlib.sha256(repr([sys.version, _INTERPRETER, Path(__file__).stat().st_mtime_ns]).encode())
+    for path, source in parts:
+        status = source.stat()
+        key.update(repr([path, status.st_mtime_ns, status.st_size]).encode())
+    archive = cache.folder("initramfs") / f"base-{key.hexdigest()[:16]}.cpio"
+    with cache.lock("initramfs"):
+        if archive.exists():
+            archive.touch()
+        else:
+            for old in archive.parent.glob("base-*"):
+                if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+                    old.unlink()
+            entries = dict(_compiled(path, source) for path, source in parts)
+            entries.update(_binaries([source for _, source in parts if ".so" in source.suffixes]))
+            entries.update(_nodes())
+            with cache.replacing(archive) as file:
+                file.write(cpio.pack(entries))
+    return archive
+
+
+def _nodes() -> dict[str, cpio.Entry]:
+    """PID 1's standard streams come from /dev/console, before anything is mounted."""
+    folders = {f"/{name}": cpio.Entry(stat.S_IFDIR | 0o755) for name in ("proc", "sys", "tmp", "root")}
+    return folders | {"/dev/console": cpio.Entry(stat.S_IFCHR | 0o600, device=(5, 1))}
+
+
+def _stdlib(folder: Path) -> Iterator[tuple[str, Path]]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _USELESS.fullmatch(name))
+        for name in sorted(names):
+            if name.endswith((".py", ".so")) and not _USELESS.fullmatch(name):
+                yield f"{where}/{name}", Path(where, name)
+
+
+def _package(name: str) -> Iterator[tuple[str, Path]]:
+    try:
+        files = metadata.files(name) or []
+    except metadata.PackageNotFoundError as error:
+        raise Unsupported(f"{name} is not installed, so no guest can have it", "run make bench") from error
+    for file in files:
+        useless = file.suffix in {".pyc", *_LEFT_HOME} or ".." in file.parts or "tests" in file.parts
+        if not useless and not _USELESS_LEXER.fullmatch(str(file)):
+            yield f"{PACKAGES}/{file}", Path(str(file.locate()))
+
+
+def _compiled(path: str, source: Path) -> tuple[str, cpio.Entry]:
+    """Turn a module into its bytecode alone: the guest neither compiles nor looks for a newer source."""
+    if source.suffix == ".py":
+        return f"{path}c", cpio.file(_bytecode(path, source.read_bytes()))
+    return path, cpio.file(_stripped(source) if source.suffix == ".so" else source.read_bytes())
+
+
+def _bytecode(path: str, source: bytes) -> bytes:
+    code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+    # PEP 552: flag 1 is a hash that is never checked
+    return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8) + marshal.dumps(code)
+
+
+def _project(tree: Path) -> Iterator[tuple[str, cpio.Entry]]:
+    """Yield the project's files; sources stay, since pytest and tracebacks read them."""
+    top = _SOURCE / tree
+    for source in [top] if top.is_file() else sorted(top.rglob("*")):
+        relative = source.relative_to(_SOURCE)
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
+        if hidden or not source.is_file() or source.suffix in _LEFT_HOME:
+            continue
+        path = f"{PROJECT}/{relative}"
+        content = source.read_bytes()
+        yield path, cpio.file(content)
+        if source.suffix == ".py":
+            folder, _, name = path.rpartition("/")
+            compiled = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
+            yield compiled, cpio.file(_bytecode(path, content))
+
+
+def _binaries(modules: list[Path]) -> Iterator[tuple[str, cpio.Entry]]:
+    """Yield the interpreter and every shared library that it and `modules` need."""
+    listing = subprocess.run(
+        ["ldd", _INTERPRETER, *map(str, modules)], capture_output=True, text=True, check=False
+    ).stdout
+    found = dict(re.findall(r"^\s(\S+) => (/\S+)", listing, re.MULTILINE))
+    loader = re.search(r"^\s(/\S+/ld-\S+) ", listing, re.MULTILINE)
+    if loader is None or "libc.so.6" not in found:
+        raise Unsupported("can't tell which libraries this Python needs (ldd)", "use a Python linked against glibc")
+    # The guest has no ld.so.cache: beside libc every library is found without one.
+    folder = os.path.dirname(found["libc.so.6"])
+    yield _INTERPRETER, cpio.file(_stripped(Path(_INTERPRETER)), executable=True)
+    yield loader[1], cpio.file(Path(loader[1]).read_bytes(), executable=True)
+    for name, path in found.items():
+        yield f"{folder}/{name}", cpio.file(_stripped(Path(path)), executable=True)
+
+
+def _stripped(binary: Path) -> bytes:
+    """Return the file without debugging symbols, which can be most of it, where binutils can do that."""
+    if shutil.which("strip"):
+        with tempfile.NamedTemporaryFile() as file:
+            done = subprocess.run(
+                ["strip", "--strip-unneeded", "-o", file.name, str(binary)], capture_output=True, check=False
+            )
+            if done.returncode == 0:
+                return Path(file.name).read_bytes()
+    return binary.read_bytes()

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Finding a kernel: bad images, versions, which package carries the image, where Debian's archive is."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from bench.errors import BadInput, Unsupported
+from bench.vm import apt, cache, kernel
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def bzimage():
+    return bytes(0x202) + b"HdrS" + bytes(100)
+
+
+def test_any_bzimage_is_taken_as_it_is(tmp_path):
+    path = tmp_path / "bzImage"
+    path.write_bytes(bzimage())
+    assert kernel.find(str(path), echo=print) == path
+
+
+@pytest.mark.parametrize("content", [b"", b"HdrS", b"\x7fELF" + bytes(4000)])
+def test_a_file_that_is_no_bzimage_is_refused(tmp_path, content):
+    path = tmp_path / "image"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="is no bzImage"):
+        kernel.find(str(path), echo=print)
+
+
+def test_a_path_that_can_not_be_read_is_refused_with_the_reason(tmp_path):
+    with pytest.raises(BadInput, match="No such file"):
+        kernel.find(str(tmp_path / "absent"), echo=print)
+    with pytest.raises(BadInput, match="Is a directory"):
+        kernel.find(str(tmp_path), echo=print)
+
+
+@pytest.mark.parametrize("spec", ["debian:", "debian:six", "debian:6.", "debian:../6.1", "debian:6.1 "])
+def test_a_series_is_numbers_and_dots(spec):
+    with pytest.raises(BadInput, match="names no Debian kernel"):
+        kernel.find(spec, echo=print)
+
+
+def test_a_series_matches_whole_components_only():
+    assert kernel.matches("6.12.107", "6.12")
+    assert kernel.matches("6.12.107", "6")
+    assert kernel.matches("6.12.107", "6.12.107")
+    assert not kernel.matches("6.12.107", "6.1")
+    assert not kernel.matches("6.12.107", "6.12.10")
+
+
+def test_a_cached_image_needs_no_apt_and_the_newest_one_is_taken(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    for version in ("6.12.9", "6.12.107", "6.1.176"):
+        (cache.folder("kernels") / f"vmlinuz-{version}").write_bytes(bzimage())
+    assert kernel.find(None, echo=print).name == "vmlinuz-6.12.107"
+    assert kernel.find("debian:6.1", echo=print).name == "vmlinuz-6.1.176"
+    with pytest.raises(Unsupported, match="no apt-get"):
+        kernel.find("debian:6.16", echo=print)
+
+
+PACKAGES = [
+    ("linux-image-6.1.0-50-cloud-amd64", "6.1.176-1", "bookworm"),
+    ("linux-image-6.12.107+deb13-cloud-amd64", "6.12.107-1", "trixie"),
+    ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1", "trixie-backports"),
+    ("linux-image-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1", "trixie-backports"),
+    ("linux-image-6.12.95+deb12-cloud-amd64", "6.12.95-1~bpo12+1", "bookworm-backports"),
+]
+
+
+@pytest.fixture
+def archive(monkeypatch):
+    monkeypatch.setattr(apt, "refresh", lambda echo: None)
+    monkeypatch.setattr(apt, "packages", lambda name: [one for one in PACKAGES if name.fullmatch(one[0])])
+
+
+def test_the_list_is_in_order_and_names_the_package_that_carries_the_image(archive):
+    found = [(one.version, one.package) for one in kernel.debian_kernels(print)]
+    assert found == [
+        ("6.1.176", "linux-image-6.1.0-50-cloud-amd64"),
+        ("6.12.95", "linux-image-6.12.95+deb12-cloud-amd64"),
+        ("6.12.107", "linux-image-6.12.107+deb13-cloud-amd64"),
+        ("7.3.4", "linux-binary-7.3.4+deb13-cloud-amd64"),
+    ]
+
+
+def test_an_unknown_series_is_refused_with_the_known_ones(archive):
+    with pytest.raises(BadInput, match=re.escape("no kernel 6.13")) as caught:
+        kernel.find("debian:6.13", echo=print)
+    assert caught.value.hint == "it has 6.1, 6.12, 7.3"
+
+
+def test_other_packages_are_not_kernels_to_boot():
+    for name in ("unsigned-7.3.4+deb13-cloud-amd64", "7.3.4+deb13-cloud-amd64-dbg", "7.3.4+deb13-amd64"):
+        assert not kernel._PACKAGE.fullmatch(f"linux-binary-{name}")
+
+
+def answers(monkeypatch, **outputs):
+    """Make apt answer: `indextargets` and `update` (--print-uris)."""
+    monkeypatch.delenv("BENCH_DEBIAN_MIRROR", raising=False)
+
+    def run(command, cwd=None):
+        return subprocess.CompletedProcess(command, 0, outputs.get(command[1], ""), "")
+
+    monkeypatch.setattr(apt, "_run", run)
+
+
+def test_the_mirror_is_the_one_apt_uses_and_not_the_security_archive(monkeypatch):
+    answers(
+        monkeypatch, indextargets="Foo http://f/debian/\nDebian http://m/debian-security/\nDebian http://m/debian/\n"
+    )
+    assert apt._mirror() == "http://m/debian"
+
+
+def test_without_lists_the_mirror_is_read_from_the_sources(monkeypatch):
+    answers(
+        monkeypatch,
+        update="'http://m/debian-security/dists/x/InRelease' a 0\n'http://m/debian/dists/x/InRelease' b 0\n",
+    )
+    assert apt._mirror() == "http://m/debian"
+
+
+def test_a_machine_without_a_debian_mirror_is_told_what_to_set(monkeypatch):
+    answers(monkeypatch, indextargets="Ubuntu http://m/ubuntu/\n", update="'http://m/ubuntu/dists/x/InRelease' a 0\n")
+    with pytest.raises(Unsupported, match="knows no Debian mirror") as caught:
+        apt._mirror()
+    assert "BENCH_DEBIAN_MIRROR" in caught.value.hint
+    monkeypatch.setenv("BENCH_DEBIAN_MIRROR", "http://other/debian/")
+    assert apt._mirror() == "http://other/debian"
+    monkeypatch.setenv("BENCH_DEBIAN_MIRROR", "other/debian")
+    with pytest.raises(BadInput, match="is no URI"):
+        apt._mirror()
+
+
+def test_a_write_that_breaks_off_leaves_nothing(tmp_path):
+    def fail():
+        with cache.replacing(tmp_path / "file") as file:
+            file.write(b"half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert os.listdir(tmp_path) == []
