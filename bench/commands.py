@@ -76,6 +76,14 @@ def list_everything() -> None:
         print(f"  {path.parent.name}")
 
 
+def list_kernels() -> None:
+    """Print Debian's kernels as --kernel takes them."""
+    from bench.vm import kernel  # noqa: PLC0415
+
+    for one in kernel.debian_kernels(note):
+        print(f"debian:{one.version:10} {one.package} {one.package_version} ({one.suite})")
+
+
 @dataclass
 class Request:
     """The options of `run`, as typed."""
@@ -142,6 +150,9 @@ class Request:
 
 def run(request: Request) -> None:
     """Measure, save after every worker, and end with the report."""
+    if request.kernel == "debian:":
+        list_kernels()
+        return
     points = request.points()
     request.settle()
     folder = result_folder(request.name or time.strftime(f"{request.suite}-%Y%m%d-%H%M%S"))

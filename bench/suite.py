@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import fnmatch
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, NamedTuple
 
 import workloads
@@ -59,8 +59,8 @@ class Suite(NamedTuple):
     name: str
     summary: str
     points: tuple[Point, ...]
-    processes: int = 5
-    values: int = 3
+    processes: int = 6  # the range of six processes covers their median with 97 %, of five with 94 %
+    values: int = 2
 
 
 def grid(names: Iterable[str], sizes: Iterable[int], percents: Sequence[float]) -> list[Point]:
@@ -76,7 +76,7 @@ def grid(names: Iterable[str], sizes: Iterable[int], percents: Sequence[float]) 
 
 def make_point(name: str, pages: int, percent: float) -> Point:
     """Return a point. Raises BadInput for an unknown workload or a size that can't be."""
-    workloads.load(name)
+    workloads.check(name)
     if not 1 <= pages <= MAX_PAGES:
         raise BadInput(f"{pages} pages can't be mapped", f"give 1 to {MAX_PAGES} pages")
     if not 0 <= percent <= 100:
@@ -91,10 +91,10 @@ SUITES = {
     for suite in (
         Suite(
             "quick",
-            "every interface over 1 to 65,536 pages, four dirty fractions and all patterns",
+            "every interface over 1 to 65,536 pages, three dirty fractions and all patterns",
             (
                 Point("idle", 1, 0.0),  # what the empty mapping costs: the process around it, for clear_refs
-                *grid(["random"], SIZES, (10, 1, 50, 100)),
+                *grid(["random"], SIZES, (10, 1, 100)),
                 *grid(["idle", "all", "sequential", "strided", "clustered", "hotset"], [10_000], [10]),
             ),
         ),
@@ -113,7 +113,7 @@ def find(name: str) -> Suite:
 def matching(points: Iterable[Point], pattern: str | None) -> list[Point]:
     """Return the points whose name matches the shell pattern. Raises BadInput if none does."""
     points = list(points)
-    chosen = [p for p in points if not pattern or fnmatch.fnmatch(p.name, pattern)]
+    chosen = [p for p in points if not pattern or fnmatch(p.name, pattern)]
     if not chosen:
         raise BadInput(
             f"--filter {pattern!r} matches no point",

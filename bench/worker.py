@@ -10,10 +10,8 @@ from __future__ import annotations
 import gc
 import json
 import os
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from bench import interfaces
@@ -87,9 +85,15 @@ class Series:
 
 def own_memory() -> dict[str, int]:
     """Return what clear_refs walks besides the mapping: this process, between two mappings."""
-    resident = int(Path("/proc/self/statm").read_text().split()[1])
-    vmas = Path("/proc/self/maps").read_text().count("\n")
+    with open("/proc/self/statm") as statm, open("/proc/self/maps") as maps:
+        resident, vmas = int(statm.read().split()[1]), sum(1 for _ in maps)
     return {"worker_resident_bytes": resident * os.sysconf("SC_PAGE_SIZE"), "worker_vmas": vmas}
+
+
+def peak_memory() -> int:
+    """Return the most bytes that were ever resident in this process."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
@@ -107,15 +111,13 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     for turn in range(job["values"]):
         for i in sample(len(series), len(series), seed * 1000 + turn):
             series[i].measure(point, pattern)
-    peak = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM:"))
-    mapped = point.pages * os.sysconf("SC_PAGE_SIZE")
     return {
         "type": "worker",
         "point": job["point"],
         "process": job["process"],
         "metadata": memory
         | {
-            "worker_bytes": int(peak.split()[1]) * 1024 - mapped,
+            "worker_bytes": peak_memory() - point.pages * os.sysconf("SC_PAGE_SIZE"),
             "writes": pattern.writes,
             "written_pages": pattern.written,
             "cpu_affinity": str(cpu),
@@ -128,7 +130,9 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
 
 def serve(plan: dict[str, Any]) -> int:
     """Run a plan: first the machine and what it can measure, then every worker, one process each."""
-    from bench import host  # noqa: PLC0415  (the workers need no pyperf)
+    import subprocess  # noqa: PLC0415  (as pyperf, which host needs: seconds of start-up under TCG, for no worker)
+
+    from bench import host  # noqa: PLC0415
 
     reasons = interfaces.probe_all()
     say(

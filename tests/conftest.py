@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -27,3 +28,18 @@ def pytest_runtest_makereport(item, call):
         text = "" if report.passed else reason(report)
         with item.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             print("\n" + json.dumps({"test": item.nodeid, "outcome": report.outcome, "reason": text}), flush=True)
+
+
+@pytest.fixture(scope="session")
+def image():
+    """Debian's 6.12 kernel, and a QEMU to boot it with."""
+    # Imported here: in a guest these tests' neighbours have no use for it.
+    from bench.errors import Unsupported
+    from bench.vm import kernel
+
+    if shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("no qemu-system-x86_64 on this machine")
+    try:
+        return kernel.find("debian:6.12", echo=print)
+    except Unsupported as error:
+        pytest.skip(f"no kernel to boot: {error}")

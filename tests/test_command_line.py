@@ -174,7 +174,7 @@ def test_a_killed_run_keeps_the_workers_that_had_finished(tmp_path):
         (["--name", ".."], "is no name"),
         (["--where", "moon"], "'moon' is not one of"),
         (["--kernel", "debian:6.12"], "--kernel needs a virtual machine"),
-        (["--kernel", __file__, "--where", "vm"], "is no kernel image"),
+        (["--kernel", __file__, "--where", "vm"], "is no bzImage"),
         (["--kernel", "/nonexistent", "--where", "vm"], "/nonexistent"),
         (["--bogus"], "No such option"),
     ],

@@ -35,7 +35,7 @@ def live_tests_in(spec, log):
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory, qemu_works):
+def log(tmp_path_factory, image):
     return tmp_path_factory.mktemp("guest") / "guest.log"
 
 
@@ -60,7 +60,7 @@ def test_debian_6_1_has_only_the_legacy_interface_and_says_why(log):
     assert sum("clear_refs" in test for test in passed) > 10
 
 
-def test_a_run_in_a_guest_measures_all_interfaces_exactly(tmp_path, qemu_works):
+def test_a_run_in_a_guest_measures_all_interfaces_exactly(tmp_path, image):
     folder = tmp_path / "guest"
     words = ["run", "--where", "vm", "--pages", "1,2000", "--processes", "2", "--values", "2", "--name", folder]
     done = bench(*words)
@@ -75,7 +75,7 @@ def test_a_run_in_a_guest_measures_all_interfaces_exactly(tmp_path, qemu_works):
     assert "PAGEMAP_SCAN" in done.stdout
 
 
-def test_a_guest_without_the_ioctl_is_measured_for_what_it_has(tmp_path, qemu_works):
+def test_a_guest_without_the_ioctl_is_measured_for_what_it_has(tmp_path, image):
     folder = tmp_path / "old"
     words = ["run", "--kernel", "debian:6.1", "--pages", "100", "--processes", "1", "--values", "2", "--name", folder]
     done = bench(*words)
@@ -85,13 +85,13 @@ def test_a_guest_without_the_ioctl_is_measured_for_what_it_has(tmp_path, qemu_wo
     assert {b.get_metadata()["interface"] for b in suite} == {"none", "clear_refs"}
 
 
-def test_a_guest_that_has_nothing_to_measure_is_an_error_that_says_why(tmp_path, qemu_works):
+def test_a_guest_that_has_nothing_to_measure_is_an_error_that_says_why(tmp_path, image):
     words = ["run", "--kernel", "debian:6.1", "--interface", "scan-wp", "--name", tmp_path / "x"]
     assert "the kernel has no PAGEMAP_SCAN ioctl" in refused(*words, status=3)
     assert not (tmp_path / "x/suite.json").exists()
 
 
-def test_instruction_counting_repeats_to_the_instruction(tmp_path, qemu_works):
+def test_instruction_counting_repeats_to_the_instruction(tmp_path, image):
     """Two boots, same medians: what makes small changes of a kernel visible on any machine."""
 
     def medians(name):

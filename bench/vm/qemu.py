@@ -23,7 +23,7 @@ _TRIAL_MEMORY_MIB = 512
 # oops=panic: a kernel that went wrong must not go on measuring. panic=-1 with -no-reboot ends QEMU at once.
 _KERNEL_OPTIONS = "console=ttyS0 panic=-1 oops=panic loglevel=7 printk.time=1 random.trust_cpu=on rdinit=/init"
 # -cx16: QEMU 7.2's TCG corrupts state around cmpxchg16b; guests oopsed in 3 of 6 boots.
-_TCG = ["-cpu", "max,-cx16", "-accel", "tcg"]
+_TCG = ["-cpu", "max,-cx16,-erms", "-accel", "tcg"]
 _ACCELERATORS = {
     "kvm": ("kvm", ["-cpu", "host", "-accel", "kvm"]),
     "tcg": ("tcg", _TCG),
