@@ -41,11 +41,10 @@ def new_folder(folder: Path) -> Iterator[None]:
 
     Raises BadInput if it exists, since a result is never overwritten, and PermissionDenied where making it is refused.
     """
+    if folder.exists():
+        raise BadInput(f"{folder} exists", "choose another --name, or remove it first")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-    except FileExistsError:
-        raise BadInput(f"{folder} exists", "choose another --name, or remove it first") from None
+        folder.mkdir(parents=True)
     except OSError as error:
         raise PermissionDenied(
             f"{folder} can't be made: {error.strerror}",
