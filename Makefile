@@ -29,7 +29,7 @@ perf: setup
 check: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy bench.py
+	.venv/bin/mypy
 	for cc in gcc clang; do \
 		for file in bench/core/[!_]*.c bench/core/interfaces/*.c tests/bare.c; do \
 			$$cc -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror \

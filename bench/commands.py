@@ -205,7 +205,7 @@ def guest(
     metadata |= {
         "where": machine.where,
         "accel_reason": machine.accel_reason,
-        "qemu": machine.command_line,
+        "qemu": machine.command_line.replace(str(image), image.name),
         "kernel_image": image.name,
     }
     return iter(machine)
