@@ -149,7 +149,10 @@ def _what(rows: pd.DataFrame, host: dict[str, Any]) -> str:
     runs = len(rows[[*results.POINT, "process"]].drop_duplicates())
     planned = int(host.get("planned_runs", runs))
     checked = results.exactness(rows)
-    measured = ", ".join(rows["interface"].cat.remove_unused_categories().cat.categories)
+    names = list(rows["interface"].cat.remove_unused_categories().cat.categories)
+    measured = ", ".join(names)
+    if any(name.startswith("scan-") for name in names):
+        measured += " (scan-*: the PAGEMAP_SCAN ioctl)"
     lines = [
         f"Measured: suite {host.get('suite', '?')}, {tables.many(len(points), 'point')}, {tables.where(rows)}, "
         f"{rows.iloc[0]['cpu']}; interfaces {measured}; seed {host.get('seed', 'varies')}."

@@ -91,17 +91,22 @@ def test_a_guest_that_has_nothing_to_measure_is_an_error_that_says_why(tmp_path,
     assert not (tmp_path / "x/suite.json").exists()
 
 
-def test_instruction_counting_repeats_to_the_instruction(tmp_path, image):
-    """Two boots, same medians: what makes small changes of a kernel visible on any machine."""
+def test_instruction_counting_repeats_over_boots(tmp_path, image):
+    """Two boots, same medians: what makes small changes of a kernel visible on any machine.
+
+    What walks the mapping alone repeats within 1 %. clear_refs walks the whole process, whose page tables depend on
+    where ASLR put its libraries: about 1 % more at this size.
+    """
 
     def medians(name):
         words = ["run", "--where", "vm", "--accel", "icount", "--pages", "1000", "--processes", "1", "--values", "3"]
         done = bench(*words, "--name", tmp_path / name)
         assert done.returncode == 0, done.stderr
         suite = pyperf.BenchmarkSuite.load(str(tmp_path / name / "suite.json"))
-        return {b.get_name(): b.median() for b in suite}
+        return {b.get_name(): (b.median(), b.get_metadata()) for b in suite}
 
     first, second = medians("first"), medians("second")
     assert first.keys() == second.keys()
-    for name, value in first.items():
-        assert second[name] == pytest.approx(value, rel=0.01), name
+    for name, (value, metadata) in first.items():
+        whole_process = metadata["phase"] == "reset" and metadata["interface"] != "scan-wp"
+        assert second[name][0] == pytest.approx(value, rel=0.05 if whole_process else 0.01), name
