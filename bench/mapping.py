@@ -181,3 +181,8 @@ def hypervisor() -> str:
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent dies, however that happens."""
     check(lib.die_with_parent())
+
+
+def forgo_huge_pages() -> None:
+    """Keep this process, and those it starts, without transparent huge pages: workers stay alike."""
+    check(lib.forgo_huge_pages())

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import interfaces
 from bench.errors import BenchError
-from bench.mapping import Interval, Mapping, Pattern, Tracker, die_with_parent, sample
+from bench.mapping import Interval, Mapping, Pattern, Tracker, die_with_parent, forgo_huge_pages, sample
 from bench.suite import Point
 
 PHASES = {False: ("reset", "dirty", "collect"), True: ("dirty", "collect_reset")}
@@ -166,6 +166,7 @@ def main(argv: list[str]) -> int:
     """Take `--plan JSON`, or `--job JSON` for one worker of it."""
     what, text = argv
     die_with_parent()
+    forgo_huge_pages()
     if what == "--plan":
         return serve(json.loads(text))
     try:

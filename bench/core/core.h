@@ -86,6 +86,7 @@ double clock_cost_ns(void);
 double syscall_cost_ns(void);
 void hypervisor_signature(char *out);
 int die_with_parent(void);
+int forgo_huge_pages(void);
 
 /* cffi: end */
 

@@ -68,3 +68,12 @@ int die_with_parent(void)
 {
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) ? fail("prctl(PR_SET_PDEATHSIG)") : 0;
 }
+
+/*
+ * No huge pages behind this process and those it starts: whether the heap happens to get one changes
+ * what clear_refs has to walk, by 40 % for a small mapping. Inherited over fork and exec.
+ */
+int forgo_huge_pages(void)
+{
+	return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) ? fail("prctl(PR_SET_THP_DISABLE)") : 0;
+}
