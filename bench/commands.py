@@ -17,6 +17,7 @@ import workloads
 from bench import host, interfaces, progress, runner
 from bench import suite as suites
 from bench.errors import BadInput
+from bench.vm import kernel, qemu
 
 RESULTS = runner.ROOT / "results"
 GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
@@ -78,8 +79,6 @@ def list_everything() -> None:
 
 def list_kernels() -> None:
     """Print Debian's kernels as --kernel takes them."""
-    from bench.vm import kernel  # noqa: PLC0415
-
     for one in kernel.debian_kernels(note):
         print(f"debian:{one.version:10} {one.package} {one.package_version} ({one.suite})")
 
@@ -137,7 +136,7 @@ class Request:
         if self.where == "auto":
             self.where = "vm" if self.kernel else self._choose()
         if self.where == "vm":
-            self.kernel = self.kernel or "debian:6.12"
+            self.kernel = self.kernel or kernel.DEFAULT
 
     def _choose(self) -> str:
         for name in ("clear_refs", "scan-wp"):
@@ -187,14 +186,11 @@ def guest(
     request: Request, argv: list[str], needed: int, folder: Path, bar: progress.Bar, metadata: dict[str, Any]
 ) -> Iterator[str]:
     """Boot the kernel and return the lines that the workers print in it; adds what the guest is to the metadata."""
-    from bench.vm import kernel, qemu  # noqa: PLC0415  (not needed, and not complete, where QEMU is missing)
-
     image = kernel.find(request.kernel, echo=bar.print)
     machine = qemu.run(
         image,
         argv,
         packages=GUEST_PACKAGES,
-        trees=[Path("workloads"), Path("pyproject.toml")],
         memory_mib=(needed + GUEST_MEMORY) >> 20,
         cpus=1,
         accel=request.accel,

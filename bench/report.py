@@ -23,7 +23,7 @@ CAVEATS = {
     "tcg": "Measured under TCG, an emulation of every instruction: no time here is that of a real machine, and the "
     "ratios are indicative only.",
     "tcg-icount": "Measured under TCG with instruction counting: the clock counts instructions (1 instruction = 1 ns), "
-    "not cycles: no caches, no TLB cost. It compares code paths and repeats exactly; it tells no times, and the ratios "
+    "not cycles: no caches, no TLB cost. It compares code paths and repeats closely; it tells no times, and the ratios "
     "are those of instructions.",
 }
 # label, metadata, limit in characters: what readers of a cover letter ask for; the rest is in suite.json

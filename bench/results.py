@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BadInput
+from bench.runner import SCHEMA
 
-SCHEMA = "pagemap-bench 1"
 UNTRACKED = "none"  # the interface that tracks nothing: the baseline of `dirty`
 LEGACY = "clear_refs"  # what every speedup is against
 IOCTL = ("scan-wp atomic", "scan-wp")  # whose speedup it is: the first that was measured

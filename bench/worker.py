@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any
@@ -165,6 +166,7 @@ def serve(plan: dict[str, Any]) -> int:
 def main(argv: list[str]) -> int:
     """Take `--plan JSON`, or `--job JSON` for one worker of it."""
     what, text = argv
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to answer, and it ends this process
     die_with_parent()
     forgo_huge_pages()
     if what == "--plan":

@@ -3,11 +3,14 @@
 
 import json
 import os
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pyperf
 import pytest
 
@@ -145,13 +148,46 @@ def test_a_killed_run_keeps_the_workers_that_had_finished(tmp_path):
     try:
         while not (folder / "suite.json").exists():
             assert process.poll() is None
+        workers = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.kill()
         process.wait()
+    assert workers
+    assert not psutil.wait_procs(workers, timeout=10)[1], "workers of a killed run do not go on"
     assert len(pyperf.BenchmarkSuite.load(str(folder / "suite.json"))) == 6
     report = bench("report", folder)
     assert report.returncode == 0, report.stderr
     assert "of 18" in report.stdout
+
+
+def test_ctrl_c_is_one_error_and_keeps_what_was_measured(tmp_path):
+    working("scan-wp")
+    folder = tmp_path / "interrupted"
+    words = [str(ROOT / "bench.py"), "run", "--where", "here", "--pages", "65536", "--processes", "9"]
+    process = subprocess.Popen(
+        [*words, "--name", str(folder)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not (folder / "suite.json").exists():
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "error: interrupted" in said
+    assert "Traceback" not in said
+    assert len(pyperf.BenchmarkSuite.load(str(folder / "suite.json"))) == 6
+
+
+def test_a_worker_that_fails_is_named_with_its_call(tmp_path):
+    working("scan-wp")
+
+    def little_memory():
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+
+    words = ["--where", "here", "--pages", "600000", "--name", tmp_path / "x"]
+    said = refused("run", *words, status=3, preexec_fn=little_memory)
+    assert "the worker for 'random pages=600000 dirty=10%' ended with status 1" in said
+    assert "mmap(reservation) failed: Cannot allocate memory" in said
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(
@@ -201,8 +237,8 @@ def test_an_unwritable_folder_is_refused(tmp_path):
     assert "can't be made" in refused("run", *SMALL, "--name", tmp_path / "file/x")
 
 
-@pytest.mark.parametrize(("content", "says"), [("", ""), ('{"benchmarks": [', ""), ("[]", ""), ('{"a": 1}', "")])
-def test_a_damaged_result_is_refused(tmp_path, content, says):
+@pytest.mark.parametrize("content", ["", '{"benchmarks": [', "[]", '{"a": 1}'])
+def test_a_damaged_result_is_refused(tmp_path, content):
     (tmp_path / "suite.json").write_text(content)
     assert "suite.json" in refused("report", tmp_path)
     assert (tmp_path / "suite.json").read_text() == content

@@ -22,7 +22,7 @@ def live_tests_in(spec, log):
         image,
         LIVE,
         packages=GUEST_PACKAGES + PYTEST,
-        trees=[Path("workloads"), Path("tests"), Path("pyproject.toml")],
+        trees=[Path("tests"), Path("pyproject.toml")],
         memory_mib=1536,
         cpus=1,
         accel="auto",

@@ -25,7 +25,8 @@ void check_ranges(const struct tracker *t, const struct pattern *p, uint64_t *ex
 	*extra = *missed = 0;
 	memset(p->seen, 0, words * 8);
 	for (uint64_t r = 0; r < t->n_ranges; r++)
-		for (uint64_t a = t->ranges[r].start; a < t->ranges[r].end; a += m->page_size) {
+		/* The second bound: a kernel that reports nonsense must not keep us counting it. */
+		for (uint64_t a = t->ranges[r].start; a < t->ranges[r].end && *extra <= m->pages; a += m->page_size) {
 			uint64_t page = (a - base) / m->page_size, bit = 1ULL << page % 64;
 
 			if (a < base || page >= m->pages || p->seen[page / 64] & bit)

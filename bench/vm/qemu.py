@@ -111,7 +111,7 @@ def _choose(accel: str, image: Path, packages: Sequence[str], echo: Callable[[st
         return "kvm", "a trial boot worked"
     if accel == "kvm":
         raise Unsupported(f"KVM doesn't work here: {trouble}", "use auto or tcg")
-    # Plain TCG's times move by a quarter from run to run, so that two runs don't agree on a ratio; instructions do.
+    # Plain TCG's times move with whatever else the host does; instruction counts of two runs agree within 2 %.
     return "icount", f"TCG counting instructions, since there is no KVM: {trouble}"
 
 
