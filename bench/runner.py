@@ -19,7 +19,7 @@ from bench.host import meminfo
 from bench.suite import Point
 
 ROOT = Path(__file__).resolve().parents[1]
-SCHEMA = "pagemap-bench 1"
+SCHEMA = "pagemap-bench 2"  # results/README.md says what each version holds
 Metadata = dict[str, str | int | float]
 
 
@@ -81,10 +81,11 @@ class Collector:
 
     def __init__(self, folder: Path, metadata: Metadata) -> None:
         self.path = folder / "suite.json"
-        self.metadata = metadata | {"schema": SCHEMA}
+        self.metadata = metadata  # shared: who boots guests adds to it what they are
         self.host: Metadata = {}
         self.unavailable: dict[str, list[str]] = {}
         self.workers = 0
+        self.boots = 0
         self._benchmarks: dict[str, pyperf.Benchmark] = {}
 
     def take(self, line: str) -> str:
@@ -92,6 +93,7 @@ class Collector:
         record = json.loads(line)
         kind = str(record["type"])
         if kind == "host":
+            self.boots += 1
             self.unavailable = record["unavailable"]
             reasons = {f"unavailable:{name}": reason[0] for name, reason in self.unavailable.items()}
             self.host = record["metadata"] | reasons
@@ -108,7 +110,7 @@ class Collector:
 
     def _add(self, record: dict[str, Any]) -> None:
         point = Point(*record["point"])
-        shared = self.host | self.metadata | record["metadata"]
+        shared = self.host | self.metadata | record["metadata"] | {"schema": SCHEMA}
         shared |= {"workload": point.workload, "pages": point.pages, "dirty_percent": point.dirty_percent}
         shared |= {
             "kind": "anon",
@@ -116,6 +118,7 @@ class Collector:
             "writers": 1,
             "loops": point.loops,
             "process": record["process"],
+            "boot": self.boots - 1,
             "unit": "second",
         }
         for series in record["series"]:

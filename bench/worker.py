@@ -135,6 +135,7 @@ def serve(plan: dict[str, Any]) -> int:
 
     from bench import host  # noqa: PLC0415
 
+    host.settle()
     reasons = interfaces.probe_all()
     say(
         {
@@ -146,7 +147,7 @@ def serve(plan: dict[str, Any]) -> int:
     usable = [name for name in plan["interfaces"] if not reasons[name]]
     if not any(interfaces.find(name).tracks for name in usable):
         return 0  # the runner has the reasons, and says them
-    for process in range(plan["processes"]):
+    for process in range(*plan["processes"]):
         for point in plan["points"]:
             job = {"point": point, "process": process, "interfaces": usable} | {k: plan[k] for k in ("seed", "values")}
             done = subprocess.run(

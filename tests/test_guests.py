@@ -68,6 +68,8 @@ def test_a_run_in_a_guest_measures_all_interfaces_exactly(tmp_path, image):
     suite = pyperf.BenchmarkSuite.load(str(folder / "suite.json"))
     runs = [run.get_metadata() for benchmark in suite for run in benchmark.get_runs()]
     assert {run["interface"] for run in runs} == {"none", "clear_refs", "scan-softdirty", "scan-wp"}
+    assert {(run["process"], run["boot"]) for run in runs} == {(0, 0), (1, 1)}, "a boot for each process"
+    assert "MEM_SOFT_DIRTY=y" in suite.get_metadata()["kernel_config"]
     assert {(run["extra"], run["missed"]) for run in runs} == {(0, 0)}
     assert {run["kernel_release"][:5] for run in runs} == {"6.12."}
     assert {run["where"] for run in runs} <= {"kvm", "tcg", "tcg-icount"}

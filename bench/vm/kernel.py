@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Finds the kernel to boot: any bzImage, or one of Debian's amd64 cloud kernels by version."""
+"""Finds the kernel to boot, and its configuration: any bzImage, or one of Debian's amd64 cloud kernels by version."""
 
 import re
+import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from bench.errors import BadInput, Unsupported
 from bench.vm import apt, cache
 
 DEFAULT = "debian:6.12"
-# linux-image-* carries the image up to 6.18; from 6.19 on it only depends on linux-binary-*.
+# linux-image-* carries image and configuration up to 6.18; from 6.19 on it depends on linux-binary-* and linux-base-*.
 _PACKAGE = re.compile(r"linux-(image|binary)-(\d.*)-cloud-amd64")
 _IMAGE_PREFIX = "vmlinuz-"
+_CONFIG_PREFIX = "config-"
 
 
 class DebianKernel(NamedTuple):
@@ -37,6 +39,19 @@ def find(spec: str | None, *, echo: Callable[[str], None]) -> Path:
         raise BadInput(f"'{spec}' names no Debian kernel", f"say for example {DEFAULT}; debian: alone lists them")
     with cache.lock("kernels"):
         return _cached(series) or _fetched(series, echo)
+
+
+def config(image: Path) -> str:
+    """Return the configuration the image was built with, empty where it isn't found.
+
+    It lies beside an installed image as config-VERSION, or four levels above arch/x86/boot/bzImage as .config.
+    """
+    places = [image.with_name(image.name.replace(_IMAGE_PREFIX, _CONFIG_PREFIX, 1))]
+    places += [parent / ".config" for parent in image.resolve().parents[3:4]]
+    for place in places:
+        if place != image and place.is_file():
+            return place.read_text(errors="replace")
+    return ""
 
 
 def debian_kernels(echo: Callable[[str], None]) -> list[DebianKernel]:
@@ -95,24 +110,31 @@ def _fetched(series: str, echo: Callable[[str], None]) -> Path:
     kernel = wanted[-1]
     image = cache.folder("kernels") / f"{_IMAGE_PREFIX}{kernel.version}"
     echo(f"downloading {kernel.package} {kernel.package_version} ({kernel.suite})")
-    with tempfile.TemporaryDirectory(dir=image.parent, prefix=".download-") as scratch:
-        package = apt.download(f"{kernel.package}={kernel.package_version}", Path(scratch))
-        with cache.replacing(image) as file:
-            file.write(_image_in(package))
+    # The configuration comes before the image, here and in the package: an image that is there has its configuration.
+    for name in dict.fromkeys([kernel.package.replace("linux-binary-", "linux-base-"), kernel.package]):
+        with tempfile.TemporaryDirectory(dir=image.parent, prefix=".download-") as scratch:
+            package = apt.download(f"{name}={kernel.package_version}", Path(scratch))
+            for prefix, content in _files_in(package):
+                with cache.replacing(image.with_name(f"{prefix}{kernel.version}")) as file:
+                    shutil.copyfileobj(content, file)
+    if not image.exists():
+        raise Unsupported(f"{kernel.package} holds no kernel image", "give one with --kernel IMAGE")
     return _checked(image)
 
 
-def _image_in(package: Path) -> bytes:
-    """Read the kernel image out of a Debian package without unpacking the rest."""
+def _files_in(package: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Read configuration and kernel image out of a Debian package without unpacking the rest."""
     command = ["dpkg-deb", "--fsys-tarfile", str(package)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as unpack:
         try:
             with tarfile.open(fileobj=unpack.stdout, mode="r|") as archive:
                 for member in archive:
-                    if member.isfile() and Path(member.name).name.startswith("vmlinuz"):
+                    prefix = f"{Path(member.name).name.partition('-')[0]}-"
+                    if member.isfile() and prefix in (_CONFIG_PREFIX, _IMAGE_PREFIX):
                         content = archive.extractfile(member)
                         assert content is not None  # a regular file always has one
-                        return content.read()
+                        yield prefix, content
+                        if prefix == _IMAGE_PREFIX:
+                            return
         finally:
             unpack.kill()  # it would go on unpacking the modules behind the image
-    raise Unsupported(f"{package.name} holds no kernel image", "give one with --kernel IMAGE")

@@ -65,6 +65,18 @@ def test_a_cached_image_needs_no_apt_and_the_newest_one_is_taken(monkeypatch):
         kernel.find("debian:6.16", echo=print)
 
 
+def test_configuration_lies_beside_an_installed_image_or_above_a_built_one(tmp_path):
+    installed = tmp_path / "boot/vmlinuz-6.12.1"
+    built = tmp_path / "linux/arch/x86/boot/bzImage"
+    for image, config in ((installed, tmp_path / "boot/config-6.12.1"), (built, tmp_path / "linux/.config")):
+        image.parent.mkdir(parents=True)
+        image.write_bytes(bzimage())
+        assert kernel.config(image) == ""
+        config.write_text(f"# of {image.name}\nCONFIG_HZ=250\n")
+        assert kernel.config(image).startswith(f"# of {image.name}")
+    assert kernel.config(tmp_path / "bzImage") == ""
+
+
 PACKAGES = [
     ("linux-image-6.1.0-50-cloud-amd64", "6.1.176-1", "bookworm"),
     ("linux-image-6.12.107+deb13-cloud-amd64", "6.12.107-1", "trixie"),
