@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Results as pandas frames: the only place that reads suite.json, and what a value, an interval, a wrong page is."""
 
+import gc
 import gzip
 import json
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,14 @@ POINT = ["workload", "kind", "thp", "pages", "dirty_percent", "writers"]
 FORM = ["interface", "atomic"]
 
 _TEXT = ("workload", "kind", "thp", "interface", "phase", "where", "kernel_release")
-_WHOLE = ("pages", "writes", "written_pages", "writers", "atomic", "process", "seed", "intervals", "extra", "missed")
+_WHOLE = (
+    *("pages", "writes", "written_pages", "writers", "atomic", "boot", "process", "seed"),
+    *("intervals", "extra", "missed"),
+)
+_OTHER = ("dirty_percent", "loops", "cpu_model_name")
+_OPTIONAL = {"loops": 1, "cpu_model_name": "unknown CPU", "wrong": ""}
+# what each schema that can be read may lack; before version 2 a result had one boot
+_LACKING: dict[Any, dict[str, Any]] = {SCHEMA: _OPTIONAL, "pagemap-bench 1": {"boot": 0, **_OPTIONAL}}
 
 
 class Results(NamedTuple):
@@ -41,6 +49,14 @@ def load(path: Path) -> Results:
     Not through pyperf's loader, which compares each name with all others and checks all metadata again for every run:
     30 s for 10,000 benchmarks, against 1.5 s. Raises BadInput for a file that is missing, damaged or not ours.
     """
+    gc.disable()  # 200,000 dicts, none of them garbage: collecting twice as long as reading
+    try:
+        return _load(path)
+    finally:
+        gc.enable()
+
+
+def _load(path: Path) -> Results:
     hint = "a run writes results/NAME/suite.json: ./bench.py run --name NAME"
     try:
         opener = gzip.open if path.suffix == ".gz" else open
@@ -60,38 +76,53 @@ def load(path: Path) -> Results:
         raise BadInput(f"{path} is damaged ({type(error).__name__}: {error})", hint) from None
 
 
-def _runs(data: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[float]]]:
-    """Metadata and values of each run. pyperf keeps what runs share one or two levels higher."""
+def _parse(data: dict[str, Any]) -> Results:
+    """Collect columns, not a dict for each run: a suite of 10,000 benchmarks has 200,000 runs."""
+    columns: dict[str, list[Any]] = {key: [] for key in (*_TEXT, *_WHOLE, *_OTHER, "wrong")}
+    values: list[list[float]] = []
     shared = data.get("metadata", {})
     for benchmark in data["benchmarks"]:
-        common = {**shared, **benchmark.get("metadata", {})}
-        for run in benchmark["runs"]:
-            if run.get("values"):
-                yield {**common, **run.get("metadata", {})}, run["values"]
-
-
-def _parse(data: dict[str, Any]) -> Results:
-    rows, values = [], []
-    for metadata, run_values in _runs(data):
-        if metadata.get("schema") != SCHEMA:
-            raise BadInput(
-                f"a result of another program or version: schema is {metadata.get('schema')!r}, not {SCHEMA!r}"
-            )
-        row = {key: metadata[key] for key in (*_TEXT, *_WHOLE, "dirty_percent")}
-        row |= {"loops": metadata.get("loops", 1), "cpu": metadata.get("cpu_model_name", "unknown CPU")}
-        row["wrong_intervals"] = _wrong_intervals(metadata)
-        rows.append(row)
-        values.append(run_values)
-    if not rows:
+        common = shared | benchmark.get("metadata", {})  # pyperf keeps what runs share one or two levels higher
+        runs = [run for run in benchmark["runs"] if run.get("values")]
+        owns = [run.get("metadata", {}) for run in runs]
+        kinds = {(own.get("schema", common.get("schema")), own.get("unit", common.get("unit"))) for own in owns}
+        lacking = [_defaults(schema, unit) for schema, unit in kinds]
+        common = (lacking[0] if lacking else {}) | common
+        differ = set().union(*owns)
+        for key in columns:
+            columns[key] += _cells(key, owns, common) if key in differ else [common[key]] * len(owns)
+        values += [run["values"] for run in runs]
+    if not values:
         raise BadInput("it has no values")
-    runs = _typed(pd.DataFrame(rows))
-    lengths = np.array([len(v) for v in values])
-    frame = runs.loc[np.repeat(runs.index, lengths)].reset_index(drop=True)
-    frame["value"] = np.concatenate([np.arange(n) for n in lengths])
-    frame["seconds"] = np.concatenate([np.asarray(v, dtype=np.float64) for v in values])
+    counts = zip(columns.pop("wrong"), columns["extra"], columns["missed"], strict=True)
+    columns["wrong_intervals"] = [_wrong_intervals(*one) for one in counts]
+    table = _typed(pd.DataFrame(columns).rename(columns={"cpu_model_name": "cpu"}))
+    lengths = np.fromiter(map(len, values), dtype=np.int64)
+    frame = table.loc[np.repeat(table.index, lengths)].reset_index(drop=True)
+    frame["value"] = np.arange(len(frame)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    frame["seconds"] = np.fromiter(chain.from_iterable(values), dtype=np.float64)
     if not (np.isfinite(frame["seconds"]) & (frame["seconds"] > 0)).all():
         raise BadInput("it has times that are not positive numbers")
-    return Results(frame, dict(data.get("metadata", {})))
+    return Results(frame, dict(shared))
+
+
+def _cells(key: str, owns: list[dict[str, Any]], common: dict[str, Any]) -> list[Any]:
+    """A metadatum of each run: its own, or what they have in common."""
+    return [own[key] if key in own else common[key] for own in owns]
+
+
+def _text(word: Any) -> str:
+    """Metadata as text that can be written: JSON may hold halves of characters."""
+    return str(word).encode("utf-8", "replace").decode()
+
+
+def _defaults(schema: Any, unit: Any) -> dict[str, Any]:
+    """What a run of this schema may lack. Raises BadInput for a schema that can't be read, or another unit."""
+    if schema not in _LACKING:
+        raise BadInput(f"a result of another program or a later version: schema is {schema!r}, not {SCHEMA!r}")
+    if unit != "second":
+        raise BadInput(f"its values are not in seconds: unit is {unit!r}")
+    return _LACKING[schema]
 
 
 def _typed(runs: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +132,8 @@ def _typed(runs: pd.DataFrame) -> pd.DataFrame:
     runs["dirty_percent"] = runs["dirty_percent"].astype("float64")
     runs["atomic"] = runs["atomic"].astype(bool)
     for key in (*_TEXT, "cpu"):
-        runs[key] = runs[key].map(str).astype("category")
+        words = runs[key].astype("category")
+        runs[key] = words.cat.rename_categories([_text(word) for word in words.cat.categories])
     if (runs[["pages", "intervals"]] < 1).any(axis=None) or (runs[["extra", "missed"]] < 0).any(axis=None):
         raise BadInput("it has impossible counts of pages or intervals")
     if not set(runs["phase"].cat.categories) <= set(PHASES):
@@ -114,11 +146,13 @@ def _typed(runs: pd.DataFrame) -> pd.DataFrame:
     return runs
 
 
-def _wrong_intervals(metadata: dict[str, Any]) -> int:
+def _wrong_intervals(wrong: str, extra: int, missed: int) -> int:
     """How many intervals were wrong; `wrong` is run-length coded: 17x+0-0 1x+512-0."""
-    coded = re.findall(r"(\d+)x\+(\d+)-(\d+)", metadata.get("wrong", ""))
-    count = sum(int(times) for times, extra, missed in coded if int(extra) or int(missed))
-    return max(count, int(bool(metadata["extra"] or metadata["missed"])))
+    if not (wrong or extra or missed):
+        return 0
+    coded = re.findall(r"(\d+)x\+(\d+)-(\d+)", wrong)
+    count = sum(int(times) for times, more, less in coded if int(more) or int(less))
+    return max(count, int(bool(extra or missed)))
 
 
 def form(interface: str, atomic: bool) -> str:
@@ -170,11 +204,14 @@ def _ordered_forms(rows: pd.DataFrame) -> "pd.Series[Any]":
     return text.astype(pd.CategoricalDtype(forms, ordered=True))
 
 
-def exactness(rows: pd.DataFrame) -> pd.DataFrame:
-    """Counts per (point, form) of intervals()' rows: `intervals`, `wrong_intervals`, `extra`, `missed` (totals)."""
+def exactness(rows: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
+    """Counts per group of intervals()' rows, (point, form) by default, as totals.
+
+    Columns `intervals`, `wrong_intervals`, `extra`, `missed`.
+    """
     once = rows.drop_duplicates([*POINT, "form", "process"])
     counts = ["intervals", "wrong_intervals", "extra", "missed"]
-    return once.groupby([*POINT, "form"], observed=True)[counts].sum().reset_index()
+    return once.groupby(by or [*POINT, "form"], observed=True)[counts].sum().reset_index()
 
 
 def challenger(rows: pd.DataFrame) -> str | None:
@@ -198,7 +235,7 @@ def sweep(rows: pd.DataFrame) -> pd.DataFrame:
 
 def fractions(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of one mapping size over dirty fractions: the headline's workload; `idle` and `all` at the ends it lacks."""
-    alike = rows[_like_headline(rows)]
+    alike = like_headline(rows)
     own = alike["workload"] == sweep(rows)["workload"].iloc[0]
     measured = pd.MultiIndex.from_frame(alike.loc[own, ["pages", "dirty_percent"]])
     lacking = ~pd.MultiIndex.from_frame(alike[["pages", "dirty_percent"]]).isin(measured)
@@ -207,24 +244,33 @@ def fractions(rows: pd.DataFrame) -> pd.DataFrame:
 
 def patterns(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of one mapping size and the headline's dirty fraction over workloads."""
-    alike = rows[_like_headline(rows) & (rows["dirty_percent"] == sweep(rows)["dirty_percent"].iloc[0])]
-    return _busiest(alike, "workload")
+    alike = like_headline(rows)
+    return _busiest(alike[alike["dirty_percent"] == sweep(rows)["dirty_percent"].iloc[0]], "workload")
 
 
 def breakdown(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of the few points whose phases are shown: the headline's between `idle` and `all`, at one mapping size."""
-    ends = rows["workload"].isin(["idle", "all"]) & _like_headline(rows)
-    return _busiest(rows[ends | rows.index.isin(sweep(rows).index)], "workload")
+    alike = like_headline(rows)
+    ends = alike["workload"].isin(["idle", "all"])
+    return _busiest(alike[ends | alike.index.isin(sweep(rows).index)], "workload")
+
+
+def headline(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one point of breakdown(): the one between `idle` and `all`, if there is one."""
+    inner = rows[~rows["workload"].isin(["idle", "all"])]
+    return inner if not inner.empty else rows
 
 
 def empty(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of what tracking costs without anything to track: nothing written to a mapping of one page."""
-    return rows[(rows["workload"] == "idle") & (rows["pages"] == 1) & _like_headline(rows)]
+    alike = like_headline(rows)
+    return alike[(alike["workload"] == "idle") & (alike["pages"] == 1)]
 
 
-def _like_headline(rows: pd.DataFrame) -> "pd.Series[bool]":
+def like_headline(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the headline's kind of memory and number of writers."""
     first = sweep(rows).iloc[0]
-    return _equal(rows, {key: first[key] for key in ("kind", "thp", "writers")})
+    return rows[_equal(rows, {key: first[key] for key in ("kind", "thp", "writers")})]
 
 
 def _equal(rows: pd.DataFrame, wanted: dict[str, Any]) -> "pd.Series[bool]":

@@ -18,7 +18,7 @@ COST = {
     "scan-wp": (1.5e-6, 2e-9, 3e-9, 90e-9),
 }
 HOST = {
-    "schema": "pagemap-bench 1",
+    "schema": "pagemap-bench 2",
     "suite": "quick",
     "where": "kvm",
     "kernel_release": "6.12.107+deb13-cloud-amd64",
@@ -72,10 +72,16 @@ def suite(
     rounds: int = 4,
     noise: float = 0.02,
     wrong: dict[tuple[str, str, int], tuple[int, int]] | None = None,
+    boots: int = 1,
+    luck: int = 7,
+    factor: dict[str, float] | None = None,
     **host: Any,
 ) -> Path:
-    """Write path. wrong: (form, workload, pages) -> (extra, missed) in one interval of each process."""
-    rng = np.random.default_rng(7)
+    """Write path. wrong: (form, workload, pages) -> (extra, missed) in one interval of each process.
+
+    factor: form -> by how much all its phases are slower; luck: seed of the noise.
+    """
+    rng = np.random.default_rng(luck)
     what = list(points() if what is None else what)
     common = {**HOST, "planned_runs": processes * len(what), **host}
     runs: dict[str, list[pyperf.Run]] = {}
@@ -88,13 +94,15 @@ def suite(
                 facts = {
                     **common, "workload": workload, "pages": pages, "dirty_percent": dirty, "writes": written,
                     "written_pages": written, "interface": interface, "atomic": int(atomic), "process": process,
+                    "boot": process * boots // processes,
                     "intervals": rounds * 4, "extra": extra, "missed": missed,
                 }  # fmt: skip
                 if extra or missed:
                     facts["wrong"] = f"{rounds * 4 - 1}x+0-0 1x+{extra}-{missed}"
                 for phase, seconds in phases(interface, atomic, pages, written).items():
                     name = f"{workload} pages={pages} dirty={dirty:g}% {label} {phase}"
-                    values = (seconds * rng.lognormal(0, noise, rounds)).tolist()
+                    slower = (factor or {}).get(label, 1.0)
+                    values = (seconds * slower * rng.lognormal(0, noise, rounds)).tolist()
                     metadata = {**facts, "phase": phase, "name": name}
                     runs.setdefault(name, []).append(pyperf.Run(values, metadata=metadata, collect_metadata=False))
     path.parent.mkdir(parents=True, exist_ok=True)

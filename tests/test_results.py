@@ -44,6 +44,19 @@ def test_host_is_what_all_runs_share(path):
     assert "phase" not in host
 
 
+def test_a_result_of_schema_1_is_read_as_one_boot(path):
+    data = json.loads(path.read_text())
+    data["metadata"]["schema"] = "pagemap-bench 1"
+    data["metadata"].pop("boot")
+    new = results.load(path).frame
+    path.write_text(json.dumps(data))
+    assert results.load(path).frame.equals(new)
+    data["metadata"]["schema"] = "pagemap-bench 2"
+    path.write_text(json.dumps(data))
+    with pytest.raises(BadInput, match="boot"):
+        results.load(path)
+
+
 def test_gz(path):
     packed = path.with_suffix(".json.gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
@@ -158,7 +171,7 @@ DAMAGES = {
     "no benchmarks": edited(lambda d: d.update(benchmarks=[])),
     "benchmarks is text": edited(lambda d: d.update(benchmarks="abc")),
     "foreign": edited(lambda d: d["metadata"].pop("schema")),
-    "later schema": edited(lambda d: d["metadata"].update(schema="pagemap-bench 2")),
+    "later schema": edited(lambda d: d["metadata"].update(schema="pagemap-bench 3")),
     "metadata is a list": edited(lambda d: d.update(metadata=[])),
     "no runs": edited(lambda d: d["benchmarks"][0].pop("runs")),
     "zero": edited(lambda d: first_run(d)["values"].append(0)),
@@ -172,6 +185,7 @@ DAMAGES = {
     "no pages": edited(lambda d: first_run(d)["metadata"].update(pages=0)),
     "negative extra": edited(lambda d: first_run(d)["metadata"].update(extra=-1)),
     "huge pages": edited(lambda d: first_run(d)["metadata"].update(pages=2**80)),
+    "other unit": edited(lambda d: d["metadata"].update(unit="byte")),
     "unknown phase": edited(lambda d: d["benchmarks"][0]["metadata"].update(phase="dance")),
     "two kernels": edited(lambda d: first_run(d)["metadata"].update(kernel_release="6.1")),
     "same process twice": edited(lambda d: d["benchmarks"][0]["runs"].append(first_run(d))),
