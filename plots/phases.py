@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from bench import results, stats, tables
 from plots import style
 
+FRAME = "intervals"  # what plot() takes: see __init__.py
 # column, label, colour, hatch: the tracker in blues, the tracked program in yellow, what it would do anyway hatched.
 # The three colours are dark, middle and light in grey.
 PARTS = (
@@ -51,10 +52,9 @@ def _bars(axes: Any, some: pd.DataFrame, forms: list[str]) -> None:
             axes.barh(forms, width, left=left, label=label, color=color, hatch=hatch, edgecolor="black", linewidth=0.6)
         left = left + width
     cost = stats.medians(some, ["form"], "cost")["median"].reindex(forms)
-    exact = results.exactness(some).set_index("form")
     for form in cost.dropna().index:
-        bad = tables.wrong(*(exact.loc[form, ["extra", "missed"]] / exact.loc[form, "intervals"]))
-        text = tables.us(cost[form]) + (f"  wrong: {bad} pages" if bad else "")
+        bad = style.wrong(some[some["form"] == form])
+        text = tables.us(cost[form]) + (f"  {bad}" if bad else "")
         axes.annotate(text, (left[form], form), xytext=(4, 0), textcoords="offset points", va="center", size=10)
     axes.set_title(tables.describe(some), loc="left", size=11)
     axes.set_xlim(0, left.max() * 1.16)

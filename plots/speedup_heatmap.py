@@ -13,6 +13,8 @@ from bench import results, stats, tables
 from bench.errors import Unsupported
 from plots import style
 
+FRAME = "intervals"  # what plot() takes: see __init__.py
+
 
 def plot(rows: pd.DataFrame) -> Figure:
     """Draw the headline's workload of results.intervals()' rows. Raises Unsupported without both interfaces."""
@@ -20,6 +22,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     if challenger is None:
         raise Unsupported("a speedup needs both clear_refs and scan-wp")
     workload = results.sweep(rows)["workload"].iloc[0]
+    rows = results.like_headline(rows)
     rows = rows[rows["workload"] == workload]
     ratios = stats.ratios(rows, ["dirty_percent", "pages"], "cost", results.LEGACY, challenger)["median"].unstack()
     ratios = ratios.sort_index(ascending=False)

@@ -13,6 +13,12 @@ def pytest_addoption(parser):
     parser.addoption("--json-lines", action="store_true", help="print each test's outcome as one JSON object a line")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    if hasattr(config.option, "mpl"):  # not in a guest, which draws nothing
+        config.option.mpl = True  # else pytest-mpl draws the images and compares nothing
+
+
 def reason(report):
     return report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
 
