@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
+EXAMPLES = example-6.12 example-6.12-again example-7.3
 
 help:
 	@echo 'make bench   set up, measure the quick suite, print the report'
@@ -8,11 +9,19 @@ help:
 	@echo 'make setup   only set up; ./bench.py --help shows what then works'
 	@echo 'make perf    the interval loop against a bare C loop'
 	@echo 'make check   linters, type checks, and the C core with every warning, by gcc and clang'
+	@echo 'make examples  reports, comparisons and plots of results/example-*, and the tables of the README'
 	@echo 'make lock    renew requirements.txt from requirements.in'
 	@echo 'make clean   remove what setup and the tests made; results/ stays'
 
 setup:
 	@$(PYTHON) -m bench.setup
+
+# The measurements themselves: ./bench.py run --kernel debian:6.12 --name example-6.12, and so on.
+examples: setup
+	for name in $(EXAMPLES); do ./bench.py report $$name >/dev/null || exit 1; done
+	./bench.py compare example-6.12 example-7.3 --name example-6.12-vs-7.3 >/dev/null
+	./bench.py compare example-6.12 example-6.12-again --name example-6.12-vs-itself >/dev/null
+	./bench.py cover-letter example-6.12 --into README.md
 
 setup-vm:
 	@$(PYTHON) -m bench.setup --vm
@@ -48,4 +57,4 @@ clean:
 	find bench -name '*.o' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-vm bench test perf check lock clean
+.PHONY: help examples setup setup-vm bench test perf check lock clean

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command line: probe, list, run, report."""
+"""The command line: probe, list, run, report, compare, cover-letter."""
 
 import os
 import sys
@@ -33,6 +33,22 @@ class Numbers(click.ParamType[list[float]]):
             return [self.kind(part.replace("_", "")) for part in str(value).split(",")]
         except ValueError:
             self.fail(f"{value!r} is not a list of numbers such as 1,10,100", param, ctx)
+
+
+class Percent(click.ParamType[float]):
+    """A percentage of at least 0, such as 3%."""
+
+    name = "PERCENT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number before the sign."""
+        try:
+            number = float(str(value).removesuffix("%"))
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            self.fail(f"{value!r} is not a percentage such as 3%", param, ctx)
+        return number
 
 
 def example(text: str) -> str:
@@ -77,6 +93,11 @@ def list_() -> None:
     show_default=True,
     help="The running kernel, a virtual machine, or the first of them that has both interfaces.",
 )
+@click.option(
+    "--boots",
+    type=click.IntRange(1, 1000),
+    help="Boots of the virtual machine that share the processes.  [default: 10]",
+)
 @click.option("--kernel", metavar="IMAGE", help="bzImage, or debian:6.12, for the virtual machine; debian: lists them.")
 @click.option(
     "--accel",
@@ -94,11 +115,78 @@ def run(**options: object) -> None:
     commands.run(commands.Request(**options))  # type: ignore[arg-type]  # click has converted them
 
 
-@main.command(epilog=example("./bench.py report quick-20261122-120000"))
+@main.command(epilog=example("./bench.py report patched --all"))
 @click.argument("name")
-def report(name: str) -> None:
-    """Print the tables of a result and draw its plots again. NAME is a folder below results/, or a path."""
-    commands.report(name)
+@click.option("--all", "everything", is_flag=True, help="All tables and the whole machine, not one page.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "html", "csv"]),
+    default="text",
+    show_default=True,
+    help="html writes one self-contained file; csv prints a line per value (results/README.md).",
+)
+def report(name: str, everything: bool, form: str) -> None:
+    """Print one page about a result and draw its plots again. NAME is a folder below results/, or a path."""
+    commands.report(name, everything, form)
+
+
+@main.command(epilog=example("./bench.py compare base patched --fail-on 3%"))
+@click.argument("names", metavar="BASE NEW...", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="csv and json: results/README.md says what they hold.",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(["cost", "seconds", "tracker", "tracked", "reset", "dirty", "collect", "collect_reset"]),
+    default="cost",
+    show_default=True,
+    help="What to compare: the interval less the untracked writes, a part of it, or one phase.",
+)
+@click.option("--filter", "pattern", metavar="GLOB", default="*", help="Only cases such as 'random*dirty=10% scan-wp'.")
+@click.option("--sort", type=click.Choice(["case", "change", "p"]), default="case", show_default=True)
+@click.option(
+    "--sign",
+    type=click.Choice(["change", "improvement"]),
+    default="change",
+    show_default=True,
+    help="new/old - 1 (less is faster), or 1 - new/old (more is faster).",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="Level of significance, over all cases together.",
+)
+@click.option("--fail-on", type=Percent(), help="Exit with 1 if a case is significantly slower by more than this.")
+@click.option("--name", help="Also write the comparison and its plot to this folder below results/.")
+def compare(**options: object) -> None:
+    """Compare results with the first one, case by case.
+
+    BASE and NEW are folders below results/, or paths.
+    """
+    commands.compare(commands.Comparing(**options))  # type: ignore[arg-type]  # click has converted them
+
+
+@main.command(
+    "cover-letter",
+    epilog=example('GIT_EDITOR="$PWD/bench.py cover-letter base patched --into" b4 prep --edit-cover'),
+)
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True)
+@click.option("--into", metavar="FILE", help="Put it into this cover letter or commit message instead of printing it.")
+def cover_letter(names: tuple[str, ...], into: str | None) -> None:
+    """Print the results for a cover letter: one result, or base against patched.
+
+    With --into, what is between the lines 'Benchmark results' and '(end of results)' of FILE is replaced, or added
+    where a reader expects it. Doing it again changes nothing.
+    """
+    commands.cover_letter(names, into)
 
 
 def entry() -> int:

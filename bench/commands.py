@@ -10,17 +10,19 @@ import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import workloads
 from bench import host, interfaces, progress, runner
 from bench import suite as suites
-from bench.errors import BadInput
+from bench.errors import BadInput, LimitExceeded
 from bench.vm import kernel, qemu
 
 RESULTS = runner.ROOT / "results"
 GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
+BOOTS = 10  # of a guest, to share the processes
 GUEST_MEMORY = 512 << 20  # bytes, for the guest's kernel, Python and initramfs
 
 
@@ -100,6 +102,7 @@ class Request:
     where: str
     kernel: str | None
     accel: str
+    boots: int | None
 
     def points(self) -> list[suites.Point]:
         """Return what to measure: the suite's points, or a grid where its axes were given."""
@@ -122,7 +125,8 @@ class Request:
             words += [option, value] if value else []
         words += ["--processes", str(self.processes), "--values", str(self.values), "--seed", str(self.seed)]
         words += ["--where", self.where]
-        return shlex.join(words + (["--accel", self.accel] if self.where == "vm" else []))
+        guest = ["--accel", self.accel, "--boots", str(self.boots)]
+        return shlex.join(words + (guest if self.where == "vm" else []))
 
     def settle(self) -> None:
         """Replace what was left open: how often, which interfaces, where. Raises BadInput for unknown names."""
@@ -137,6 +141,22 @@ class Request:
             self.where = "vm" if self.kernel else self._choose()
         if self.where == "vm":
             self.kernel = self.kernel or kernel.DEFAULT
+        self._settle_boots(self.processes)
+
+    def _settle_boots(self, processes: int) -> None:
+        if self.where == "here" and (self.boots or 1) > 1:
+            raise BadInput("--boots needs a virtual machine", "give --where vm, or leave out --boots")
+        self.boots = self.boots or (min(processes, BOOTS) if self.where == "vm" else 1)
+        if self.boots > processes:
+            raise BadInput(
+                f"{processes} processes can't share {self.boots} boots", f"give --processes {self.boots} or more"
+            )
+
+    def shares(self) -> list[tuple[int, int]]:
+        """Return the processes of each boot: [first, end)."""
+        processes, boots = self.processes or 1, self.boots or 1
+        ends = [processes * i // boots for i in range(boots + 1)]
+        return list(pairwise(ends))
 
     def _choose(self) -> str:
         for name in ("clear_refs", "scan-wp"):
@@ -156,10 +176,9 @@ def run(request: Request) -> None:
     request.settle()
     folder = result_folder(request.name or time.strftime(f"{request.suite}-%Y%m%d-%H%M%S"))
     names = [name for name in interfaces.INTERFACES if not request.interface or name in ("none", *request.interface)]
-    plan = {
+    plan: dict[str, Any] = {
         "points": [list(point) for point in points],
         "interfaces": names,
-        "processes": request.processes,
         "values": request.values,
         "seed": request.seed,
     }
@@ -171,40 +190,52 @@ def run(request: Request) -> None:
         "suite_version": version(),
         "planned_runs": len(points) * (request.processes or 1),
     }
-    argv = runner.worker_argv(plan)
+    plans = [plan | {"processes": share} for share in request.shares()]
     with runner.new_folder(folder), progress.Bar(points, request.processes or 1) as bar:
         lines: Iterator[str]
         if request.where == "here":
-            lines = runner.lines_here(argv)
+            lines = runner.lines_here(runner.worker_argv(plans[0]))
         else:
-            lines = guest(request, argv, needed, folder, bar, metadata)
+            lines = guests(request, plans, needed, folder, bar, metadata)
         runner.collect(lines, runner.Collector(folder, metadata), bar.update)
     report(str(folder))
 
 
-def guest(
-    request: Request, argv: list[str], needed: int, folder: Path, bar: progress.Bar, metadata: dict[str, Any]
+def guests(
+    request: Request,
+    plans: list[dict[str, Any]],
+    needed: int,
+    folder: Path,
+    bar: progress.Bar,
+    metadata: dict[str, Any],
 ) -> Iterator[str]:
-    """Boot the kernel and return the lines that the workers print in it; adds what the guest is to the metadata."""
+    """Boot the kernel once for each plan, one after the other, and yield the lines that the workers print.
+
+    Adds what the guest is to the metadata.
+    """
     image = kernel.find(request.kernel, echo=bar.print)
-    machine = qemu.run(
-        image,
-        argv,
-        packages=GUEST_PACKAGES,
-        memory_mib=(needed + GUEST_MEMORY) >> 20,
-        cpus=1,
-        accel=request.accel,
-        time_limit=0,
-        log=folder / "guest.log",
-        echo=bar.print,
-    )
-    metadata |= {
-        "where": machine.where,
-        "accel_reason": machine.accel_reason,
-        "qemu": machine.command_line.replace(str(image), image.name),
-        "kernel_image": image.name,
-    }
-    return iter(machine)
+    config = host.config_options(kernel.config(image))
+    for plan in plans:
+        machine = qemu.run(
+            image,
+            runner.worker_argv(plan),
+            packages=GUEST_PACKAGES,
+            memory_mib=(needed + GUEST_MEMORY) >> 20,
+            cpus=1,
+            accel=request.accel,
+            time_limit=0,
+            log=folder / "guest.log",
+            echo=bar.print,
+        )
+        metadata |= {
+            "where": machine.where,
+            "accel_reason": machine.accel_reason,
+            "qemu": machine.command_line.replace(str(image), image.name),
+            "kernel_image": image.name,
+        }
+        if config != "unknown":  # else the guest may know, from its /proc/config.gz
+            metadata["kernel_config"] = config
+        yield from machine
 
 
 def result_folder(name: str) -> Path:
@@ -214,11 +245,76 @@ def result_folder(name: str) -> Path:
     return Path(name) if "/" in name else RESULTS / name
 
 
-def report(name: str) -> None:
-    """Print the report of a result, after writing it and its plots beside suite.json."""
-    from bench import report as reports  # noqa: PLC0415  (pandas and matplotlib: seconds)
-
+def existing(name: str) -> Path:
+    """Return the folder of a result that is there: below results/, or a path. Raises BadInput for an odd name."""
     folder = result_folder(name)
-    if not folder.is_dir() and Path(name).is_dir():
-        folder = Path(name)
-    print(reports.report(folder))
+    return Path(name) if not folder.is_dir() and Path(name).is_dir() else folder
+
+
+def report(name: str, everything: bool = False, form: str = "text") -> None:
+    """Print the report of a result, after writing it and its plots beside suite.json."""
+    from bench import formats, results  # noqa: PLC0415  (pandas, scipy and matplotlib: seconds)
+    from bench import report as reports  # noqa: PLC0415
+
+    folder = existing(name)
+    if form == "csv":
+        print(formats.result_csv(results.load(folder / "suite.json")), end="")
+    elif form == "html":
+        print(reports.as_html(folder))
+    else:
+        made = reports.write(folder)
+        print(reports.everything(made) if everything else reports.page(made))
+
+
+@dataclass
+class Comparing:
+    """The options of `compare`, as typed."""
+
+    names: tuple[str, ...]
+    form: str
+    metric: str
+    pattern: str
+    sort: str
+    sign: str
+    alpha: float
+    fail_on: float | None
+    name: str | None
+
+
+def compare(request: Comparing) -> None:
+    """Print what differs between results; keep it where a name is given. Raises LimitExceeded."""
+    from bench import compare as comparing  # noqa: PLC0415
+    from bench import formats  # noqa: PLC0415
+
+    sides = comparing.load([existing(name) for name in request.names])
+    made = comparing.compare(sides, metric=request.metric, pattern=request.pattern, alpha=request.alpha)
+    order = {"sort": request.sort, "sign": request.sign}
+    if request.name:
+        from bench import report as reports  # noqa: PLC0415  (matplotlib: a second more)
+
+        reports.compared(made, result_folder(request.name), **order)
+    if request.form in ("csv", "json"):
+        print({"csv": formats.comparison_csv, "json": formats.comparison_json}[request.form](made).rstrip("\n"))
+    else:
+        print({"text": formats.text, "markdown": formats.markdown}[request.form](made, **order))
+    worse = made.regressions((request.fail_on or 0) / 100)
+    if request.fail_on is not None and not worse.empty:
+        worst = worse.sort_values("ratio").iloc[-1]
+        raise LimitExceeded(
+            f"{len(worse)} of {len(made.frame)} cases are significantly more than {request.fail_on:g}% slower, "
+            f"{formats.worst(worst)} most"
+        )
+
+
+def cover_letter(names: tuple[str, ...], into: str | None) -> None:
+    """Print the block for a cover letter, or put it into a file."""
+    from bench import cover  # noqa: PLC0415
+    from bench import report as reports  # noqa: PLC0415
+
+    block = cover.wrap(reports.block([existing(name) for name in names]))
+    if into is None:
+        print(block, end="")
+    elif cover.edit(Path(into), block):
+        note(f"{into}: results put in")
+    else:
+        note(f"{into}: has these results already")

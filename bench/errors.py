@@ -36,3 +36,9 @@ class WorkerFailed(BenchError):
     """A worker process died or its interface failed in the middle of a measurement."""
 
     status = 3
+
+
+class LimitExceeded(BenchError):
+    """A comparison found what the user had said must not be."""
+
+    status = 1

@@ -3,7 +3,7 @@
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from bench import results, stats
 
 WIDTH = 72
 INDENT = "  "
-_HEADS = {"pages": "pages", "dirty_percent": "dirty", "workload": "pattern"}
+_HEADS = {"pages": "pages", "dirty_percent": "dirty", "workload": "pattern", "case": "pages"}
 _WHERE = {
     "bare-metal": "bare metal",
     "kvm": "KVM",
@@ -55,7 +55,7 @@ def times(ratio: float) -> str:
     return f"{ratio:.{digits}f}x"
 
 
-def spread(row: "pd.Series[Any]") -> str:
+def spread(row: "Mapping[str, Any] | pd.Series[Any]") -> str:
     """Half width of an estimate: +-3%, +-0.4%; empty where it is not known."""
     half = 100 * stats.half_width(row)
     return "" if math.isnan(half) else f"+-{half:.{int(half < 0.95)}f}%" if half < 1000 else "+-?"
@@ -74,8 +74,8 @@ def _short(count: float) -> str:
 
 
 def many(count: int, what: str) -> str:
-    """1 run, 2 runs."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    """1 run, 2 runs, 2 processes."""
+    return f"{count} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
 
 
 def where(rows: pd.DataFrame) -> str:
@@ -90,19 +90,27 @@ def memory(rows: pd.DataFrame) -> str:
     return f"{rows.iloc[0]['kind']} memory, 4 KiB pages, THP {rows.iloc[0]['thp']}"
 
 
-def grid(heads: Sequence[Sequence[str]], body: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Columns between bars, as wide as they need: header lines, a rule, rows. The first `left` are left-aligned."""
-    lines = [*heads, *body]
+def grid(heads: Sequence[Sequence[str]], body: Iterable[Sequence[str]], left: int = 1, bar: str = " | ") -> str:
+    """Columns as wide as they need: header lines, a rule, rows. The first `left` are left-aligned.
+
+    An empty row is a rule across the table, a row of one cell stands alone over all columns.
+    """
+    body = list(body)
+    lines = [line for line in (*heads, *body) if len(line) > 1]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads[0]))]
-    roomy = len(INDENT) + sum(widths) + 3 * (len(widths) - 1) <= WIDTH
-    bar = " | " if roomy else "|"  # only mappings of many GiB with many wrong pages need it tight
+    if len(INDENT) + sum(widths) + len(bar) * (len(widths) - 1) > WIDTH:
+        bar = bar.strip() or " "  # only mappings of many GiB with many wrong pages need it tight
+    rule = INDENT + bar.join("-" * width for width in widths)
 
     def text(line: Sequence[str]) -> str:
+        if not line:
+            return INDENT + "-" * (len(rule) - len(INDENT))
+        if len(line) == 1:
+            return INDENT + line[0]
         cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
         return (INDENT + bar.join(cells)).rstrip()
 
-    rule = INDENT + bar.join("-" * width for width in widths)
-    return "\n".join([*map(text, lines[: len(heads)]), rule, *map(text, lines[len(heads) :])])
+    return "\n".join([*map(text, heads), rule if bar.strip() else text([]), *map(text, body)])
 
 
 def against(rows: pd.DataFrame, vary: str, title: str) -> str:
@@ -132,27 +140,56 @@ def against(rows: pd.DataFrame, vary: str, title: str) -> str:
     if any(table["wrong"]):
         notes.append("* = not every interval was exact; wrong = extra (+) and missed (-) pages per interval")
     heads = [_HEADS[vary], *("clear_refs + pagemap" if f == results.LEGACY else f for f in table.columns)]
-    body = [[_cell(vary, value), *row] for value, row in zip(table.index, table.to_numpy().tolist(), strict=True)]
+    body: list[list[str]] = []
+    above = ""
+    for value, cells in zip(table.index, table.to_numpy().tolist(), strict=True):
+        heading, _, cell = str(value).rpartition("|")  # of every(): series|pages
+        body += [[heading]] if heading != above else []
+        body.append([_cell(vary, cell if heading else value), *cells])
+        above = heading
     two_lines = list(zip(*(head.partition(" ")[::2] for head in heads), strict=True))
     text = grid(two_lines, body, left=1 if vary == "workload" else 0)
-    return "\n".join([_title("One tracking interval", title, rows), "", text, *map(_note, notes)])
+    return "\n".join([_title("One tracking interval", title, rows), "", text, *map(note, notes)])
 
 
-def _note(text: str) -> str:
+def every(rows: pd.DataFrame) -> str:
+    """Table of all points, one row each."""
+    points = rows[results.POINT].drop_duplicates().sort_values(["workload", "dirty_percent", "pages"])
+    points["case"] = [f"{series(one)}|{one.pages}" for one in points.itertuples()]
+    named = rows.merge(points, on=results.POINT)
+    named["case"] = named["case"].astype(pd.CategoricalDtype(list(dict.fromkeys(points["case"])), ordered=True))
+    return against(named, "case", "every point")
+
+
+def series(one: Any) -> str:
+    """Name the workload of something that has `workload` and `dirty_percent`: random 10%."""
+    return str(one.workload) if one.workload in ("idle", "all") else f"{one.workload} {one.dirty_percent:g}%"
+
+
+def note(text: str) -> str:
+    """An explanation below a table."""
     return paragraph(f"({text})", hang=" ")
 
 
 def interval_name(estimates: pd.DataFrame) -> str:
     """What low and high of these estimates are."""
-    least, most = int(estimates["processes"].min()), int(estimates["processes"].max())
+    least, most = int(estimates["units"].min()), int(estimates["units"].max())
+    what = units_name(estimates)
     if least != most:
-        return f"95% CI from {stats.ENOUGH} processes on, else their range; {least} to {most} ran"
+        return f"95% CI from {stats.ENOUGH} on, else their range; {what}"
     if least == 1:
-        return f"unknown: one process only, a 95% CI needs {stats.ENOUGH}"
+        return f"unknown: {what} only, a 95% CI needs {stats.ENOUGH}"
     if least >= stats.ENOUGH:
-        return f"95% CI, {least} processes"
+        return f"95% CI, {what}"
     confidence = 100 * (1 - 0.5 ** (least - 1))
-    return f"range of {least} processes, a {confidence:.0f}% CI; 95% needs {stats.ENOUGH}"
+    return f"range of {what}, a {confidence:.0f}% CI; 95% needs {stats.ENOUGH}"
+
+
+def units_name(estimates: pd.DataFrame) -> str:
+    """What these estimates of stats.py are the medians of: 10 boots, 2 to 6 processes."""
+    least, most = int(estimates["units"].min()), int(estimates["units"].max())
+    what = str(estimates["unit"].iloc[0])
+    return many(most, what) if least == most else f"{least} to {many(most, what)}"
 
 
 def phases(rows: pd.DataFrame) -> str:
@@ -174,18 +211,17 @@ def phases(rows: pd.DataFrame) -> str:
                 [f"  {form}", *("" if math.isnan(x) else us(x) for x in shown), spread(cost.loc[(*point, form)])]
             )
     heads = [["", "reset", "dirty", "collect", "cost", "+-"]]
-    note = (
+    legend = (
         "dirty = the program's own writes: untracked in the first line of a group, tracked below; atomic collects and "
         f"resets in one call; cost = all phases less the untracked writes; +- = of the cost, {interval_name(cost)}"
     )
-    return "\n".join([_title("Who pays: the phases of one interval", "", rows), "", grid(heads, body), _note(note)])
+    return "\n".join([_title("Who pays: the phases of one interval", "", rows), "", grid(heads, body), note(legend)])
 
 
 def describe(rows: pd.DataFrame) -> str:
     """The point of rows that are all of one point: random 10%, 65536 pages."""
     first = rows.iloc[0]
-    dirty = "" if first["workload"] in ("idle", "all") else f" {first['dirty_percent']:g}%"
-    return f"{first['workload']}{dirty}, {many(first['pages'], 'page')}"
+    return f"{series(first)}, {many(first['pages'], 'page')}"
 
 
 def _title(what: str, title: str, rows: pd.DataFrame) -> str:
@@ -206,7 +242,7 @@ def _cell(column: str, value: Any) -> str:
 
 def _wrong_cells(rows: pd.DataFrame, keys: list[str]) -> dict[Any, str]:
     """Wrong pages per interval as text, by (vary, form)."""
-    counts = results.exactness(rows).groupby(keys, observed=True)[["intervals", "extra", "missed"]].sum()
+    counts = results.exactness(rows, keys).set_index(keys)
     return {
         key: wrong(row["extra"] / row["intervals"], row["missed"] / row["intervals"]) for key, row in counts.iterrows()
     }

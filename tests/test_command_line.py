@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -52,10 +53,10 @@ def result(tmp_path_factory):
 
 def test_help_has_an_example_for_every_command():
     commands = [line.split()[0] for line in bench("--help").stdout.split("Commands:")[1].splitlines() if line.strip()]
-    for name in ("probe", "list", "run", "report"):
+    for name in ("probe", "list", "run", "report", "compare", "cover-letter"):
         assert name in commands
         text = bench(name, "--help").stdout
-        assert f"Example:\n    ./bench.py {name}" in text
+        assert re.search(rf"Example:\n    .*bench\.py {name}", text)
 
 
 def test_it_runs_without_activating_anything_and_from_anywhere(tmp_path):
@@ -208,6 +209,9 @@ def test_a_worker_that_fails_is_named_with_its_call(tmp_path):
         (["--values", "0"], "0 is not in the range"),
         (["--seed", "-1"], "-1 is not in the range"),
         (["--name", ".."], "is no name"),
+        (["--boots", "0"], "0 is not in the range"),
+        (["--boots", "2"], "--boots needs a virtual machine"),
+        (["--boots", "3", "--processes", "2", "--where", "vm"], "2 processes can't share 3 boots"),
         (["--where", "moon"], "'moon' is not one of"),
         (["--kernel", "debian:6.12"], "--kernel needs a virtual machine"),
         (["--kernel", __file__, "--where", "vm"], "is no bzImage"),

@@ -76,12 +76,12 @@ def test_unequal_numbers_of_processes_are_named(rows):
     rows = results.sweep(rows)
     rows = rows[(rows["pages"] != 100) | (rows["process"] < 2)]
     text = " ".join(tables.against(rows, "pages", "").split())
-    assert "+- = 95% CI from 6 processes on, else their range; 2 to 6 ran" in text
+    assert "+- = 95% CI from 6 on, else their range; 2 to 6 processes" in text
 
 
 def test_one_process_shows_no_spread(tmp_path):
     text = tables.against(results.sweep(intervals(tmp_path, processes=1)), "pages", "")
-    assert "unknown: one process only" in " ".join(text.split())
+    assert "unknown: 1 process only" in " ".join(text.split())
     assert "+-" in text
     assert not re.search(r"\+-\d", text)
 

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Base against patched: the verdict, what it rests on, what else differed, and what is refused."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import compare, formats, report, stats
+from bench.errors import BadInput
+from tests import synthetic
+from tests.test_tables import assert_golden, assert_mailable
+
+WHAT = [("random", pages, 10.0) for pages in (100, 1000, 10000)] + [("idle", 1000, 0.0)]
+
+
+def result(path, **options):
+    """Write a synthetic result and return its folder."""
+    settings = {"what": WHAT, "processes": 20, "boots": 10, "rounds": 1, "noise": 0.005} | options
+    synthetic.suite(path / "suite.json", **settings)
+    return path
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Two results of which scan-wp got 10 % faster and scan-softdirty 5 % slower."""
+    factor = {"scan-wp": 0.9, "scan-softdirty": 1.05}
+    return [result(tmp_path / "base"), result(tmp_path / "patched", luck=8, factor=factor, kernel_release="6.13.0")]
+
+
+def made(folders, **options):
+    return compare.compare(compare.load(folders), **options)
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_what_changed_is_found_with_its_size_and_nothing_else(pair):
+    found = made(pair)
+    frame = found.frame.set_index(["form", "pages", "workload"]).sort_index()
+    assert len(frame) == 4 * 4 == found.tests
+    assert set(frame.index[frame["significant"]].get_level_values("form")) == {"scan-wp", "scan-softdirty"}
+    assert frame.loc["scan-wp", "significant"].all()
+    for form, ratio in (("scan-wp", 0.9), ("scan-softdirty", 1.05)):
+        row = frame.loc[form, 1000, "idle"]  # idle: no untracked writes that the factor does not touch
+        assert row["ratio"] == pytest.approx(ratio, rel=0.01)
+        assert row["low"] <= ratio <= row["high"]
+    assert (frame["ratio"] == frame["new"] / frame["base"]).all()
+    ratio, low, high = found.geomean("patched", "scan-wp")
+    assert low < ratio < high < 1
+
+
+def test_the_text_says_so_first(pair):
+    text = formats.text(made(pair))
+    assert_mailable(text)
+    first = words(text.split("\n\n")[0])
+    assert first.startswith("8 of 16 cases differ: 4 faster, by up to -")
+    assert "; 4 slower, by up to +" in first
+    assert "Mann-Whitney, Holm over 16 tests, 0.05; geomean -" in first
+    assert_golden("compare.txt", text)
+
+
+def test_two_runs_of_one_kernel_do_not_differ(tmp_path):
+    text = formats.text(made([result(tmp_path / "first"), result(tmp_path / "second", luck=8)]))
+    assert text.splitlines()[0].startswith("  No significant difference")
+    assert re.search(r"changes are known to \+-0\.\d+% or better", words(text))
+    assert text.count("~") >= 16
+
+
+def test_several_results_get_a_column_each_against_the_first(tmp_path, pair):
+    third = result(tmp_path / "third", luck=9, factor={"clear_refs": 2.0})
+    text = formats.text(made([*pair, third]))
+    assert_mailable(text)
+    assert "cases of patched differ" in words(text)
+    assert "cases of third differ: 4 slower" in words(text)
+    assert re.search(r"^  case, pages +base +new 1 +new 2$", text, re.M)
+    line = next(line for line in text.splitlines() if line.startswith("    random 10% 1000 "))
+    assert re.search(r"~ +\+1\d\d% \+-\d", line), line
+    assert_golden("compare3.txt", text)
+    four = made([*pair, third, result(tmp_path / "fourth", seed=10)])
+    assert_mailable(formats.text(four))
+    assert "new 3" in formats.text(four)
+
+
+@pytest.mark.parametrize("metric", compare.METRICS)
+def test_every_metric(pair, metric):
+    found = made(pair, metric=metric)
+    assert_mailable(formats.text(found))
+    if metric in ("reset", "collect", "collect_reset"):
+        phase = {"collect_reset": {"scan-wp atomic"}}.get(metric, {"clear_refs", "scan-softdirty", "scan-wp"})
+        assert set(found.frame["form"]) == phase
+    if metric in ("dirty", "tracked"):
+        assert "idle" not in set(found.frame["workload"])
+
+
+def test_filter_sort_sign_and_alpha(pair):
+    found = made(pair, pattern="random*scan-wp")
+    assert set(zip(found.frame["workload"], found.frame["form"], strict=True)) == {("random", "scan-wp")}
+    assert found.tests == 3
+    with pytest.raises(BadInput, match="matches no case") as caught:
+        made(pair, pattern="nothing*")
+    assert "idle pages=1000 dirty=0% clear_refs" in caught.value.hint
+    everything = made(pair)
+    text = formats.text(everything, sort="change")
+    shown = [float(n) for n in re.findall(r"(-\d+\.\d)%  0\.\d{3}$", text, re.M)]
+    assert shown == sorted(shown)
+    turned = formats.text(everything, sign="improvement")
+    assert re.search(r"\+1\d\.\d%  0\.\d{3}$", turned, re.M)
+    assert "improvement = 1 - new/old" in words(turned)
+    assert not made(pair, alpha=1e-9).frame["significant"].any()
+
+
+def test_too_few_runs_say_how_many_it_takes(tmp_path):
+    few = {"processes": 4, "boots": 1}
+    folders = [result(tmp_path / "a", **few), result(tmp_path / "b", luck=8, factor={"scan-wp": 0.5}, **few)]
+    text = words(formats.text(made(folders)))
+    needed = stats.needed(16, 0.05)
+    assert f"among 16 tests no difference can be significant; it takes {needed} processes or more" in text
+    assert text.startswith("Too few runs for a verdict")
+    assert "Too few runs to say how sure a median of a is: 4 processes; a 95% CI needs 6." in text
+    assert "One boot only (a, b)" in text
+    enough = [result(tmp_path / f"{i}", processes=needed, boots=1, luck=i, factor={"scan-wp": i}) for i in (1, 2)]
+    assert made(enough).frame["significant"].any()
+
+
+def test_wrong_pages_come_before_everything(tmp_path):
+    wrong = {("scan-wp", "random", 1000): (512, 0)}
+    found = made([result(tmp_path / "base"), result(tmp_path / "patched", luck=8, wrong=wrong)])
+    text = formats.text(found)
+    assert_mailable(text)
+    assert words(text).startswith("WRONG PAGES: patched: 20 of")
+    line = next(line for line in text.splitlines() if "*" in line and "random 10% 1000" in line)
+    assert re.search(r"1000 +\d\S+ \+-\S+ +\*\d", line), "the new value is marked, the base's is not"
+    assert "* = not every interval was exact" in words(text)
+    assert formats.markdown(found).startswith("**WRONG PAGES")
+    assert words(report.block([tmp_path / "base", tmp_path / "patched"])).startswith("WRONG PAGES: patched")
+
+
+def test_differences_of_the_machine_are_named(tmp_path):
+    base = {"kernel_config": "HZ=250 KSM=y", "mitigations": "meltdown: PTI; spectre_v2: IBRS", "memory_bytes": 4 << 30}
+    new = {"kernel_config": "HZ=1000 KSM=y", "mitigations": "spectre_v2: IBRS", "memory_bytes": 8 << 30,
+           "cpu_model_name": "Another CPU", "thp_enabled": "always", "seed": 43, "suite_version": "9"}  # fmt: skip
+    folders = [result(tmp_path / "base", **base), result(tmp_path / "patched", luck=8, **new)]
+    text = words(formats.text(made(folders)))
+    assert "base and patched differ in more than the kernel: CPU (Invented CPU" in text
+    for part in (
+        "kernel config (HZ=250 against HZ=1000)",
+        "mitigations (meltdown: PTI against nothing)",
+        "RAM (4096 against 8192 MiB)",
+        "suite version (unknown against 9)",
+        "seed (42 against 43)",
+        "THP setting (unknown against always)",
+    ):
+        assert part in text
+    fewer = result(tmp_path / "fewer", processes=10, what=WHAT[:2])
+    text = words(formats.text(made([tmp_path / "base", fewer])))
+    assert (
+        "runs (20 runs each (10 boots x 2), 1 value a run against 10 runs each (10 boots x 1), 1 value a run)" in text
+    )
+    assert "8 cases of base not in fewer, such as: idle pages=1000 dirty=0% clear_refs." in text
+
+
+def test_a_little_less_memory_is_no_other_machine(tmp_path):
+    folders = [
+        result(tmp_path / "base", memory_bytes=4 << 30),
+        result(tmp_path / "patched", luck=8, memory_bytes=(4 << 30) - (30 << 20)),
+    ]
+    assert "RAM" not in formats.text(made(folders))
+
+
+def test_nonsense_is_refused_with_the_reason(tmp_path):
+    base = result(tmp_path / "base")
+    cases = {
+        "measured different things": result(tmp_path / "other", suite="other"),
+        "no case in common": result(tmp_path / "elsewhere", what=[("hotset", 50, 10.0)]),
+        "given twice": base,
+    }
+    for reason, folder in cases.items():
+        with pytest.raises(BadInput, match=reason) as caught:
+            made([base, folder])
+        assert caught.value.hint
+    with pytest.raises(BadInput, match="needs two results"):
+        compare.load([base])
+    data = json.loads((base / "suite.json").read_text())
+    data["metadata"]["unit"] = "byte"
+    (tmp_path / "bytes").mkdir()
+    (tmp_path / "bytes/suite.json").write_text(json.dumps(data))
+    with pytest.raises(BadInput, match="not in seconds: unit is 'byte'"):
+        made([base, tmp_path / "bytes"])
+
+
+def test_results_of_one_name_are_told_apart(tmp_path):
+    found = made([result(tmp_path / "one/x"), result(tmp_path / "two/x", luck=8)])
+    assert {str(tmp_path / "two/x")} == set(found.frame["new_name"])
+    assert_mailable(formats.text(found))
+
+
+def test_csv_and_json_hold_what_the_text_says(pair):
+    found = made(pair)
+    table = pd.read_csv(io.StringIO(formats.comparison_csv(found)))
+    assert len(table) == 16
+    assert set(table["schema"]) == {formats.SCHEMA}
+    np.testing.assert_allclose(table["ratio"], table["new_median_seconds"] / table["base_median_seconds"])
+    assert table["significant"].sum() == 8
+    assert (table["base_units"] == 10).all()
+    data = json.loads(formats.comparison_json(found))
+    assert data["verdict"] == formats.verdict(found)
+    assert [one["name"] for one in data["results"]] == ["base", "patched"]
+    assert data["results"][1]["metadata"]["kernel_release"] == "6.13.0"
+    assert len(data["cases"]) == 16
+    assert data["cases"][0]["p_holm"] == pytest.approx(table["p_holm"][0])
+    assert {one["form"] for one in data["geomeans"]} == {None, *table["form"]}
+
+
+def test_markdown_is_one_table_with_a_row_for_each_case(pair):
+    text = formats.markdown(made(pair))
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 16
+    assert len({line.count("|") - line.count("\\|") for line in rows}) == 1
+    assert any("| scan-wp | idle 1000 |" in line and "-10." in line for line in rows)
+
+
+def test_costs_that_noise_made_negative_are_no_change(pair):
+    sides = compare.load(pair)
+    for one in sides:
+        one.rows.loc[one.rows["form"] == "clear_refs", "cost"] = -1e-6
+    found = compare.compare(sides)
+    text = formats.text(found)
+    assert_mailable(text)
+    assert "? = a median is not positive" in words(text)
+    assert not found.frame[found.frame["form"] == "clear_refs"]["significant"].any()
+    json.loads(formats.comparison_json(found))
+
+
+def test_regressions_need_both_significance_and_size(pair):
+    found = made(pair)
+    assert set(found.regressions(0.03)["form"]) == {"scan-softdirty"}
+    assert found.regressions(0.2).empty
+
+
+def test_kept_comparison(pair, tmp_path):
+    report.compared(made(pair), tmp_path / "kept")
+    assert {p.name for p in (tmp_path / "kept").iterdir()} == {
+        "compare.txt", "compare.csv", "forest.png", "forest.svg",
+    }  # fmt: skip
+    text = (tmp_path / "kept/compare.txt").read_text()
+    assert_mailable(text)
+    assert "forest" in text
