@@ -302,7 +302,8 @@ def compare(request: Comparing) -> None:
         worst = worse.sort_values("ratio").iloc[-1]
         raise LimitExceeded(
             f"{len(worse)} of {len(made.frame)} cases are significantly more than {request.fail_on:g}% slower, "
-            f"{formats.worst(worst)} most"
+            f"{formats.worst(worst)} most",
+            "--sort change shows the slowest last in each interface; --fail-on sets the limit",
         )
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """./bench.py as a person uses it: what it prints, what it writes, how it fails."""
 
+import io
 import json
 import os
 import re
@@ -11,11 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas
 import psutil
 import pyperf
 import pytest
 
+from tests import synthetic
 from tests.live.conftest import working
+from tests.test_tables import assert_mailable
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -257,3 +261,145 @@ def test_report_into_a_closed_pipe_is_quiet(result):
     done = subprocess.run(["sh", "-c", words], capture_output=True, text=True)
     assert done.stdout
     assert done.stderr == ""
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Two invented results: scan-softdirty got 5 % slower."""
+    options = {"what": [("random", 1000, 10.0)], "processes": 20, "boots": 10, "rounds": 1, "noise": 0.005}
+    synthetic.suite(tmp_path / "base/suite.json", **options)
+    synthetic.suite(tmp_path / "patched/suite.json", luck=8, factor={"scan-softdirty": 1.05}, **options)
+    return tmp_path / "base", tmp_path / "patched"
+
+
+def test_compare_fails_only_on_a_regression_beyond_the_limit(pair):
+    for limit, status in (("3%", 1), ("3", 1), ("20%", 0)):
+        done = bench("compare", *pair, "--fail-on", limit)
+        assert done.returncode == status, done.stderr
+        assert "1 of 4 cases differ" in done.stdout
+    said = refused("compare", *pair, "--fail-on", "3%", status=1).splitlines()
+    assert "1 of 4 cases are significantly more than 3% slower, scan-softdirty, random 10%, 1000 pages" in said[0]
+    assert bench("compare", *reversed(pair), "--fail-on", "0%").returncode == 0, "faster is no regression"
+
+
+def test_compare_prints_each_format_and_keeps_what_it_is_told_to(pair, tmp_path):
+    for form, word in (("text", "geomean of all"), ("markdown", "| ---"), ("csv", "p_holm,"), ("json", '"verdict"')):
+        done = bench("compare", *pair, "--format", form, "--metric", "seconds", "--name", tmp_path / form)
+        assert done.returncode == 0, done.stderr
+        assert word in done.stdout
+        assert sorted(p.name for p in (tmp_path / form).iterdir()) == [
+            "compare.csv", "compare.txt", "forest.png", "forest.svg",
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "Missing argument"),
+        (["{base}"], "needs two results"),
+        (["{base}", "{base}"], "is given twice"),
+        (["{base}", "nowhere"], "nowhere"),
+        (["{base}", "{patched}", "--fail-on", "many"], "'many' is not a percentage"),
+        (["{base}", "{patched}", "--fail-on", "-1%"], "'-1%' is not a percentage"),
+        (["{base}", "{patched}", "--alpha", "0"], "0"),
+        (["{base}", "{patched}", "--metric", "beauty"], "'beauty' is not one of"),
+        (["{base}", "{patched}", "--filter", "nope"], "matches no case"),
+        (["{base}", "{patched}", "--name", ".."], "is no name"),
+    ],
+)
+def test_a_comparison_that_can_not_be_made_is_refused(words, says, pair):
+    base, patched = pair
+    assert says in refused("compare", *(word.format(base=base, patched=patched) for word in words))
+
+
+def test_report_is_one_page_or_all_or_csv_or_html(pair):
+    base, _ = pair
+    page, everything = (bench("report", base, *words).stdout for words in ([], ["--all"]))
+    assert (base / "report.txt").read_text().strip() == page.strip()
+    assert "every point" in everything
+    assert "every point" not in page
+    table = pandas.read_csv(io.StringIO(bench("report", base, "--format", "csv").stdout))
+    suite = pyperf.BenchmarkSuite.load(str(base / "suite.json"))
+    assert len(table) == sum(b.get_nvalue() for b in suite)
+    assert table["seconds"].sum() == pytest.approx(sum(sum(b.get_values()) for b in suite))
+    done = bench("report", base, "--format", "html")
+    assert done.stdout.strip() == str(base / "report.html")
+    assert "<svg" in (base / "report.html").read_text()
+
+
+def test_csv_columns_are_the_documented_ones(pair):
+    documented = (ROOT / "results/README.md").read_text()
+    for words in (["report", pair[0]], ["compare", *pair]):
+        for column in bench(*words, "--format", "csv").stdout.splitlines()[0].split(","):
+            assert re.search(rf"\b{column.replace('new_', 'base_')}\b", documented), column
+
+
+def test_cover_letter_as_an_editor_changes_the_letter_once(pair, tmp_path):
+    letter = tmp_path / "0000-cover-letter.patch"
+    letter.write_text("Subject: [PATCH 0/2] *** SUBJECT HERE ***\n\n*** BLURB HERE ***\n\nA B (2):\n  one\n  two\n")
+    assert bench("cover-letter", *pair, "--into", letter).returncode == 0
+    text = letter.read_text()
+    assert bench("cover-letter", *pair).stdout in text
+    assert text.index("BLURB") < text.index("\nBenchmark results\n") < text.index("A B (2)")
+    before = letter.stat().st_mtime_ns
+    assert "has these results already" in bench("cover-letter", *pair, "--into", letter).stderr
+    assert letter.stat().st_mtime_ns == before
+    assert bench("cover-letter", pair[0], "--into", letter).returncode == 0
+    assert letter.read_text().count("Benchmark results") == 1
+    assert "does not exist" in refused("cover-letter", pair[0], "--into", tmp_path / "none")
+
+
+EXAMPLES = sorted((ROOT / "results").glob("example-*"))
+
+
+def test_what_is_kept_as_example_is_what_this_code_says(tmp_path):
+    assert EXAMPLES
+    for folder in EXAMPLES:
+        if (folder / "suite.json").exists():
+            shutil.copytree(folder, tmp_path / folder.name)
+            assert bench("report", tmp_path / folder.name).returncode == 0
+            for path in folder.iterdir():
+                assert (tmp_path / folder.name / path.name).read_bytes() == path.read_bytes(), path
+    shutil.copy(ROOT / "README.md", tmp_path)
+    done = bench("cover-letter", "example-6.12", "--into", tmp_path / "README.md")
+    assert "has these results already" in done.stderr, "make examples"
+
+
+def test_comparisons_kept_as_examples():
+    itself = (ROOT / "results/example-6.12-vs-itself/compare.txt").read_text()
+    assert itself.splitlines()[0].startswith("  No significant difference")
+    for name, new in (("itself", "example-6.12-again"), ("7.3", "example-7.3")):
+        kept = (ROOT / f"results/example-6.12-vs-{name}/compare.txt").read_text()
+        assert_mailable(kept)
+        assert bench("compare", "example-6.12", new).stdout.strip() in kept
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Two results of more than 10,000 benchmarks of 20 values each: (folder, folder)."""
+    folders = []
+    for luck in (1, 2):
+        folder = tmp_path_factory.mktemp("large") / f"result{luck}"
+        path = synthetic.suite(folder / "suite.json", processes=20, rounds=1, luck=luck)
+        data = json.loads(path.read_text())
+        data["metadata"].pop("writers")
+        data["benchmarks"] = [
+            {**one, "metadata": one["metadata"] | {"name": f"{one['metadata']['name']} {copy}", "writers": copy + 1}}
+            for copy in range(10_000 // len(data["benchmarks"]) + 1)
+            for one in data["benchmarks"]
+        ]
+        assert len(data["benchmarks"]) >= 10_000
+        path.write_text(json.dumps(data))
+        folders.append(folder)
+    return folders
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_ten_thousand_benchmarks_take_ten_seconds_and_less_than_a_gibibyte(large, command):
+    words = [sys.executable, str(ROOT / "bench.py"), command, *map(str, large[: 1 if command == "report" else 2])]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert used.ru_utime + used.ru_stime < 15, "CPU time: 10 s of a quiet machine"
+    assert used.ru_maxrss < 1 << 20, "KiB"
