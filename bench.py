@@ -96,7 +96,7 @@ def list_() -> None:
 @click.option(
     "--boots",
     type=click.IntRange(1, 1000),
-    help="Boots of the virtual machine that share the processes.  [default: 10]",
+    help="Boots of the virtual machine that share the processes.  [default: 11]",
 )
 @click.option("--kernel", metavar="IMAGE", help="bzImage, or debian:6.12, for the virtual machine; debian: lists them.")
 @click.option(
@@ -117,7 +117,7 @@ def run(**options: object) -> None:
 
 @main.command(epilog=example("./bench.py report patched --all"))
 @click.argument("name")
-@click.option("--all", "everything", is_flag=True, help="All tables and the whole machine, not one page.")
+@click.option("--all", "everything", is_flag=True, help="All tables and the whole machine, not one page (text only).")
 @click.option(
     "--format",
     "form",
@@ -203,7 +203,8 @@ def entry() -> int:
     except BenchError as error:
         return commands.fail(str(error), error.hint, error.status)
     except (KeyboardInterrupt, click.Abort):
-        return commands.fail("interrupted", "workers that had finished are in the result's suite.json", 130)
+        hint = "workers that had finished are in the result's suite.json" if "run" in sys.argv[1:2] else ""
+        return commands.fail("interrupted", hint, 130)
     except BrokenPipeError:  # `./bench.py report X | head`
         sys.stderr.close()
         return 0

@@ -22,7 +22,7 @@ from bench.vm import kernel, qemu
 
 RESULTS = runner.ROOT / "results"
 GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
-BOOTS = 10  # of a guest, to share the processes
+BOOTS = 11  # of a guest, to share the processes
 GUEST_MEMORY = 512 << 20  # bytes, for the guest's kernel, Python and initramfs
 
 
@@ -289,20 +289,24 @@ def compare(request: Comparing) -> None:
     sides = comparing.load([existing(name) for name in request.names])
     made = comparing.compare(sides, metric=request.metric, pattern=request.pattern, alpha=request.alpha)
     order = {"sort": request.sort, "sign": request.sign}
-    if request.name:
-        from bench import report as reports  # noqa: PLC0415  (matplotlib: a second more)
-
-        reports.compared(made, result_folder(request.name), **order)
     if request.form in ("csv", "json"):
         print({"csv": formats.comparison_csv, "json": formats.comparison_json}[request.form](made).rstrip("\n"))
     else:
         print({"text": formats.text, "markdown": formats.markdown}[request.form](made, **order))
-    worse = made.regressions((request.fail_on or 0) / 100)
-    if request.fail_on is not None and not worse.empty:
+    if request.name:
+        from bench import report as reports  # noqa: PLC0415  (matplotlib: a second more)
+
+        reports.compared(made, result_folder(request.name), **order)
+    if request.fail_on is None:
+        return
+    if made.frame["least_p"].min() * made.tests >= made.alpha:
+        note("--fail-on can't fail: too few runs for any difference to be significant")
+    worse = made.regressions(request.fail_on / 100)
+    if not worse.empty:
         worst = worse.sort_values("ratio").iloc[-1]
         raise LimitExceeded(
             f"{len(worse)} of {len(made.frame)} cases are significantly more than {request.fail_on:g}% slower, "
-            f"{formats.worst(worst)} most",
+            f"by up to {formats.most_of(worst)}",
             "--sort change shows the slowest last in each interface; --fail-on sets the limit",
         )
 

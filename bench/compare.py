@@ -17,7 +17,7 @@ METRICS = {
     "cost": "all phases less the untracked writes",
     "seconds": "all phases",
     "tracker": "the tracker's phases",
-    "tracked": "the tracked program's writes less the untracked",
+    "tracked": "the tracked program's writes less the untracked ones",
     "reset": "phase reset",
     "dirty": "phase dirty",
     "collect": "phase collect",
@@ -84,12 +84,13 @@ def load(folders: list[Path]) -> list[Result]:
     """Read results to compare. Raises BadInput for fewer than two, and where they can't be compared."""
     if len(folders) < 2:
         raise BadInput("a comparison needs two results", "./bench.py list names those there are")
+    twice = [folder for i, folder in enumerate(folders) if folder.resolve() in [f.resolve() for f in folders[:i]]]
+    if twice:
+        raise BadInput(f"{twice[0]} is given twice", "give two different results")
     loaded = [results.load(folder / "suite.json") for folder in folders]
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
-    if len(set(names)) < len(names):
-        raise BadInput(f"{names[0]} is given twice", "give two different results")
     suites = [one.host.get("suite") for one in loaded]
     for name, suite in zip(names[1:], suites[1:], strict=True):
         if suite != suites[0]:
@@ -97,12 +98,20 @@ def load(folders: list[Path]) -> list[Result]:
                 f"{names[0]} is of suite {suites[0]}, {name} of suite {suite}: they measured different things",
                 f"measure again: ./bench.py run --suite {suites[0]}",
             )
+    counted = [str(one.frame["where"].iloc[0]) == "tcg-icount" for one in loaded]
+    if len(set(counted)) > 1:
+        raise BadInput(
+            f"{names[counted.index(True)]} counts instructions, {names[counted.index(False)]} measures time: their "
+            "units differ",
+            "measure both with the same --accel",
+        )
     return [Result(n, results.intervals(one.frame), one.host) for n, one in zip(names, loaded, strict=True)]
 
 
 def compare(sides: list[Result], *, metric: str = "cost", pattern: str = "*", alpha: float = stats.ALPHA) -> Comparison:
     """Compare every result with the first, case by case (a point and a form). Raises BadInput if no case is shared."""
     order = list(sides[0].rows["form"].cat.categories)
+    whole = {one.name: one.rows for one in sides}
     base, *others = [one._replace(rows=_chosen(one.rows, pattern, metric)) for one in sides]
     parts = [_against(base, other, metric) for other in others]
     frame = pd.concat(parts, ignore_index=True)
@@ -117,6 +126,7 @@ def compare(sides: list[Result], *, metric: str = "cost", pattern: str = "*", al
     }
     warnings = [*_surroundings(base, others), *_shared(base, others), *_boots([base, *others])]
     for one in (base, *others):
+        warnings += findings.incomplete(whole[one.name], one.host, one.name)
         warnings += findings.doubtful(one.rows, metric, one.name)
     return Comparison([base, *others], frame, geomeans, warnings, metric, alpha)
 
@@ -169,8 +179,8 @@ def _surroundings(base: Result, others: list[Result]) -> list[str]:
             for label, key, separator in SURROUNDINGS
             if base.host.get(key) != other.host.get(key)
         ]
-        sizes = [float(one.host.get("memory_bytes", 0)) for one in (base, other)]
-        if abs(sizes[0] - sizes[1]) > MEMORY * max(sizes):
+        sizes = [float(one.host.get("memory_bytes", math.nan)) for one in (base, other)]
+        if abs(sizes[0] - sizes[1]) > MEMORY * max(sizes):  # never for one that is not known
             differing.append(f"RAM ({sizes[0] / 2**20:.0f} against {sizes[1] / 2**20:.0f} MiB)")
         samples = [findings.sample(one.rows) for one in (base, other)]
         if samples[0] != samples[1]:

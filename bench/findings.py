@@ -3,9 +3,10 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from bench import results, stats, tables
+from bench import doubts, results, stats, tables
 
 CAVEATS = {
     "kvm": "Measured in a virtual machine: page faults and TLB flushes cost what the hypervisor makes them cost.",
@@ -52,14 +53,22 @@ def finding(rows: pd.DataFrame, host: dict[str, Any]) -> str:
     """The main result in two sentences: the headline at its largest mapping, and how it holds over all points."""
     top = results.sweep(rows)
     top = top[top["pages"] == top["pages"].max()]
-    cost = stats.medians(top, ["form"], "cost")["median"]
+    medians = stats.medians(top, ["form"], "cost")
+    cost = medians["median"]
     point, challenger = tables.describe(top), results.challenger(rows)
     ratio = stats.ratios(top, results.POINT, "cost", results.LEGACY, challenger or "")
+    ratio = ratio[np.isfinite(ratio["median"]) & (ratio["median"] > 0)]
     if challenger is None or ratio.empty:
-        shown = ", ".join(f"{tables.us(cost[form])} us with {form}" for form in cost.index)
+        shown = ", ".join(
+            f"{tables.us(row['median'])} us {tables.spread(row)} with {form}".replace("  ", " ")
+            for form, row in medians.iterrows()
+        )
         missing = [n for n in (results.LEGACY, results.IOCTL[1]) if not (rows["interface"] == n).any()]
         why = "; ".join(f"{n} was not measured ({_reason(n, host)})" for n in missing)
-        return f"One tracking interval costs {shown} ({point}). No speedup: {why or 'lost in noise'}."
+        return (
+            f"One tracking interval costs {shown} ({point}; +- {tables.interval_name(medians)}). "
+            f"No speedup: {why or 'lost in noise'}."
+        )
     one = ratio.iloc[0]
     bounds = f", {tables.times(one['low'])} to {tables.times(one['high'])}" if one["units"] > 1 else ""
     text = (
@@ -76,15 +85,19 @@ def finding(rows: pd.DataFrame, host: dict[str, Any]) -> str:
 def _overall(rows: pd.DataFrame, challenger: str) -> str:
     """How the speedup holds over all points; a point counts only if its interval excludes 1."""
     ratios = stats.ratios(rows, results.POINT, "cost", results.LEGACY, challenger)
+    known = ratios[np.isfinite(ratios["median"]) & (ratios["median"] > 0)]
+    lost, ratios = len(ratios) - len(known), known
     faster, slower = (ratios["low"] > 1).sum(), (ratios["high"] < 1).sum()
     rising = ratios.sort_values("median").reset_index().to_dict("records")
     least, most = (
         f"{tables.times(one['median'])} ({tables.describe(pd.DataFrame([one]))})" for one in (rising[0], rising[-1])
     )
-    by = "" if ratios["enough"].all() else f" (all {tables.units_name(ratios)} agree)"
+    by = f" (all {tables.units_name(ratios)} agree)" if ratios["units"].between(2, stats.ENOUGH - 1).all() else ""
+    noise = f" In {lost} more the cost is lost in noise." if lost else ""
     return (
-        f"Of {tables.many(len(ratios), 'point')} {challenger} is faster in {faster}, slower in {slower}{by}, and in "
-        f"{len(ratios) - faster - slower} no difference can be told; from {least} to {most}."
+        f"Of {tables.many(len(ratios), 'point')}, each by its own interval, {challenger} is faster in {faster}, slower "
+        f"in {slower}{by}, and in {len(ratios) - faster - slower} no difference can be told; from {least} to {most}."
+        f"{noise}"
     )
 
 
@@ -92,7 +105,6 @@ def measured(rows: pd.DataFrame, host: dict[str, Any]) -> list[str]:
     """What was measured, how much of what was planned, whether every interval was exact, and what the numbers are."""
     points = rows[results.POINT].drop_duplicates()
     runs = len(rows[[*results.POINT, "process"]].drop_duplicates())
-    planned = int(host.get("planned_runs", runs))
     checked = results.exactness(rows)
     names = ", ".join(rows["interface"].cat.remove_unused_categories().cat.categories)
     if "scan-" in names:
@@ -101,16 +113,25 @@ def measured(rows: pd.DataFrame, host: dict[str, Any]) -> list[str]:
         f"Measured: suite {host.get('suite', '?')}, {tables.many(len(points), 'point')}, {tables.where(rows)}, "
         f"{rows.iloc[0]['cpu']}; {sample(rows)}; interfaces {names}; seed {host.get('seed', 'varies')}."
     ]
-    if runs < planned:
-        lines.append(f"INCOMPLETE: {runs} of {planned} planned runs.")
     exact = "all exact" if not checked["wrong_intervals"].any() else "not all exact, see above"
+    lines += incomplete(rows, host)
     lines.append(
         f"Checked page by page: {checked['intervals'].sum()} intervals in {tables.many(runs, 'run')}, {exact}."
     )
+    return lines + caveat(rows)
+
+
+def incomplete(rows: pd.DataFrame, host: dict[str, Any], name: str = "") -> list[str]:
+    """Say if fewer runs ended than were planned."""
+    runs = len(rows[[*results.POINT, "process"]].drop_duplicates())
+    planned = int(host.get("planned_runs", runs))
+    return [f"INCOMPLETE: {f'{name}: ' if name else ''}{runs} of {planned} planned runs."] if runs < planned else []
+
+
+def caveat(rows: pd.DataFrame) -> list[str]:
+    """Say what the numbers of a virtual machine are."""
     where = str(rows.iloc[0]["where"])
-    if where != "bare-metal":
-        lines.append(CAVEATS.get(where, CAVEATS["kvm"]))
-    return lines
+    return [] if where == "bare-metal" else [CAVEATS.get(where, CAVEATS["kvm"])]
 
 
 def sample(rows: pd.DataFrame) -> str:
@@ -123,7 +144,7 @@ def sample(rows: pd.DataFrame) -> str:
 
 def doubtful(rows: pd.DataFrame, column: str = "cost", name: str = "") -> list[str]:
     """Warnings: too few runs, medians that are uncertain, values in two groups, values that drift. Empty if none."""
-    found = stats.doubts(rows, CASE, column)
+    found = doubts.doubts(rows, CASE, column)
     whose = f" of {name}" if name else ""
     lines = []
     medians = stats.medians(rows, CASE, column)
@@ -131,7 +152,7 @@ def doubtful(rows: pd.DataFrame, column: str = "cost", name: str = "") -> list[s
         ran = tables.units_name(medians.loc[[medians["units"].idxmin()]])
         lines.append(f"Too few runs to say how sure a median{whose} is: {ran}; a 95% CI needs {stats.ENOUGH}.")
     sentences = (
-        ("wide", f"the 95% CI of the median{whose} is wider than +-{100 * stats.WIDE:.0f}%", "+-{:.0f}%"),
+        ("wide", f"the 95% CI of the median{whose} is wider than +-{100 * doubts.WIDE:.0f}%", "+-{:.0f}%"),
         ("split", f"the runs{whose} fall into two groups", "{:.1f}% apart"),
         ("drift", f"the times{whose} drift from the first third of the runs to the last", "{:+.1f}%"),
     )

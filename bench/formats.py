@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench import findings, results, stats, tables
@@ -20,28 +21,29 @@ _SIGNS = {
 }
 
 
-def verdict(made: Comparison) -> str:
+def verdict(made: Comparison, sign: str = "change") -> str:
     """The main result of a comparison, with its uncertainty. Its first words are the answer."""
-    sentences = [_verdict(made, one.name) for one in made.results[1:]]
-    return " ".join(sentences)
+    return " ".join(_verdict(made, one.name, sign) for one in made.results[1:])
 
 
-def _verdict(made: Comparison, name: str) -> str:
+def _verdict(made: Comparison, name: str, sign: str) -> str:
     rows = made.frame[made.frame["new_name"] == name]
     whose = f" of {name}" if len(made.results) > 2 else ""
     found, known = rows[rows["significant"]], rows[rows["ratio"].notna()]
     ratio, low, high = made.geomean(name, "")
-    mean = f"geomean {percent(ratio)}" + (f", 95% CI {percent(low)} to {percent(high)}" if math.isfinite(low) else "")
-    test = f"Mann-Whitney, Holm over {tables.many(made.tests, 'test')}, {made.alpha:g}"
+    mean = f"geomean {percent(ratio, sign)}"
+    mean += f", 95% CI {percent(low, sign)} to {percent(high, sign)}" if math.isfinite(low) else ""
+    units = _units(made, name)
+    within = " within one boot of each" if units == "processes" else ""
+    test = f"Mann-Whitney on {units}{within}, Holm over {tables.many(made.tests, 'test')}, {made.alpha:g}"
     least = stats.needed(made.tests, made.alpha)
-    if made.frame["least_p"].min() * made.tests >= made.alpha:
-        units = "boots" if any(stats.unit(one.rows) == "boot" for one in made.results) else "processes"
+    if rows["least_p"].min() * made.tests >= made.alpha:
         return (
             f"Too few runs for a verdict{whose}: among {tables.many(made.tests, 'test')} no difference can be "
             f"significant; it takes {least} {units} or more in each result, or fewer cases (--filter)."
         )
     if found.empty:
-        half = ((known["high"] - known["low"]) / 2 / known["ratio"]).median()
+        half = ((known["high"] - known["low"]) / 2 / known["ratio"])[known["enough"]].median()
         sure = "" if math.isnan(half) else f"; half of the changes are known to +-{_digits(100 * half)}% or better"
         return f"No significant difference{whose} in {tables.many(len(rows), 'case')} ({test}; {mean}{sure})."
     faster, slower = found[found["ratio"] < 1], found[found["ratio"] > 1]
@@ -49,14 +51,13 @@ def _verdict(made: Comparison, name: str) -> str:
     for some, word, extreme in ((faster, "faster", "idxmin"), (slower, "slower", "idxmax")):
         if not some.empty:
             most = some.loc[getattr(some["ratio"], extreme)()]
-            bounds = f"95% CI {percent(most['low'])} to {percent(most['high'])}"
-            parts.append(f"{len(some)} {word}, by up to {percent(most['ratio'])} ({findings.case(most)}; {bounds})")
+            parts.append(f"{len(some)} {word}, by up to {most_of(most, sign)}")
     return f"{len(found)} of {tables.many(len(rows), 'case')}{whose} differ: {'; '.join(parts)} ({test}; {mean})."
 
 
 def text(made: Comparison, *, sort: str = "case", sign: str = "change") -> str:
     """The whole comparison as mail text: verdict, warnings, a line for each case, what is behind the numbers."""
-    parts = [verdict(made), *made.warnings]
+    parts = [verdict(made, sign), *made.warnings]
     head = [tables.paragraph(line, hang="  ") for one in made.results for line in findings.wrong(one.rows, one.name)]
     paragraphs = ["\n".join(head)] if head else []
     paragraphs += [tables.paragraph(line, hang="  " if i else "") for i, line in enumerate(parts)]
@@ -70,15 +71,11 @@ def legend(made: Comparison) -> str:
         f"{head}: {one.name}, {tables.where(one.rows)}, {findings.sample(one.rows)}"
         for head, one in zip(heads, made.results, strict=True)
     ]
-    what = f"{_what(made)}, us (median +- 95% CI), lower is better"
+    few = "" if made.frame["enough"].all() else f", or range of fewer than {stats.ENOUGH} runs"
+    what = f"One tracking interval: {METRICS[made.metric]}, us (median +- 95% CI{few}), lower is better"
     return "\n".join(map(tables.paragraph, [what, tables.memory(made.results[0].rows)])) + "\n" + "\n".join(
         tables.paragraph(line, hang="    ") for line in lines
     )  # fmt: skip
-
-
-def _what(made: Comparison) -> str:
-    name = "One tracking interval" if made.metric in ("cost", "seconds") else "One tracking interval's"
-    return f"{name}: {METRICS[made.metric]}" if made.metric in ("cost", "seconds") else f"{name} {METRICS[made.metric]}"
 
 
 def _heads(made: Comparison) -> list[str]:
@@ -86,19 +83,23 @@ def _heads(made: Comparison) -> list[str]:
     return ["new"] if news == 1 else [f"new {i + 1}" for i in range(news)]
 
 
-def worst(row: "pd.Series[Any]") -> str:
-    """One row of Comparison.frame: which case, by how much."""
-    bounds = f"95% CI {percent(row['low'])} to {percent(row['high'])}"
-    return f"{findings.case(row)} ({percent(row['ratio'])}; {bounds})"
+def most_of(row: "pd.Series[Any]", sign: str = "change") -> str:
+    """One row of Comparison.frame: by how much, how surely, which case."""
+    bounds = f"{'95% CI' if row['enough'] else 'range'} {percent(row['low'], sign)} to {percent(row['high'], sign)}"
+    return f"{percent(row['ratio'], sign)} ({findings.case(row)}; {bounds})"
 
 
-def table(
-    made: Comparison, frame: pd.DataFrame, *, sort: str = "case", sign: str = "change", short: bool = False
-) -> str:
+def _units(made: Comparison, name: str) -> str:
+    """What was compared with the base: boots, or processes where both had one boot."""
+    sides = [one.rows for one in made.results if one.name in (made.results[0].name, name)]
+    return {"boot": "boots", "process": "processes"}[stats.unit(*sides)]
+
+
+def table(made: Comparison, frame: pd.DataFrame, *, sort: str = "case", sign: str = "change") -> str:
     """Rows of Comparison.frame as text, grouped by form; several new results side by side, NEWS at a time."""
     names = [one.name for one in made.results[1:]]
     if len(names) == 1:
-        return tables.grid(*_two(made, frame, sort, sign, short), bar="  ")
+        return tables.grid(*_two(made, frame, sort, sign), bar="  ")
     blocks = [
         tables.grid(*_several(made, frame, names[i : i + NEWS], sort, sign), bar="  ")
         for i in range(0, len(names), NEWS)
@@ -106,9 +107,7 @@ def table(
     return "\n\n".join(blocks)
 
 
-def _two(
-    made: Comparison, frame: pd.DataFrame, sort: str, sign: str, short: bool
-) -> tuple[list[list[str]], list[list[str]]]:
+def _two(made: Comparison, frame: pd.DataFrame, sort: str, sign: str) -> tuple[list[list[str]], list[list[str]]]:
     """Heads and body of base against one new result."""
     body: list[list[str]] = []
     name = made.results[1].name
@@ -123,8 +122,7 @@ def _two(
                     f"{row.p_holm:.3f}",
                 ]
             )
-        if not short:
-            body += [["  geomean", "", "", percent(made.geomean(name, form)[0], sign), ""]]
+        body += [["  geomean", "", "", percent(made.geomean(name, form)[0], sign), ""]]
     body += [[], ["geomean of all", "", "", percent(made.geomean(name, "")[0], sign), ""]]
     return [["case, pages", "base", "new", sign, "p"]], body
 
@@ -148,10 +146,13 @@ def _several(
 
 
 def foremost(made: Comparison) -> pd.DataFrame:
-    """The CASES rows of Comparison.frame that differ most: significant ones first."""
-    size = made.frame["ratio"].sub(1).abs()
-    ranked = made.frame.assign(size=size).sort_values(["significant", "size"], ascending=False, kind="stable")
-    return made.frame.loc[ranked.index[:CASES].sort_values()]
+    """Rows of the CASES cases that differ most, significant ones first, in all results."""
+    logs = pd.Series(np.log(made.frame["ratio"].to_numpy(dtype=np.float64)), index=made.frame.index).fillna(0)
+    ranked = made.frame.assign(size=logs.abs(), slower=logs > 0).sort_values(["significant", "size"], ascending=False)
+    turns = ranked.groupby(["significant", "slower"]).cumcount()  # faster and slower in turn: none hides the other
+    order = ranked.assign(turn=turns).sort_values(["significant", "turn"], ascending=[False, True], kind="stable")
+    cases = order[findings.CASE].drop_duplicates().head(CASES)
+    return made.frame[pd.MultiIndex.from_frame(made.frame[findings.CASE]).isin(pd.MultiIndex.from_frame(cases))]
 
 
 def _groups(frame: pd.DataFrame, sort: str) -> Any:
@@ -172,7 +173,7 @@ def _change(row: Any, sign: str, *, bounds: bool = False) -> str:
     if not row.significant:
         return "~" if math.isfinite(row.ratio) else "?"
     half = max(row.high - row.ratio, row.ratio - row.low)
-    shown = percent(row.ratio, sign)
+    shown = ("*" if bounds and row.new_wrong else "") + percent(row.ratio, sign)
     return f"{shown} +-{_digits(100 * half)}%" if bounds and math.isfinite(half) else shown
 
 
@@ -190,7 +191,7 @@ def notes(made: Comparison, sign: str) -> str:
     """What the table's numbers and signs mean."""
     text = (
         f"{_SIGNS[sign]}; ~ = not significant, Mann-Whitney on the medians of the "
-        f"{'boots' if made.results[0].rows['boot'].nunique() > 1 else 'processes'}, Holm over "
+        f"{' or '.join(dict.fromkeys(_units(made, one.name) for one in made.results[1:]))}, Holm over "
         f"{tables.many(made.tests, 'test')}, {made.alpha:g}"
     )
     if made.frame["ratio"].isna().any():
@@ -202,13 +203,14 @@ def notes(made: Comparison, sign: str) -> str:
 
 def markdown(made: Comparison, *, sort: str = "case", sign: str = "change") -> str:
     """The comparison for an issue tracker: verdict, warnings, one table."""
-    heads = ["interface", "case", "base, us", "new, us", sign, "95% CI", "p (Holm)", "wrong pages"]
+    interval = "95% CI" if made.frame["enough"].all() else "95% CI or range"
+    heads = ["interface", "case", "base, us", "new, us", sign, interval, "p (Holm)", "wrong pages"]
     named = len(made.results) > 2
     lines = [*(f"**{line}**" for one in made.results for line in findings.wrong(one.rows, one.name))]
     lines += [
-        f"**{_escaped(verdict(made))}**",
+        f"**{_escaped(verdict(made, sign))}**",
         *map(_escaped, made.warnings),
-        _escaped(f"{_what(made)}; lower is better"),
+        _escaped(f"One tracking interval: {METRICS[made.metric]}; lower is better"),
     ]
     body = [[*(["result"] if named else []), *heads]]
     body.append(["---" if head in ("interface", "case", "result") else "---:" for head in body[0]])

@@ -104,12 +104,15 @@ def block(folders: list[Path]) -> str:
     found = compare.compare(compare.load(folders))
     base = found.results[0]
     wrong = [line for one in found.results for line in findings.wrong(one.rows, one.name)]
-    opening = [*wrong, formats.verdict(found), *found.warnings, *findings.measured(base.rows, base.host)[-1:]]
+    checked = sum(int(results.exactness(one.rows)["intervals"].sum()) for one in found.results)
+    exact = f"Checked page by page: {checked} intervals, {'all exact' if not wrong else 'not all exact, see above'}."
+    opening = [*wrong, formats.verdict(found), *found.warnings, exact, *findings.caveat(base.rows)]
     parts: list[str | list[str]] = [tables.paragraph(line, hang="  ") for line in opening]
     shown = formats.foremost(found)
     parts += [formats.legend(found), formats.table(found, shown), formats.notes(found, "change")]
-    if len(shown) < len(found.frame):
-        parts.append(tables.note(f"{len(shown)} of {len(found.frame)} cases: those that differ most"))
+    cases = [len(frame[findings.CASE].drop_duplicates()) for frame in (shown, found.frame)]
+    if cases[0] < cases[1]:
+        parts.append(tables.note(f"{cases[0]} of {cases[1]} cases: the largest changes to either side"))
     lines = [line for one in found.results for line in _repeat(one.host)]
     return _joined([*parts, *_machine(base.host, SHORT - {"version", "config"}), list(dict.fromkeys(lines))])
 
@@ -129,7 +132,7 @@ def as_html(folder: Path) -> Path:
 
     made = write(folder)
     wrong = ["\n".join(findings.wrong(made.rows))] if findings.wrong(made.rows) else []
-    summary = [*wrong, findings.finding(made.rows, made.host), *_doubts(made)]
+    summary = [*wrong, findings.finding(made.rows, made.host), *findings.doubtful(made.rows)]
     summary += [*findings.measured(made.rows, made.host), *findings.not_measured(made.host)]
     figures = {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name in made.drawn}
     path = folder / "report.html"
@@ -143,12 +146,8 @@ def _opening(made: Report) -> list[str | list[str]]:
     head = ["\n".join(tables.paragraph(line, hang="  ") for line in wrong)] if wrong else []
     measured = [*findings.measured(made.rows, made.host), *findings.not_measured(made.host)]
     finding = tables.paragraph(findings.finding(made.rows, made.host))
-    doubts = [tables.paragraph(line, hang="  ") for line in _doubts(made)]
+    doubts = [tables.paragraph(line, hang="  ") for line in findings.doubtful(made.rows)]
     return [*head, finding, doubts, list(map(tables.paragraph, measured))]
-
-
-def _doubts(made: Report) -> list[str]:
-    return findings.doubtful(made.rows)
 
 
 def _headline(rows: pd.DataFrame) -> str:
@@ -235,5 +234,5 @@ def _write(path: Path, data: bytes) -> None:
         os.replace(aside, path)
     except OSError as error:
         raise PermissionDenied(
-            f"{path} can't be written: {error.strerror}", "copy the result to a folder of yours"
+            f"{path} can't be written: {error.strerror}", "give a folder you may write to, or copy the result to one"
         ) from None

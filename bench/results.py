@@ -36,6 +36,10 @@ _OPTIONAL = {"loops": 1, "cpu_model_name": "unknown CPU", "wrong": ""}
 _LACKING: dict[Any, dict[str, Any]] = {SCHEMA: _OPTIONAL, "pagemap-bench 1": {"boot": 0, **_OPTIONAL}}
 
 
+_NUMBERS = ("memory_bytes", "planned_runs")
+_PER_BOOT = ("memory_bytes", "clock_ns", "syscall_ns", "disturbances")  # what the reports show of it
+
+
 class Results(NamedTuple):
     """frame: one row per value, tidy; host: the metadata that all runs share."""
 
@@ -103,7 +107,26 @@ def _parse(data: dict[str, Any]) -> Results:
     frame["seconds"] = np.fromiter(chain.from_iterable(values), dtype=np.float64)
     if not (np.isfinite(frame["seconds"]) & (frame["seconds"] > 0)).all():
         raise BadInput("it has times that are not positive numbers")
-    return Results(frame, dict(shared))
+    return Results(frame, _host(data))
+
+
+def _host(data: dict[str, Any]) -> dict[str, Any]:
+    """Metadata of the whole result; what differs from boot to boot as the median of the numbers or as all texts.
+
+    Numbers that are none are left out. Raises BadInput where a number is text.
+    """
+    host = dict(data.get("metadata", {}))
+    for key in _PER_BOOT:
+        per_run = [run.get("metadata", {}) for one in data["benchmarks"] for run in one["runs"]]
+        per_benchmark = [one.get("metadata", {}) for one in data["benchmarks"]]
+        found = [metadata[key] for metadata in (*per_run, *per_benchmark) if key in metadata]
+        if key not in host and found:
+            text = any(isinstance(value, str) for value in found)
+            host[key] = "; ".join(dict.fromkeys(map(str, found))) if text else type(found[0])(np.median(found))
+    for key in _NUMBERS:
+        if not isinstance(host.get(key, 0), int):
+            raise BadInput(f"{key} is no whole number: {host[key]!r}")
+    return {key: value for key, value in host.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 def _cells(key: str, owns: list[dict[str, Any]], common: dict[str, Any]) -> list[Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Medians, ratios, tests and doubts, each with its uncertainty.
+"""Medians, ratios and tests, each with its uncertainty.
 
 The levels of the data: a boot has processes, a process has values. Values of a process are not independent of each
 other, and neither are processes of a boot (the kernel's and the page tables' place in memory are dealt once). So a
@@ -9,13 +9,11 @@ medians of the boots, or of the processes where only one boot was measured. Ever
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -23,26 +21,29 @@ Floats = NDArray[np.float64]
 # theirs can hold 95 %.
 ENOUGH = 6
 RESAMPLES = 1000
-WIDE = 0.05  # half width of a 95 % CI from which a reader is warned
-NOTABLE = 0.01  # drift or distance of two groups of values from which a reader is warned
 ALPHA = 0.05
 EXACT = 50  # units on a side up to which the exact distribution of U is computed
-ORDERED = 8  # processes from which their order and their grouping tell something
 MEAN_RESAMPLES = 400  # of a geometric mean, which smooths what a median does not
 _SEED = 20221109  # fixed: the same data gives the same report
 _CHUNK = 128  # rows resampled at once, to bound memory
 
 
-def unit(rows: pd.DataFrame) -> str:
-    """What the sample consists of: `boot` where there were several, else `process`."""
-    return "boot" if rows["boot"].nunique() > 1 else "process"
+def unit(*results: pd.DataFrame) -> str:
+    """What the sample consists of: `boot` where any of the results has several, else `process`.
+
+    Processes of one boot are no match for boots: they lack what changes from boot to boot.
+    """
+    return "boot" if any(rows["boot"].nunique() > 1 for rows in results) else "process"
 
 
-def units(rows: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
-    """Medians of column per group and unit: float64[n_groups, n_units], NaN where a unit did not measure a group."""
+def units(rows: pd.DataFrame, by: list[str], column: str, of: str | None = None) -> pd.DataFrame:
+    """Medians of column per group and unit: float64[n_groups, n_units], NaN where a unit did not measure a group.
+
+    `of` is boot or process; unit(rows) by default.
+    """
     known = rows.dropna(subset=[column])
     medians = known.groupby([*by, "boot", "process"], observed=True)[column].median()
-    if unit(rows) == "boot":
+    if (of or unit(rows)) == "boot":
         return medians.groupby([*by, "boot"], observed=True).median().unstack("boot")
     return medians.droplevel("boot").unstack("process")
 
@@ -89,9 +90,10 @@ def differences(base: pd.DataFrame, new: pd.DataFrame, by: list[str], column: st
     Returns, indexed by `by`: what medians() does for each, as `base`, `base_low` ... and `new`, `new_low` ...;
     `ratio` (new / base; NaN where a median is not positive) with its 95 % CI `low` and `high` (where one side has not
     enough units, the range; NaN where that is not known either); `p` of a two-sided Mann-Whitney test on the units,
-    not corrected; `least_p`, the smallest p that so many units can give.
+    not corrected; `least_p`, the smallest p that so many units can give; `enough`, whether both sides have the units
+    for confidence intervals. A unit is a boot if either result has several.
     """
-    first, second = (units(rows, by, column) for rows in (base, new))
+    first, second = (units(rows, by, column, unit(base, new)) for rows in (base, new))
     shared = first.index.intersection(second.index)
     old, other = (matrix.loc[shared].to_numpy(dtype=np.float64) for matrix in (first, second))
     found = pd.DataFrame(index=shared)
@@ -104,6 +106,7 @@ def differences(base: pd.DataFrame, new: pd.DataFrame, by: list[str], column: st
     found["ratio"] = (found["new"] / found["base"]).where(usable)
     bounds = _ratio_bounds(old, other, found)
     found["low"], found["high"] = (pd.Series(b, index=shared).where(usable) for b in bounds)
+    found["enough"] = (found[["base_units", "new_units"]] >= ENOUGH).all(axis=1)
     found["p"] = mann_whitney(old, other)
     found["least_p"] = [least_p(int(n), int(m)) for n, m in zip(found["base_units"], found["new_units"], strict=True)]
     return found
@@ -167,7 +170,7 @@ def geomeans(
     what disturbed one boot or one pass of processes may have disturbed all of it. Groups that only one result has, and
     those with a median that is not positive, are left out.
     """
-    matrices = [units(rows, by, column) for rows in (base, new)]
+    matrices = [units(rows, by, column, unit(base, new)) for rows in (base, new)]
     index = matrices[0].index.intersection(matrices[1].index)
     arrays = [matrix.loc[index].to_numpy(dtype=np.float64) for matrix in matrices]
     middles = [np.nanmedian(values, axis=1) if values.size else np.empty(0) for values in arrays]
@@ -187,30 +190,6 @@ def geomeans(
         found[""] = (float(logs.mean()), every / len(logs))
     exp = {name: (math.exp(mean), *np.exp(np.quantile(draws, [0.025, 0.975]))) for name, (mean, draws) in found.items()}
     return {name: (mean, float(low), float(high)) for name, (mean, low, high) in exp.items()}
-
-
-def doubts(rows: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
-    """What makes a group's median doubtful. All as fractions of the median, NaN where there is nothing to say.
-
-    `wide`: half width of the 95 % CI, from WIDE on. `split`: distance of two groups into which the processes' medians
-    fall, where one group is improbable (p < 0.001 for normal noise). `drift`: last third of the processes, which ran
-    one after the other, against the first, where Spearman's rank correlation with their order is significant (Holm
-    over all groups). Both from NOTABLE on.
-    """
-    summary = medians(rows, by, column)
-    found = pd.DataFrame(index=summary.index)
-    half = np.maximum(summary["high"] - summary["median"], summary["median"] - summary["low"]) / summary["median"].abs()
-    found["wide"] = half.where(summary["enough"] & (half >= WIDE))
-    known = rows.dropna(subset=[column])
-    passes = known.groupby([*by, "process"], observed=True)[column].median().unstack("process").reindex(found.index)
-    values = passes.to_numpy(dtype=np.float64)
-    complete = ~np.isnan(values).any(axis=1)
-    for name, of in (("split", _splits), ("drift", _drifts)):
-        found[name] = np.nan
-        if values.shape[1] >= ORDERED and complete.any():
-            sizes = of(values[complete]) / np.abs(summary["median"].to_numpy()[complete])
-            found.loc[complete, name] = np.where(np.abs(sizes) >= NOTABLE, sizes, np.nan)
-    return found
 
 
 def _summary(matrix: pd.DataFrame) -> pd.DataFrame:
@@ -282,53 +261,3 @@ def _resampled_log_sum(values: Floats, seed: int) -> Floats:
         least = np.nanmin(np.where(ordered > 0, ordered, np.nan), axis=1)[:, None]
         total += np.log(np.maximum(middle, least)).sum(axis=0)
     return total
-
-
-def _splits(values: Floats) -> Floats:
-    """Distance of the two groups of each row of float64[n_groups, n], NaN where normal noise would do as well."""
-    n = values.shape[1]
-    ordered = np.sort(values, axis=1)
-    share, at = _best_split(ordered)
-    sums = np.cumsum(ordered, axis=1)
-    below = np.take_along_axis(sums, at[:, None] - 1, axis=1)[:, 0]
-    distance = (sums[:, -1] - below) / (n - at) - below / at
-    return np.where(share > _usual_split(n), distance, np.nan)
-
-
-def _best_split(ordered: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """The share of each sorted row's variance that two groups explain, and the size of the lower group.
-
-    Each group has a fifth of the values at least: outliers are no group.
-    """
-    n = ordered.shape[1]
-    sizes = np.arange(math.ceil(n / 5), n - math.ceil(n / 5) + 1)
-    centred = ordered - ordered.mean(axis=1, keepdims=True)
-    below = np.cumsum(centred, axis=1)[:, sizes - 1]
-    between = below**2 * (1 / sizes + 1 / (n - sizes))
-    total = (centred**2).sum(axis=1)
-    best = between.argmax(axis=1)
-    share = np.divide(between.max(axis=1), total, out=np.zeros(len(total)), where=total > 0)
-    return share, sizes[best]
-
-
-@lru_cache
-def _usual_split(n: int) -> float:
-    """What _best_split() explains of n values of normal noise in 999 of 1,000 cases."""
-    noise = np.sort(np.random.default_rng(_SEED).normal(size=(10_000, n)), axis=1)
-    return float(np.quantile(_best_split(noise)[0], 0.999))
-
-
-def _drifts(values: Floats) -> Floats:
-    """Last third less first third of each row of float64[n_groups, n], NaN where its order tells nothing."""
-    groups, n = values.shape
-    ranks = pd.DataFrame(values).rank(axis=1).to_numpy()
-    p = np.ones(groups)
-    varies = ranks.std(axis=1) > 0
-    centred = ranks[varies] - ranks[varies].mean(axis=1, keepdims=True)
-    time = np.arange(n) - (n - 1) / 2
-    rho = (centred @ time) / np.sqrt((centred**2).sum(axis=1) * (time**2).sum())
-    rho = np.clip(rho, -1 + 1e-12, 1 - 1e-12)
-    p[varies] = 2 * special.stdtr(n - 2, -np.abs(rho) * np.sqrt((n - 2) / (1 - rho**2)))
-    third = n // 3
-    moved = np.median(values[:, -third:], axis=1) - np.median(values[:, :third], axis=1)
-    return np.where(holm(p) < ALPHA, moved, np.nan)

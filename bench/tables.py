@@ -2,6 +2,7 @@
 """Tables and paragraphs of plain text that survive a mailing list: ASCII, at most 72 columns, indented by two."""
 
 import math
+import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -23,21 +24,32 @@ _WHERE = {
 
 def paragraph(text: str, *, hang: str = "") -> str:
     """Wrap text to WIDTH; `hang` indents the lines after the first further. Other characters than ASCII become `?`."""
-    plain = text.encode("ascii", "replace").decode()
-    return textwrap.fill(plain, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT + hang, break_on_hyphens=False)
+    return textwrap.fill(
+        _plain(text), WIDTH, initial_indent=INDENT, subsequent_indent=INDENT + hang, break_on_hyphens=False
+    )
+
+
+def _plain(text: str) -> str:
+    """Text in ASCII: other characters become `?`."""
+    return text.encode("ascii", "replace").decode()
 
 
 def command(line: str) -> str:
     """A shell command over as many lines as it needs. An argument is never broken, even if it is too long."""
-    text = textwrap.fill(
-        line.encode("ascii", "replace").decode(),
-        WIDTH - 2,  # room for the backslash
-        initial_indent=INDENT,
-        subsequent_indent=INDENT * 3,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-    return text.replace("\n", " \\\n")
+    lines = [INDENT.rstrip(" ") + INDENT]
+    for word in map(_quoted, shlex.split(line)):
+        if lines[-1].strip() and len(lines[-1]) + 1 + len(word) > WIDTH - 2:  # room for the backslash
+            lines.append(INDENT * 3)
+        lines[-1] += word if not lines[-1].strip() else f" {word}"
+    return " \\\n".join(lines)
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell, in ASCII: other characters as octal numbers in $''."""
+    if word.isascii() and word.isprintable():
+        return shlex.quote(word)
+    plain = (chr(b) if 32 <= b < 127 and chr(b) not in "'\\" else f"\\{b:03o}" for b in word.encode())
+    return f"$'{''.join(plain)}'"
 
 
 def us(seconds: float) -> str:
@@ -95,18 +107,22 @@ def grid(heads: Sequence[Sequence[str]], body: Iterable[Sequence[str]], left: in
 
     An empty row is a rule across the table, a row of one cell stands alone over all columns.
     """
-    body = list(body)
+    heads, body = ([[_plain(cell) for cell in line] for line in some] for some in (heads, body))
     lines = [line for line in (*heads, *body) if len(line) > 1]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads[0]))]
     if len(INDENT) + sum(widths) + len(bar) * (len(widths) - 1) > WIDTH:
         bar = bar.strip() or " "  # only mappings of many GiB with many wrong pages need it tight
+    over = len(INDENT) + sum(widths) + len(bar) * (len(widths) - 1) - WIDTH
+    if over > 0:  # only names that a user gave, or numbers of a terabyte
+        widths[0] = max(4, widths[0] - over)
     rule = INDENT + bar.join("-" * width for width in widths)
 
     def text(line: Sequence[str]) -> str:
         if not line:
             return INDENT + "-" * (len(rule) - len(INDENT))
         if len(line) == 1:
-            return INDENT + line[0]
+            return INDENT + line[0][: WIDTH - len(INDENT)]
+        line = [line[0] if len(line[0]) <= widths[0] else line[0][: widths[0] - 2] + "..", *line[1:]]
         cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
         return (INDENT + bar.join(cells)).rstrip()
 

@@ -25,8 +25,10 @@ def plot(rows: pd.DataFrame) -> Figure:
     rows = results.like_headline(rows)
     rows = rows[rows["workload"] == workload]
     ratios = stats.ratios(rows, ["dirty_percent", "pages"], "cost", results.LEGACY, challenger)["median"].unstack()
-    ratios = ratios.sort_index(ascending=False)
-    blank = "; blank: not measured" if ratios.isna().any(axis=None) else ""
+    ratios = ratios.where(np.isfinite(ratios) & (ratios > 0)).sort_index(ascending=False)
+    if ratios.isna().all(axis=None):
+        raise Unsupported("no speedup that noise would leave")
+    blank = "; blank: not measured or lost in noise" if ratios.isna().any(axis=None) else ""
     figure = style.figure(
         rows,
         f"Speedup of {challenger} over clear_refs + pagemap",

@@ -60,7 +60,7 @@ def test_the_text_says_so_first(pair):
     first = words(text.split("\n\n")[0])
     assert first.startswith("8 of 16 cases differ: 4 faster, by up to -")
     assert "; 4 slower, by up to +" in first
-    assert "Mann-Whitney, Holm over 16 tests, 0.05; geomean -" in first
+    assert "Mann-Whitney on boots, Holm over 16 tests, 0.05; geomean -" in first
     assert_golden("compare.txt", text)
 
 
@@ -84,6 +84,67 @@ def test_several_results_get_a_column_each_against_the_first(tmp_path, pair):
     four = made([*pair, third, result(tmp_path / "fourth", seed=10)])
     assert_mailable(formats.text(four))
     assert "new 3" in formats.text(four)
+
+
+def test_processes_of_one_boot_are_no_match_for_boots(tmp_path):
+    """What a boot deals to all its processes would else count as a difference between kernels."""
+    folders = [result(tmp_path / "many"), result(tmp_path / "one", luck=8, boots=1, factor={"scan-wp": 1.3})]
+    found = made(folders)
+    assert not found.frame["significant"].any()
+    assert words(formats.text(found)).startswith("Too few runs for a verdict")
+    both = [result(tmp_path / f"one{i}", luck=i, boots=1, factor={"scan-wp": i}) for i in (1, 2)]
+    assert "Mann-Whitney on processes within one boot of each" in words(formats.text(made(both)))
+
+
+def test_a_result_with_few_runs_has_no_verdict_beside_one_that_has(tmp_path, pair):
+    text = words(formats.text(made([*pair, result(tmp_path / "few", luck=9, processes=3, boots=3)])))
+    assert "of patched differ" in text
+    assert "Too few runs for a verdict of few: among 32 tests" in text
+
+
+def test_a_range_is_not_called_an_interval(tmp_path):
+    few = {"processes": 5, "boots": 5, "what": WHAT[:1]}
+    text = words(
+        formats.text(
+            made([result(tmp_path / "a", **few), result(tmp_path / "b", luck=8, factor={"scan-wp": 2}, **few)])
+        )
+    )
+    assert "1 of 4 cases differ: 1 slower" in text
+    assert re.search(r"100 pages; range \+\d", text)
+    assert "median +- 95% CI, or range of fewer than 6 runs" in text
+
+
+def test_instructions_are_not_compared_with_time(tmp_path):
+    with pytest.raises(BadInput, match="counts instructions"):
+        made([result(tmp_path / "kvm"), result(tmp_path / "counted", where="tcg-icount")])
+
+
+def test_an_incomplete_result_is_named(tmp_path):
+    folders = [result(tmp_path / "base"), result(tmp_path / "patched", luck=8, planned_runs=400)]
+    assert "INCOMPLETE: patched: 80 of 400 planned runs." in words(formats.text(made(folders)))
+    assert "INCOMPLETE: patched" in words(report.block(folders))
+
+
+def test_the_cover_letter_shows_both_sides_of_a_change(tmp_path):
+    what = [("random", pages, 10.0) for pages in (1, 10, 100, 1000, 10000, 65536)]
+    factor = {"scan-wp": 0.6, "scan-wp atomic": 0.6, "clear_refs": 1.05, "scan-softdirty": 1.05}
+    folders = [result(tmp_path / "base", what=what), result(tmp_path / "patched", luck=8, what=what, factor=factor)]
+    found = made(folders)
+    shown = formats.foremost(found)
+    assert len(shown) == formats.CASES
+    assert (shown["ratio"] < 1).sum() == (shown["ratio"] > 1).sum()
+    text = report.block(folders)
+    assert_mailable(text)
+    assert "12 of 24 cases" in words(text)
+    third = result(tmp_path / "third", luck=9, what=what)
+    several = formats.foremost(made([*folders, third]))
+    assert len(several) == 2 * formats.CASES, "each case in every result"
+    assert_mailable(report.block([*folders, third]))
+
+
+def test_the_verdict_has_the_tables_sign(pair):
+    text = words(formats.text(made(pair), sign="improvement"))
+    assert re.match(r"8 of 16 cases differ: 4 faster, by up to \+1\d\.\d%", text)
 
 
 @pytest.mark.parametrize("metric", compare.METRICS)

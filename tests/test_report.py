@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The report says what was measured, how sure it is, and first of all what was wrong."""
 
+import json
 import re
 
 import pytest
@@ -63,7 +64,10 @@ def test_finding_follows_from_the_data(tmp_path):
     middle, low, high = map(float, found.groups())
     assert middle == pytest.approx(expected, rel=0.01)
     assert low <= middle <= high
-    assert "Of 5 points scan-wp atomic is faster in 4, slower in 1, and in 0 no difference" in text
+    assert (
+        "Of 5 points, each by its own interval, scan-wp atomic is faster in 4, slower in 1, and in 0 no difference"
+        in text
+    )
     assert re.search(r"from 0\.9\dx \(all, 1000 pages\) to 6\.\d+x \(idle, 1 page\)", text)
 
 
@@ -201,3 +205,34 @@ def test_folder_that_can_not_be_written(tmp_path):
     (tmp_path / "report.txt").mkdir()  # root may write everywhere, but not a file over a folder
     with pytest.raises(PermissionDenied, match=r"report\.txt"):
         report.write(tmp_path)
+
+
+def test_costs_that_noise_made_negative_leave_no_finding_and_no_traceback(tmp_path, monkeypatch):
+    for interface in ("clear_refs", "scan-wp"):
+        monkeypatch.setitem(synthetic.COST, interface, (1e-9, 0, 0, -39e-9))
+    synthetic.suite(tmp_path / "suite.json", what=[("random", 1000, 10.0)])
+    text = " ".join(report.page(report.write(tmp_path)).split())
+    assert "No speedup: lost in noise." in text
+    assert "speedup_heatmap (no speedup that noise would leave)" in text
+    assert "?" not in text
+
+
+def test_what_differs_from_boot_to_boot_is_still_told(tmp_path):
+    path = synthetic.suite(tmp_path / "suite.json", what=FEW, boots=2, memory_bytes=4 << 30)
+    data = json.loads(path.read_text())
+    data["metadata"].pop("memory_bytes")
+    for one in data["benchmarks"]:
+        for run in one["runs"]:
+            run["metadata"] |= {
+                "memory_bytes": (4 << 30) + 4096 * run["metadata"]["boot"],
+                "load_average": float("nan"),
+            }
+    path.write_text(json.dumps(data))
+    assert "RAM, MiB: 4096" in report.page(report.read(tmp_path))
+
+
+@pytest.mark.parametrize("key", ["memory_bytes", "planned_runs"])
+def test_metadata_of_another_type_is_refused(tmp_path, key):
+    synthetic.suite(tmp_path / "suite.json", what=FEW, **{key: "many"})
+    with pytest.raises(BadInput, match=f"{key} is no whole number"):
+        report.read(tmp_path)

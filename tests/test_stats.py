@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from bench import stats
+from bench.commands import BOOTS
 from bench.suite import SUITES
 
 
@@ -156,13 +157,14 @@ def test_boots_taken_for_processes_would_be_called_different():
     assert not any((corrected(*pair) < stats.ALPHA).any() for pair in pairs)
 
 
-def test_a_difference_of_two_percent_is_found_with_the_default_number_of_runs():
+@pytest.mark.parametrize("boots", [1, BOOTS])
+def test_a_difference_of_two_percent_is_found_with_the_default_number_of_runs(boots):
     rng = np.random.default_rng(13)
     runs = SUITES["quick"].processes
     changed = np.arange(CASES) < 4  # most cases are as they were: the harder for Holm
     found = []
     for _ in range(60):
-        base, new = (simulated(rng, CASES, processes=runs) for _ in "ab")
+        base, new = (simulated(rng, CASES, processes=runs, boots=boots) for _ in "ab")
         new["cost"] *= np.where(changed[new["case"]], 1.02, 1)
         found.append((corrected(base, new) < stats.ALPHA)[changed])
     assert np.mean(found) >= 0.95
@@ -285,40 +287,3 @@ def test_few_runs_have_a_range_and_no_interval_of_the_mean():
     assert found["low"] == pytest.approx(ranges[1].min() / ranges[0].max())
     assert found["high"] == pytest.approx(ranges[1].max() / ranges[0].min())
     assert math.isnan(stats.geomeans(base, new, ["case", "form"], "cost", "form")[""][1])
-
-
-def doubted(values):
-    return stats.doubts(rows([[v] for v in values]), ["form"], "cost").iloc[0]
-
-
-def test_noise_is_not_doubted():
-    rng = np.random.default_rng(22)
-    frame = simulated(rng, 1000)
-    found = stats.doubts(frame, ["case"], "cost")
-    assert found["wide"].isna().all()
-    assert found["drift"].notna().sum() <= 1
-    assert found["split"].notna().mean() < 0.005
-
-
-def test_two_groups_of_values_are_seen():
-    rng = np.random.default_rng(23)
-    low, high = rng.normal(1, 0.002, 12), rng.normal(1.1, 0.002, 8)
-    mixed = rng.permutation(np.concatenate([low, high]))
-    assert doubted(mixed)["split"] == pytest.approx(0.1, abs=0.01)
-    assert math.isnan(doubted(np.concatenate([low, low[:7], [1.1]]))["split"]), "one outlier is no group"
-    assert math.isnan(doubted(1 + (mixed - 1) / 100)["split"]), "too close to matter"
-
-
-def test_drift_is_seen_and_has_a_sign():
-    rng = np.random.default_rng(24)
-    drifting = rng.normal(1, 0.003, 20) + np.linspace(0, 0.06, 20)
-    assert doubted(drifting)["drift"] == pytest.approx(0.04, abs=0.01)
-    assert doubted(drifting[::-1])["drift"] == pytest.approx(-0.04, abs=0.01)
-    assert math.isnan(doubted(rng.permutation(drifting))["drift"])
-
-
-def test_a_wide_interval_is_seen():
-    values = np.random.default_rng(25).lognormal(0, 0.5, 20)
-    found = doubted(values)
-    assert found["wide"] == pytest.approx(stats.half_width(one([[v] for v in values])))
-    assert found["wide"] > stats.WIDE

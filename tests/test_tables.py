@@ -4,6 +4,7 @@
 import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -149,10 +150,24 @@ def test_wrong(extra, missed, text):
 
 
 def test_command_survives_wrapping():
-    line = "./bench.py run --filter '*random pages=1000*' " + " ".join(f"--option{i} value{i}" for i in range(12))
+    many = " ".join(f"--option{i} value{i}" for i in range(12))
+    line = f"./bench.py run --filter '*random pages=1000 dirty=10% scan-wp atomic*' --name \"it's\" {many}"
     text = tables.command(line)
     assert max(map(len, text.splitlines())) <= 72
     assert shlex.split(text.replace("\\\n", "")) == shlex.split(line)
+
+
+def test_command_with_other_letters_is_ascii_for_a_shell():
+    text = tables.command(shlex.join(["printf", "%s", "/home/jörg/a b's"]))
+    assert text.isascii()
+    assert subprocess.run(["bash", "-c", text], capture_output=True, text=True).stdout == "/home/jörg/a b's"
+
+
+def test_names_of_any_length_and_letters_fit_into_tables(tmp_path):
+    what = [("dirty_every_second_page_of_each_pmd_backwards_zufällig", 4_000_000, 12.345)]
+    rows = intervals(tmp_path, what=what)
+    for text in (tables.phases(rows), tables.every(rows), tables.against(rows, "workload", "")):
+        assert_mailable("\n".join(line for line in text.splitlines() if "|" in line or "--" in line))
 
 
 def test_paragraph_is_ascii():
