@@ -80,7 +80,9 @@ def list_() -> None:
 @click.option("--workload", multiple=True, help="Measure this workload instead of a suite; may be repeated.")
 @click.option("--pages", type=Numbers(int), help="Mapping sizes in pages, instead of the suite's.")
 @click.option("--dirty", type=Numbers(float), help="Dirty fractions in percent, instead of the suite's.")
-@click.option("--interface", multiple=True, help="Only this interface (and none); may be repeated.  [default: all]")
+@click.option(
+    "--interface", multiple=True, help="Only this interface (and none); may be repeated.  [default: the suite's]"
+)
 @click.option("--filter", "pattern", metavar="GLOB", help="Only points whose name matches, such as 'random*dirty=10%'.")
 @click.option("--processes", type=click.IntRange(1, 1000), help="Worker processes per point.  [default: the suite's]")
 @click.option("--values", type=click.IntRange(1, 1000), help="Values per process.  [default: the suite's]")

@@ -175,7 +175,8 @@ def run(request: Request) -> None:
     points = request.points()
     request.settle()
     folder = result_folder(request.name or time.strftime(f"{request.suite}-%Y%m%d-%H%M%S"))
-    names = [name for name in interfaces.INTERFACES if not request.interface or name in ("none", *request.interface)]
+    chosen = request.interface or suites.find(request.suite).interfaces or tuple(interfaces.INTERFACES)
+    names = [name for name in interfaces.INTERFACES if name in ("none", *chosen)]
     plan: dict[str, Any] = {
         "points": [list(point) for point in points],
         "interfaces": names,

@@ -37,6 +37,7 @@ class Interface(NamedTuple):
     summary: str
     table: Any
     contract: Reason
+    kernel_writes: bool = True  # False: what the kernel writes for the program, as in read(2), fails with EFAULT
 
     @property
     def tracks(self) -> bool:
@@ -75,6 +76,20 @@ INTERFACES = {
                 "report this to the kernel's maintainers",
             ),
         ),
+        Interface(
+            "uffd-sync",
+            "userfaultfd write protection, a thread answers each first write",
+            _table("uffd_sync"),
+            Reason("its handler notes other pages than were written", "report this to the kernel's maintainers"),
+            kernel_writes=False,
+        ),
+        Interface(
+            "mprotect",
+            "read-only memory, a SIGSEGV handler notes each first write",
+            _table("mprotect"),
+            Reason("its handler notes other pages than were written", "report this to the kernel's maintainers"),
+            kernel_writes=False,
+        ),
     )
 }
 
@@ -96,6 +111,10 @@ _REFUSALS = {
     ("ioctl(UFFDIO_API, WP_ASYNC)", errno.EINVAL): Reason(
         "userfaultfd has no WP_ASYNC on this kernel or architecture",
         f"boot Linux 6.7 or later on x86-64 or arm64, {VM}",
+    ),
+    ("ioctl(UFFDIO_API, PAGEFAULT_FLAG_WP)", errno.EINVAL): Reason(
+        "userfaultfd has no write protection on this kernel or architecture",
+        f"boot Linux 5.7 or later on x86-64, {VM}",
     ),
     ("open(/proc/self/clear_refs)", errno.ENOENT): Reason(
         "the kernel has no /proc/PID/clear_refs", f"build with CONFIG_PROC_PAGE_MONITOR, {VM}"
@@ -180,9 +199,12 @@ def _exact(interface: Interface) -> bool:
                 if any(i.extra or i.missed for i in tracker.run(pattern, 2, atomic=atomic)):
                     return False
         tracker.reset()
-        with open("/proc/self/stat", "rb", buffering=0) as kernel_writes:
-            kernel_writes.readinto(memoryview(mapping.buffer())[2 * mapping.page_size :])
-        return tracker.collect() == [(2, 3)]
+        with open("/proc/self/stat", "rb", buffering=0) as stat:
+            try:
+                stat.readinto(memoryview(mapping.buffer())[2 * mapping.page_size :])
+            except OSError as error:
+                return not interface.kernel_writes and error.errno == errno.EFAULT and not tracker.collect()
+        return interface.kernel_writes and tracker.collect() == [(2, 3)]
 
 
 def probe_all() -> dict[str, Reason | None]:

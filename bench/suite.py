@@ -61,6 +61,7 @@ class Suite(NamedTuple):
     points: tuple[Point, ...]
     processes: int = 22  # at 1 % noise, 2 % is found among 88 comparisons in 95 of 100 cases: tests/test_stats.py
     values: int = 1
+    interfaces: tuple[str, ...] = ()  # all, where none is named
 
 
 def grid(names: Iterable[str], sizes: Iterable[int], percents: Sequence[float]) -> list[Point]:
@@ -97,6 +98,12 @@ SUITES = {
                 *grid(["random"], SIZES, (10, 1, 100)),
                 *grid(["idle", "all", "sequential", "strided", "clustered", "hotset"], [10_000], [10]),
             ),
+            interfaces=("clear_refs", "scan-softdirty", "scan-wp"),
+        ),
+        Suite(
+            "lkml-2022",
+            "every interface over the sizes of the 2022 discussion, all pages written",
+            tuple(grid(["all"], (1, 10, 100, 1000, 10_000), [100])),
         ),
     )
 }

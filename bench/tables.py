@@ -135,7 +135,9 @@ def against(rows: pd.DataFrame, vary: str, title: str) -> str:
     rows: of results.intervals(), alike in all but `vary`; `title` says what they share.
     """
     known = (results.LEGACY, *reversed(results.IOCTL))
-    forms = [f for f in known if f in rows["form"].cat.categories] or list(rows["form"].cat.categories)[:3]
+    measured = list(rows["form"].cat.categories)
+    others = [form for form in measured if form not in (*known, "scan-softdirty")]  # which is told apart by phases()
+    forms = [form for form in known if form in measured] + others or measured
     cost = stats.medians(rows, [vary, "form"], "cost")
     bad = _wrong_cells(rows, [vary, "form"])
     table = pd.DataFrame("", index=_order(rows, vary), columns=[*forms, "speedup", "+-", "wrong"], dtype=object)
@@ -147,7 +149,7 @@ def against(rows: pd.DataFrame, vary: str, title: str) -> str:
     notes = []
     challenger = results.challenger(rows)
     ratio = stats.ratios(rows, [vary], "cost", results.LEGACY, challenger or "")
-    if not ratio.empty:
+    if not ratio.empty and not others:  # no room for both
         for value, row in ratio.iterrows():
             table.loc[value, ["speedup", "+-"]] = [times(row["median"]), spread(row)]
         notes.append(f"speedup = {results.LEGACY} / {challenger}, paired; +- = {interval_name(ratio)}")

@@ -85,7 +85,7 @@ def test_without_setup_it_says_so(tmp_path):
 def test_probe_says_yes_or_why_not():
     done = bench("probe", "--json")
     found = json.loads(done.stdout)
-    assert list(found["interfaces"]) == ["none", "clear_refs", "scan-softdirty", "scan-wp"]
+    assert list(found["interfaces"]) == ["none", "clear_refs", "scan-softdirty", "scan-wp", "uffd-sync", "mprotect"]
     for answer in found["interfaces"].values():
         assert answer["works"] or (answer["why"] and answer["remedy"])
     text = bench("probe").stdout

@@ -36,6 +36,8 @@ struct tracker {
 	uint64_t n_ranges;
 	uint64_t capacity;    /* of ranges */
 	uint64_t *entries;    /* buffer for pagemap entries, where the interface reads them */
+	uint64_t *noted;      /* bitmap of written pages, where a handler keeps one */
+	void *handler;        /* the handler's thread, where the interface has one */
 	int clear_refs_fd, pagemap_fd, uffd; /* -1 where not used */
 };
 
@@ -46,6 +48,7 @@ struct interface {
 	int (*reset)(struct tracker *);         /* from now on, writes count */
 	int (*collect)(struct tracker *);       /* ranges written since the reset */
 	int (*collect_reset)(struct tracker *); /* both at once, atomically */
+	void (*close)(struct tracker *);        /* ends the handler; descriptors and buffers are freed after it */
 };
 
 /* What one interval took, in nanoseconds by CLOCK_MONOTONIC, and whether its result was right. */
@@ -97,7 +100,11 @@ int fail(const char *call);
 int open_proc_self(const char *name, int flags, int *fd);
 int open_pagemap_scan(struct tracker *tracker);
 int soft_dirty_clear(struct tracker *tracker);
-int register_wp_async(struct tracker *tracker);
+int register_wp(struct tracker *tracker, uint64_t features, const char *api_call);
+int noted_open(struct tracker *tracker);
+void noted_clear(struct tracker *tracker);
+void note_page(struct tracker *tracker, uint64_t page);
+int noted_collect(struct tracker *tracker);
 int pagemap_scan(struct tracker *tracker, uint64_t category, uint64_t flags, int output);
 
 #endif

@@ -56,6 +56,8 @@ void tracker_close(struct tracker *t)
 {
 	int *fds[] = { &t->clear_refs_fd, &t->pagemap_fd, &t->uffd };
 
+	if (t->interface->close)
+		t->interface->close(t);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);
@@ -63,8 +65,9 @@ void tracker_close(struct tracker *t)
 	}
 	free(t->ranges);
 	free(t->entries);
+	free(t->noted);
 	t->ranges = NULL;
-	t->entries = NULL;
+	t->entries = t->noted = NULL;
 }
 
 static int call(struct tracker *t, int (*phase)(struct tracker *), const char *name)
@@ -113,12 +116,13 @@ int soft_dirty_clear(struct tracker *t)
 }
 
 /*
- * USER_MODE_ONLY needs no privilege and is fully functional with WP_ASYNC: the kernel resolves the
- * faults by itself, its own writes included.
+ * Register the mapping with userfaultfd for write protection. USER_MODE_ONLY needs no privilege. With
+ * WP_ASYNC it is fully functional: the kernel resolves the faults by itself, its own writes included.
+ * Without, what the kernel would write to a protected page fails with EFAULT.
  */
-int register_wp_async(struct tracker *t)
+int register_wp(struct tracker *t, uint64_t features, const char *api_call)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED };
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	struct uffdio_register reg = { .range = { .start = (uintptr_t)t->mapping->base,
 						  .len = t->mapping->pages * t->mapping->page_size },
 				       .mode = UFFDIO_REGISTER_MODE_WP };
@@ -127,7 +131,7 @@ int register_wp_async(struct tracker *t)
 	if (t->uffd < 0)
 		return fail("userfaultfd");
 	if (ioctl(t->uffd, UFFDIO_API, &api))
-		return fail("ioctl(UFFDIO_API, WP_ASYNC)");
+		return fail(api_call);
 	if (ioctl(t->uffd, UFFDIO_REGISTER, &reg))
 		return fail("ioctl(UFFDIO_REGISTER, MODE_WP)");
 	return 0;

@@ -3,6 +3,9 @@
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from array import array
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 import workloads
 from bench.mapping import Mapping, Pattern, Tracker
 from bench.suite import Point
+from tests.live.conftest import working
 
 PAGES = 2048  # four page tables
 
@@ -102,8 +106,15 @@ def test_what_the_kernel_writes_counts_and_what_is_read_does_not(interface):
         tracker.reset()
         assert bytes(mapping.buffer()[0:8]) == bytes(8)
         with open("/proc/self/stat", "rb", buffering=0) as stat:
-            stat.readinto(memoryview(mapping.buffer())[7 * mapping.page_size :])
-        assert tracker.collect() == [(7, 8)]
+            into = memoryview(mapping.buffer())[7 * mapping.page_size :]
+            if interface.kernel_writes:
+                stat.readinto(into)
+                assert tracker.collect() == [(7, 8)]
+                return
+            with pytest.raises(OSError, match="address") as refused:
+                stat.readinto(into)
+            assert refused.value.errno == errno.EFAULT
+            assert tracker.collect() == []
 
 
 @pytest.mark.parametrize("harm", ["drop", "add", "shift", "repeat"])
@@ -129,11 +140,18 @@ def test_a_wrong_result_is_caught(interface, harm):
 
 def test_a_failing_call_is_named_with_its_errno(interface):
     with Mapping(4) as mapping, Tracker(interface.table, mapping) as tracker:
-        os.close(tracker.struct.pagemap_fd)
-        with pytest.raises(OSError, match=r"pagemap|PAGEMAP_SCAN") as refused:
-            tracker.collect()
-        tracker.struct.pagemap_fd = -1
-        assert refused.value.errno == errno.EBADF
+        state = tracker.struct
+        which = next((name for name in ("pagemap_fd", "uffd") if getattr(state, name) >= 0), None)
+        if which:
+            right = getattr(state, which)
+            setattr(state, which, -1)
+        else:
+            mapping.close()
+        with pytest.raises(OSError, match=r"pagemap|PAGEMAP_SCAN|UFFDIO_WRITEPROTECT|mprotect") as refused:
+            tracker.collect() if which == "pagemap_fd" else tracker.reset()
+        if which:
+            setattr(state, which, right)
+        assert refused.value.errno == (errno.EBADF if which else errno.ENOMEM)
 
 
 def test_nothing_stays_open_or_mapped(interface):
@@ -158,3 +176,56 @@ def test_scan_without_registration_is_refused(scan_wp):
         with pytest.raises(OSError, match="PAGEMAP_SCAN") as refused:
             tracker.reset()
         assert refused.value.errno == errno.EPERM
+
+
+def test_the_limit_of_vmas_is_an_error_that_names_it():
+    """Every other page of another protection is a VMA of its own, and mprotect's handler can't say no to a writer."""
+    mprotect = working("mprotect")
+    limit = int(open("/proc/sys/vm/max_map_count").read())  # noqa: SIM115
+    if limit > 100_000:
+        pytest.skip(f"vm.max_map_count is {limit}: too much memory to reach it")
+    pages = limit + 4000
+    pattern = Pattern(array("I", range(1, pages, 2)), pages)
+    with Mapping(pages) as mapping, Tracker(mprotect.table, mapping) as tracker:
+        with pytest.raises(OSError, match=r"vm\.max_map_count") as refused:
+            tracker.run(pattern, 1, atomic=False)
+        assert refused.value.errno == errno.ENOMEM
+        assert [(i.extra, i.missed) for i in tracker.run(Pattern(array("I", [3, 9]), pages), 2, atomic=False)] == [
+            (0, 0)
+        ] * 2
+
+
+def test_one_handler_of_a_signal_at_a_time_and_the_old_one_comes_back():
+    mprotect = working("mprotect")
+    with Mapping(4) as mapping, Tracker(mprotect.table, mapping):
+        with pytest.raises(OSError, match="SIGSEGV") as refused:
+            Tracker(mprotect.table, mapping)
+        assert refused.value.errno == errno.EBUSY
+    program = (
+        "import ctypes, signal, faulthandler\n"
+        "from bench import interfaces\n"
+        "from bench.mapping import Mapping, Tracker\n"
+        "with Mapping(4) as m, Tracker(interfaces.find('mprotect').table, m) as t:\n"
+        "    t.reset(); m.buffer()[0:1] = b'x'; assert t.collect() == [(0, 1)]\n"
+        "    ctypes.memset(int(interfaces.ffi.cast('uintptr_t', m.struct.area)), 1, 1)  # a guard: not ours\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert done.returncode == -signal.SIGSEGV, done.stderr
+
+
+@pytest.mark.parametrize("name", ["uffd-sync", "mprotect"])
+def test_a_killed_process_leaves_nothing(name):
+    working(name)
+    program = (
+        "from array import array\n"
+        "from bench import interfaces\n"
+        "from bench.mapping import Mapping, Pattern, Tracker\n"
+        f"with Mapping(2000) as m, Tracker(interfaces.find({name!r}).table, m) as t:\n"
+        "    print('running', flush=True)\n"
+        "    while True: t.run(Pattern(array('I', range(2000)), 2000), 100, atomic=False)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"running\n"
+    process.kill()
+    assert process.wait(timeout=10) == -signal.SIGKILL, "no thread of it hangs in the kernel"
+    process.stdout.close()

@@ -13,7 +13,8 @@ static int wp_open(struct tracker *t)
 {
 	int err = open_pagemap_scan(t);
 
-	return err ? err : register_wp_async(t);
+	return err ? err : register_wp(t, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED,
+				       "ioctl(UFFDIO_API, WP_ASYNC)");
 }
 
 static int wp_reset(struct tracker *t)

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mprotect: what runtimes do without the kernel's help. Read-only memory, and a SIGSEGV handler that
+ * notes the page and makes it writable again. The handler is part of the program's own writes, and
+ * so is its time.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "../core.h"
+
+static struct tracker *active; /* a process has one handler of SIGSEGV */
+static struct sigaction before;
+static volatile sig_atomic_t refused; /* errno of an mprotect that failed in the handler */
+
+static int protect(const struct mapping *m, int protection)
+{
+	return mprotect(m->base, m->pages * m->page_size, protection);
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	const int saved = errno;
+	const struct mapping *m = active->mapping;
+	const uint64_t page = ((uintptr_t)info->si_addr - (uintptr_t)m->base) / m->page_size;
+
+	(void)signal;
+	(void)context;
+	if (info->si_code != SEGV_ACCERR || (uint8_t *)info->si_addr < m->base || page >= m->pages) {
+		sigaction(SIGSEGV, &before, NULL); /* not ours: the instruction runs again and meets the old handler */
+		return;
+	}
+	note_page(active, page);
+	if (mprotect(m->base + page * m->page_size, m->page_size, PROT_READ | PROT_WRITE)) {
+		/*
+		 * Each page among others of another protection is a VMA, and vm.max_map_count is their limit
+		 * (mm/vma.c, ENOMEM). One protection for all needs but one, and lets the writer go on to where
+		 * collect can say what happened.
+		 */
+		refused = errno;
+		if (protect(m, PROT_READ | PROT_WRITE))
+			sigaction(SIGSEGV, &before, NULL);
+	}
+	errno = saved;
+}
+
+static int mprotect_open(struct tracker *t)
+{
+	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+	int err;
+
+	if (active) {
+		errno = EBUSY;
+		return fail("sigaction(SIGSEGV)");
+	}
+	err = noted_open(t);
+	if (err)
+		return err;
+	active = t;
+	if (!sigaction(SIGSEGV, &action, &before))
+		return 0;
+	err = fail("sigaction(SIGSEGV)");
+	active = NULL;
+	return err;
+}
+
+static int mprotect_reset(struct tracker *t)
+{
+	refused = 0;
+	noted_clear(t);
+	return protect(t->mapping, PROT_READ) ? fail("mprotect(PROT_READ)") : 0;
+}
+
+static int mprotect_collect(struct tracker *t)
+{
+	if (refused) {
+		errno = refused;
+		return fail("mprotect of one page in the SIGSEGV handler (vm.max_map_count limits it)");
+	}
+	return noted_collect(t);
+}
+
+static void mprotect_close(struct tracker *t)
+{
+	if (active != t)
+		return;
+	protect(t->mapping, PROT_READ | PROT_WRITE);
+	sigaction(SIGSEGV, &before, NULL);
+	active = NULL;
+}
+
+struct interface interface_mprotect = {
+	.name = "mprotect",
+	.open = mprotect_open,
+	.reset = mprotect_reset,
+	.collect = mprotect_collect,
+	.close = mprotect_close,
+};

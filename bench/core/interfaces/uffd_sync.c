@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * uffd-sync: userfaultfd write protection with messages (Linux 5.7). The writer sleeps until a
+ * handler thread has read its message, noted the page and lifted the protection, which wakes it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../abi.h"
+#include "../core.h"
+
+#define MESSAGES 16 /* a read takes as many as there are, up to so many writers at once */
+
+struct handler {
+	pthread_t thread;
+	int stop;            /* eventfd that ends the thread */
+	int refused;         /* errno of a call that failed in the thread */
+};
+
+static int protect(const struct tracker *t, uint64_t start, uint64_t len, uint64_t mode)
+{
+	struct uffdio_writeprotect wp = { .range = { .start = start, .len = len }, .mode = mode };
+
+	return ioctl(t->uffd, UFFDIO_WRITEPROTECT, &wp);
+}
+
+static int whole(const struct tracker *t, uint64_t mode)
+{
+	return protect(t, (uintptr_t)t->mapping->base, t->mapping->pages * t->mapping->page_size, mode);
+}
+
+/* Note each page before its writer is woken: collect comes after the write. */
+static void answer(struct tracker *t, const struct uffd_msg *messages, size_t count)
+{
+	const struct mapping *m = t->mapping;
+	struct handler *h = t->handler;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t page = (messages[i].arg.pagefault.address - (uintptr_t)m->base) / m->page_size;
+
+		if (messages[i].event != UFFD_EVENT_PAGEFAULT || page >= m->pages)
+			continue;
+		note_page(t, page);
+		/* ENOENT, EAGAIN: the mapping is changing under us. Nobody may sleep for ever. */
+		if (protect(t, (uintptr_t)m->base + page * m->page_size, m->page_size, 0)) {
+			__atomic_store_n(&h->refused, errno, __ATOMIC_RELAXED);
+			whole(t, 0);
+		}
+	}
+}
+
+static void *handle(void *tracker)
+{
+	struct tracker *t = tracker;
+	struct handler *h = t->handler;
+	struct pollfd fds[] = { { .fd = t->uffd, .events = POLLIN }, { .fd = h->stop, .events = POLLIN } };
+	struct uffd_msg messages[MESSAGES];
+
+	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+		ssize_t got = read(t->uffd, messages, sizeof(messages));
+
+		if (got > 0)
+			answer(t, messages, (size_t)got / sizeof(*messages));
+		else if (fds[1].revents)
+			break;
+	}
+	return NULL;
+}
+
+static int sync_open(struct tracker *t)
+{
+	struct handler *h;
+	int err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP, "ioctl(UFFDIO_API, PAGEFAULT_FLAG_WP)");
+
+	if (!err)
+		err = noted_open(t);
+	if (err)
+		return err;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return fail("malloc(handler)");
+	h->stop = eventfd(0, EFD_CLOEXEC);
+	t->handler = h;
+	errno = h->stop < 0 ? errno : pthread_create(&h->thread, NULL, handle, t);
+	if (!errno)
+		return 0;
+	err = fail("pthread_create(handler)");
+	if (h->stop >= 0)
+		close(h->stop);
+	free(h);
+	t->handler = NULL;
+	return err;
+}
+
+static int sync_reset(struct tracker *t)
+{
+	noted_clear(t);
+	return whole(t, UFFDIO_WRITEPROTECT_MODE_WP) ? fail("ioctl(UFFDIO_WRITEPROTECT)") : 0;
+}
+
+static int sync_collect(struct tracker *t)
+{
+	struct handler *h = t->handler;
+
+	errno = __atomic_load_n(&h->refused, __ATOMIC_RELAXED);
+	return errno ? fail("ioctl(UFFDIO_WRITEPROTECT) in the handler thread") : noted_collect(t);
+}
+
+static void sync_close(struct tracker *t)
+{
+	struct handler *h = t->handler;
+
+	if (!h)
+		return;
+	eventfd_write(h->stop, 1);
+	pthread_join(h->thread, NULL);
+	close(h->stop);
+	free(h);
+	t->handler = NULL;
+}
+
+struct interface interface_uffd_sync = {
+	.name = "uffd-sync",
+	.open = sync_open,
+	.reset = sync_reset,
+	.collect = sync_collect,
+	.close = sync_close,
+};

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The bitmap that a fault handler keeps, for interfaces where the kernel keeps none. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+
+static uint64_t words(const struct tracker *t)
+{
+	return (t->mapping->pages + 63) / 64;
+}
+
+int noted_open(struct tracker *t)
+{
+	t->noted = malloc(words(t) * 8);
+	if (!t->noted)
+		return fail("malloc(noted)");
+	noted_clear(t); /* also touches it, so that the first timed write needn't */
+	return 0;
+}
+
+void noted_clear(struct tracker *t)
+{
+	memset(t->noted, 0, words(t) * 8);
+}
+
+/* Called from a signal handler or another thread: one atomic instruction and nothing else. */
+void note_page(struct tracker *t, uint64_t page)
+{
+	__atomic_fetch_or(&t->noted[page / 64], 1ULL << page % 64, __ATOMIC_RELAXED);
+}
+
+int noted_collect(struct tracker *t)
+{
+	const uint64_t size = t->mapping->page_size, base = (uintptr_t)t->mapping->base;
+	struct range *ranges = t->ranges;
+	uint64_t count = 0;
+
+	for (uint64_t w = 0; w < words(t); w++)
+		for (uint64_t rest = __atomic_load_n(&t->noted[w], __ATOMIC_RELAXED); rest; rest &= rest - 1) {
+			uint64_t address = base + (w * 64 + (uint64_t)__builtin_ctzll(rest)) * size;
+
+			if (count && ranges[count - 1].end == address)
+				ranges[count - 1].end += size;
+			else
+				ranges[count++] = (struct range){ address, address + size, 0 };
+		}
+	t->n_ranges = count;
+	return 0;
+}
