@@ -37,11 +37,12 @@ _LACKING: dict[Any, dict[str, Any]] = {SCHEMA: _OPTIONAL, "pagemap-bench 1": {"b
 
 
 _NUMBERS = ("memory_bytes", "planned_runs")
+_UNAVAILABLE = "unavailable:"  # and what: an interface, or a form at a point
 _PER_BOOT = ("memory_bytes", "clock_ns", "syscall_ns", "disturbances")  # what the reports show of it
 
 
 class Results(NamedTuple):
-    """frame: one row per value, tidy; host: the metadata that all runs share."""
+    """frame: one row per value, tidy; host: the metadata that all runs share, and every reason why one is missing."""
 
     frame: pd.DataFrame
     host: dict[str, Any]
@@ -113,16 +114,18 @@ def _parse(data: dict[str, Any]) -> Results:
 def _host(data: dict[str, Any]) -> dict[str, Any]:
     """Metadata of the whole result; what differs from boot to boot as the median of the numbers or as all texts.
 
-    Numbers that are none are left out. Raises BadInput where a number is text.
+    Every reason why something is missing is part of it. Numbers that are none are left out. Raises BadInput where a
+    number is text.
     """
     host = dict(data.get("metadata", {}))
+    metadata = [run.get("metadata", {}) for one in data["benchmarks"] for run in (one, *one["runs"])]
     for key in _PER_BOOT:
-        per_run = [run.get("metadata", {}) for one in data["benchmarks"] for run in one["runs"]]
-        per_benchmark = [one.get("metadata", {}) for one in data["benchmarks"]]
-        found = [metadata[key] for metadata in (*per_run, *per_benchmark) if key in metadata]
+        found = [one[key] for one in metadata if key in one]
         if key not in host and found:
             text = any(isinstance(value, str) for value in found)
             host[key] = "; ".join(dict.fromkeys(map(str, found))) if text else type(found[0])(np.median(found))
+    for one in metadata:
+        host |= {key: why for key, why in one.items() if key.startswith(_UNAVAILABLE)}
     for key in _NUMBERS:
         if not isinstance(host.get(key, 0), int):
             raise BadInput(f"{key} is no whole number: {host[key]!r}")

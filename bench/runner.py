@@ -121,6 +121,7 @@ class Collector:
             "boot": self.boots - 1,
             "unit": "second",
         }
+        shared |= {f"unavailable:{label} at {point.name}": why for label, why in record["refused"].items()}
         for series in record["series"]:
             phases = series.pop("phases")
             label = series["interface"] + (" atomic" if series["atomic"] else "")

@@ -7,6 +7,7 @@ JSON object a line; `bench/runner.py` reads it, from here or from a guest. Impor
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -50,11 +51,26 @@ class Series:
         self.intervals: list[Interval] = []
         self.values: list[list[float]] = []  # [round][phase], seconds per interval
         self.warmups: list[list[float]] = []
+        self.refused = ""
+
+    @property
+    def label(self) -> str:
+        """As in benchmark names."""
+        return self.interface.name + (" atomic" if self.atomic else "")
 
     def measure(self, point: Point, pattern: Pattern) -> None:
-        """One round: a fresh mapping, the warmup interval, then the timed ones."""
-        with Mapping(point.pages) as mapping, Tracker(self.interface.table, mapping) as tracker:
-            found = tracker.run(pattern, WARMUPS + point.loops, atomic=self.atomic)
+        """One round: a fresh mapping, the warmup interval, then the timed ones.
+
+        A kernel without memory or VMAs left for this interface at this point refuses it, and the others go on.
+        """
+        try:
+            with Mapping(point.pages) as mapping, Tracker(self.interface.table, mapping) as tracker:
+                found = tracker.run(pattern, WARMUPS + point.loops, atomic=self.atomic)
+        except OSError as error:
+            if error.errno != errno.ENOMEM or not self.interface.tracks:
+                raise
+            self.refused = f"{error.filename} failed: {error.strerror}"
+            return
         self.intervals += found
         self.warmups.append(self._mean(found[:WARMUPS]))
         self.values.append(self._mean(found[WARMUPS:]))
@@ -111,7 +127,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     memory = own_memory()
     for turn in range(job["values"]):
         for i in sample(len(series), len(series), seed * 1000 + turn):
-            series[i].measure(point, pattern)
+            if not series[i].refused:
+                series[i].measure(point, pattern)
     return {
         "type": "worker",
         "point": job["point"],
@@ -125,7 +142,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
             "date": date,
             "duration": time.monotonic() - start,
         },
-        "series": [one.record(pattern) for one in series],
+        "series": [one.record(pattern) for one in series if not one.refused],
+        "refused": {one.label: one.refused for one in series if one.refused},
     }
 
 

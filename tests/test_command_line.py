@@ -17,6 +17,7 @@ import psutil
 import pyperf
 import pytest
 
+from bench import results
 from tests import synthetic
 from tests.live.conftest import working
 from tests.test_tables import assert_mailable
@@ -228,6 +229,24 @@ def test_bad_input_is_one_error_and_one_hint(words, says, tmp_path):
     name = [] if "--name" in words else ["--name", tmp_path / "x"]
     assert says in refused("run", *words, *where, *name)
     assert not (tmp_path / "x").exists(), "a refused run leaves nothing behind"
+
+
+def test_an_interface_that_the_kernel_refuses_at_a_point_leaves_the_others(tmp_path):
+    working("mprotect")
+    limit = int(Path("/proc/sys/vm/max_map_count").read_text())
+    if limit > 100_000:
+        pytest.skip(f"vm.max_map_count is {limit}: too much memory to reach it")
+    words = ["--where", "here", "--interface", "mprotect", "--interface", "uffd-sync", "--processes", "1"]
+    pages = f"100,{2 * limit}"
+    done = bench("run", *words, "--workload", "random", "--pages", pages, "--dirty", "50", "--name", tmp_path / "x")
+    assert done.returncode == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    assert f"Not measured: mprotect at random pages={2 * limit} dirty=50%: mprotect of one page" in text
+    assert "vm.max_map_count" in text
+    rows = results.intervals(results.load(tmp_path / "x/suite.json").frame)
+    assert set(zip(rows["form"], rows["pages"], strict=True)) == {
+        ("mprotect", 100), ("uffd-sync", 100), ("uffd-sync", 2 * limit),
+    }  # fmt: skip
 
 
 def test_an_interface_that_does_not_work_here_is_refused_with_its_reason(tmp_path):
