@@ -16,6 +16,8 @@ COST = {
     "clear_refs": (8e-6, 4e-9, 20e-9, 60e-9),
     "scan-softdirty": (8e-6, 4e-9, 5e-9, 60e-9),
     "scan-wp": (1.5e-6, 2e-9, 3e-9, 90e-9),
+    "uffd-sync": (2e-6, 5e-9, 1e-9, 6e-6),
+    "mprotect": (2e-6, 5e-9, 1e-9, 3e-6),
 }
 HOST = {
     "schema": "pagemap-bench 2",
