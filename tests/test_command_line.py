@@ -171,12 +171,11 @@ def test_ctrl_c_is_one_error_and_keeps_what_was_measured(tmp_path):
     folder = tmp_path / "interrupted"
     words = [str(ROOT / "bench.py"), "run", "--where", "here", "--pages", "65536", "--processes", "9"]
     process = subprocess.Popen(
-        [*words, "--name", str(folder)],
+        # a shell's background job ignores SIGINT, and so does all that it starts: the tests may run in one
+        ["env", "--default-signal=INT", *words, "--name", str(folder)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # a shell's background job ignores SIGINT, and so does all that it starts: the tests may run in one
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (folder / "suite.json").exists():
         assert process.poll() is None
