@@ -101,7 +101,7 @@ def test_instruction_counting_repeats_over_boots(tmp_path, image):
     """
 
     def medians(name):
-        words = ["run", "--where", "vm", "--accel", "icount", "--pages", "1000", "--processes", "6", "--boots", "1"]
+        words = ["run", "--where", "vm", "--accel", "icount", "--pages", "1000", "--processes", "6", "--values", "1"]
         done = bench(*words, "--name", tmp_path / name)
         assert done.returncode == 0, done.stderr
         suite = pyperf.BenchmarkSuite.load(str(tmp_path / name / "suite.json"))
