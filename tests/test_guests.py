@@ -94,7 +94,7 @@ def test_a_guest_that_has_nothing_to_measure_is_an_error_that_says_why(tmp_path,
 
 
 def test_instruction_counting_repeats_over_boots(tmp_path, image):
-    """Two boots, same medians: what makes small changes of a kernel visible on any machine.
+    """Twice six boots, same medians: what makes small changes of a kernel visible on any machine.
 
     What walks the mapping alone repeats within 1 %. clear_refs walks the whole process, whose page tables depend on
     where ASLR put its libraries: medians over processes repeat within 5 %.
