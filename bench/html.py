@@ -105,7 +105,6 @@ def _prepared(rows: pd.DataFrame) -> pd.DataFrame:
     idle = rows["written_pages"] == 0
     changed = {"collect": rows["collect"].fillna(rows["collect_reset"])}
     changed |= {key: rows[key].mask(idle) for key in ("dirty", "untracked")}
-    changed |= {} if "boot" in rows else {"boot": pd.Series(0, index=rows.index)}
     return rows.assign(**changed).sort_values([*CASE, "boot", "process", "value"], ignore_index=True)
 
 

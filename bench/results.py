@@ -119,13 +119,12 @@ def _host(data: dict[str, Any]) -> dict[str, Any]:
     """
     host = dict(data.get("metadata", {}))
     metadata = [run.get("metadata", {}) for one in data["benchmarks"] for run in (one, *one["runs"])]
-    for key in _PER_BOOT:
-        found = [one[key] for one in metadata if key in one]
-        if key not in host and found:
+    lacking = set().union(*metadata) - host.keys()  # of 200,000 runs: look for what is there, not into each
+    for key in sorted(lacking):
+        found = [one[key] for one in metadata if key in one] if key in _PER_BOOT or key.startswith(_UNAVAILABLE) else []
+        if found:
             text = any(isinstance(value, str) for value in found)
             host[key] = "; ".join(dict.fromkeys(map(str, found))) if text else type(found[0])(np.median(found))
-    for one in metadata:
-        host |= {key: why for key, why in one.items() if key.startswith(_UNAVAILABLE)}
     for key in _NUMBERS:
         if not isinstance(host.get(key, 0), int):
             raise BadInput(f"{key} is no whole number: {host[key]!r}")
