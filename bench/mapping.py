@@ -6,7 +6,7 @@ from __future__ import annotations  # array[int]: Python 3.11 has it in annotati
 import os
 from array import array
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from bench.errors import Unsupported
 
@@ -15,14 +15,17 @@ try:
 except ImportError as error:
     raise Unsupported(f"the C core is not built for this Python: {error}", "run: make setup") from None
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-__all__ = ["Interval", "Mapping", "Pattern", "Tracker", "draw", "ffi", "lib", "sample"]
+__all__ = ["Interval", "Mapping", "Pattern", "Tracker", "Writers", "draw", "ffi", "lib", "sample"]
 
 
 class Interval(NamedTuple):
     """One tracking interval: nanoseconds of each phase, and the pages its result had too many or too few.
 
-    `collect_ns` is that of `collect_reset` where the interval was an atomic one.
+    `collect_ns` is that of `collect_reset` where the interval was an atomic one; of several writers `dirty_ns` is that
+    of the slowest, and of concurrent intervals `reset_ns` and `collect_ns` are those of both collects.
     """
 
     reset_ns: int
@@ -68,62 +71,171 @@ class _Resource:
         raise TypeError("a resource says how it is closed")
 
 
-class Mapping(_Resource):
-    """`pages` pages of private anonymous memory, guarded, populated, THP off and verified to be off.
+class Kind(NamedTuple):
+    """What backs a mapping. `unit`: pages that sizes are multiples of; `tables` says it in titles."""
 
-    Raises OSError with the name of the failed call.
+    number: int
+    huge: bool
+    unit: int
+    tables: str
+    summary: str
+
+
+HUGE_PAGES = 512  # of 4 KiB, in a huge page
+KINDS = {
+    "anon": Kind(lib.KIND_ANON, False, 1, "anon memory, 4 KiB pages, THP off", "private anonymous memory"),
+    "anon-thp": Kind(
+        lib.KIND_ANON, True, HUGE_PAGES, "anon memory, THP on", "the same in transparent huge pages, verified"
+    ),
+    "shmem": Kind(lib.KIND_SHMEM, False, 1, "shmem (memfd), 4 KiB pages, THP off", "shared memory of a memfd"),
+    "shmem-thp": Kind(
+        lib.KIND_SHMEM, True, HUGE_PAGES, "shmem (memfd), THP on", "the same in transparent huge pages, verified"
+    ),
+    "file-shared": Kind(lib.KIND_FILE_SHARED, False, 1, "shared file", "MAP_SHARED of a file in --directory"),
+    "file-private": Kind(lib.KIND_FILE_PRIVATE, False, 1, "private file", "MAP_PRIVATE of a file in --directory"),
+    "hugetlb": Kind(
+        lib.KIND_HUGETLB, False, HUGE_PAGES, "hugetlb, 2 MiB pages", "huge pages of 2 MiB that you have reserved"
+    ),
+}
+POPULATE = {
+    "write": lib.POPULATE_WRITE,
+    "read": lib.POPULATE_READ,
+    "madvise-read": lib.POPULATE_MADVISE_READ,
+    "none": lib.POPULATE_NONE,
+}
+DIRECTORY = "/dev/shm"  # noqa: S108  (where file mappings are made unless another is given: a tmpfs)
+READ_BYTES = 65536  # of pagemap entries: large enough to hide the system call, small enough for the L2 cache
+
+
+class Ask(NamedTuple):
+    """How collect asks, as in core.h: 0 is the interface's own best, and for read_bytes all in one read."""
+
+    vec_len: int = 0
+    max_pages: int = 0
+    read_bytes: int = READ_BYTES
+    extra_masks: bool = False
+
+
+USUAL = Ask()
+
+
+class Layout(NamedTuple):
+    """How the memory under test is made. populated: pages, evenly spread, or None for all; watched: the tracked ones.
+
+    outside: make it in a process of its own, on this CPU (-1: on any).
     """
 
-    def __init__(self, pages: int) -> None:
+    kind: str = "anon"
+    populate: str = "write"
+    populated: int | None = None
+    vmas: int = 1
+    watched: int | None = None
+    directory: str = DIRECTORY
+    outside: int | None = None
+
+
+ANON = Layout()
+
+
+class Mapping(_Resource):
+    """`pages` pages of memory, guarded; huge pages are verified, to be there or not to be there.
+
+    Raises OSError with the name of the failed call, and Unsupported where the kernel did not do as it was told.
+    """
+
+    def __init__(self, pages: int, layout: Layout = ANON) -> None:
+        kind = KINDS[layout.kind]
         self.struct = ffi.new("struct mapping *")
-        check(lib.mapping_create(self.struct, pages))
-        self.pages = pages
+        self.pages, self.layout = pages, layout
+        self.watched = layout.watched or pages
+        directory = ffi.new("char[]", os.fsencode(layout.directory))
+        made = ffi.new("struct layout *")
+        made.pages, made.kind, made.huge, made.populate = pages, kind.number, kind.huge, POPULATE[layout.populate]
+        made.populated = pages if layout.populated is None else layout.populated
+        made.vmas, made.watched, made.directory = layout.vmas, self.watched, directory
+        if layout.outside is None:
+            check(lib.mapping_create(self.struct, made))
+        else:
+            check(lib.mapping_create_outside(self.struct, made, layout.outside))
         self.page_size = int(self.struct.page_size)
-        if self.huge_kib():
+        self._verify(kind)
+
+    def _verify(self, kind: Kind) -> None:
+        huge, size = self.huge_kib() * 1024, self.pages * self.page_size
+        if huge and not kind.huge:
             self.close()
             raise Unsupported("the kernel backed the mapping with huge pages although MADV_NOHUGEPAGE was set")
+        if kind.huge and self.layout.populate == "write" and huge < size:
+            self.close()
+            raise Unsupported(
+                f"the kernel backed only {huge >> 20} of {size >> 20} MiB with huge pages",
+                "free memory, or allow them: echo advise > /sys/kernel/mm/transparent_hugepage/"
+                + ("shmem_enabled" if kind.number == lib.KIND_SHMEM else "enabled"),
+            )
 
     def huge_kib(self) -> int:
-        """Return AnonHugePages of the mapping, in KiB, as /proc/self/smaps has it."""
+        """Return how much of the mapping transparent huge pages back, in KiB, as /proc/PID/smaps has it."""
         kib = ffi.new("uint64_t *")
         check(lib.mapping_huge_kib(self.struct, kib))
         return int(kib[0])
+
+    def granule(self) -> int:
+        """Return the pages that one protection covers: 512 in hugetlb, else 1."""
+        return int(self.struct.granule)
+
+    def process_id(self) -> int:
+        """Return the id of the process whose memory it is: this one's, unless it was made outside."""
+        return int(lib.process_id(self.struct))
 
     def buffer(self) -> Any:
         """Return a writable buffer over the whole mapping: writing into it is writing to the tracked pages."""
         return ffi.buffer(self.struct.base, self.pages * self.page_size)
 
     def close(self) -> None:
-        """Unmap, guards included."""
+        """Unmap, guards included; end the process it was made in."""
         lib.mapping_destroy(self.struct)
 
 
 class Pattern:
-    """Which pages one interval writes, in order; `written` is how many distinct ones that is.
+    """Which pages one interval writes, in order; `written` is how many distinct ones of the watched pages that is.
 
-    order: uint32[writes], indices below `pages`.
+    order: uint32[writes]; watched: how many pages from the first on are tracked.
     """
 
-    def __init__(self, order: array[int], pages: int) -> None:
+    def __init__(self, order: array[int], watched: int) -> None:
         self.writes = len(order)
-        words = (pages + 63) // 64
+        words = (watched + 63) // 64
         # The struct holds bare pointers: these keep what they point to alive.
         self._owned = (
             ffi.from_buffer("uint32_t[]", order),
-            ffi.new("uint64_t[]", words),
-            ffi.new("uint64_t[]", words),
+            *(ffi.new("uint64_t[]", words) for _ in ("written", "seen", "before")),
         )
-        self.struct = ffi.new("struct pattern *", [self._owned[0], len(order), self._owned[1], self._owned[2]])
-        self.written = int(lib.pattern_init(self.struct, pages))
+        self.struct = ffi.new("struct pattern *", [self._owned[0], len(order), *self._owned[1:]])
+        self.written = int(lib.pattern_init(self.struct, watched))
+
+
+class Writers(_Resource):
+    """`count` threads that write a pattern: each a part of it, or, shared, each all of it. On `cpus` in turn."""
+
+    def __init__(self, mapping: Mapping, pattern: Pattern, count: int, *, shared: bool, cpus: Sequence[int]) -> None:
+        self.struct = ffi.NULL
+        made = ffi.new("struct team **")
+        check(lib.writers_start(made, mapping.struct, pattern.struct, count, shared, list(cpus), len(cpus)))
+        self.struct = made[0]
+
+    def close(self) -> None:
+        """End the threads."""
+        lib.writers_stop(self.struct)
+        self.struct = ffi.NULL
 
 
 class Tracker(_Resource):
     """An interface's C table at work on a mapping. Every failing call raises OSError with its name."""
 
-    def __init__(self, table: Any, mapping: Mapping) -> None:
+    def __init__(self, table: Any, mapping: Mapping, ask: Ask = USUAL) -> None:
         self.struct = ffi.new("struct tracker *")
         self._mapping = mapping
-        check(lib.tracker_open(self.struct, table, mapping.struct))
+        check(lib.tracker_open(self.struct, table, mapping.struct, ffi.new("struct ask *", list(ask))))
 
     def reset(self) -> None:
         """From now on, writes count."""
@@ -150,10 +262,16 @@ class Tracker(_Resource):
         lib.check_ranges(self.struct, pattern.struct, counts, counts + 1)
         return int(counts[0]), int(counts[1])
 
-    def run(self, pattern: Pattern, count: int, *, atomic: bool) -> list[Interval]:
-        """Time and check `count` intervals; atomic ones are dirty + collect_reset."""
-        out = ffi.new("struct interval[]", count)
-        check(lib.run_intervals(self.struct, pattern.struct, atomic, out, count))
+    def run(
+        self, pattern: Pattern, count: int, *, atomic: bool, writers: Writers | None = None, concurrent: bool = False
+    ) -> list[Interval]:
+        """Time and check `count` intervals; atomic ones are dirty + collect_reset.
+
+        The writers write, else the process that the mapping was made in, else this thread. concurrent: they do while
+        the tracker collects twice an interval, and what both reports have together is checked.
+        """
+        out, team = ffi.new("struct interval[]", count), writers.struct if writers else ffi.NULL
+        check(lib.run_intervals(self.struct, pattern.struct, atomic, team, concurrent, out, count))
         return [Interval(i.reset_ns, i.dirty_ns, i.collect_ns, i.extra, i.missed) for i in out]
 
     def close(self) -> None:
@@ -164,6 +282,11 @@ class Tracker(_Resource):
 def clock_cost() -> float:
     """Nanoseconds of one clock reading: what each timed phase contains too much."""
     return float(lib.clock_cost_ns())
+
+
+def tsc_rate() -> float:
+    """Cycles of the time stamp counter in a second; 0 where it is not invariant."""
+    return float(lib.tsc_hz())
 
 
 def syscall_cost() -> float:
@@ -186,3 +309,9 @@ def die_with_parent() -> None:
 def forgo_huge_pages() -> None:
     """Keep this process, and those it starts, without transparent huge pages: workers stay alike."""
     check(lib.forgo_huge_pages())
+
+
+def hold_memory(size: int) -> None:
+    """Keep `size` bytes resident in this process, without huge pages, until it ends."""
+    if size:
+        check(lib.hold_memory(size))

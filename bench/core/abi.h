@@ -40,6 +40,40 @@ struct pm_scan_arg {
 #define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
 #endif
 
+/*
+ * The v6 series of November 2022, never merged: lore 20221109102303.851281-3-usama.anjum@collabora.com.
+ * Number and size differ from the merged ABI's; v10 (February 2023) has the same and other semantics.
+ */
+struct v6_page_region {
+	__u64 start;  /* address of the first byte */
+	__u64 len;    /* in pages */
+	__u64 bitmap; /* V6_PAGE_IS_* asked for by return_mask */
+};
+
+struct v6_scan_arg {
+	__u64 start;         /* page-aligned address */
+	__u64 len;           /* in bytes */
+	__u64 vec;           /* struct v6_page_region array, or 0 */
+	__u64 vec_len;       /* its length in regions; the kernel allocates as many for each call */
+	__u32 max_pages;     /* stop after so many pages; 0: no limit */
+	__u32 flags;         /* V6_SOFTDIRTY_CLEAR, V6_NO_REUSED_REGIONS */
+	__u64 required_mask; /* V6_PAGE_IS_* that must all match */
+	__u64 anyof_mask;    /* of which one must match */
+	__u64 excluded_mask; /* of which none may match */
+	__u64 return_mask;   /* to put into v6_page_region.bitmap */
+};
+
+#define V6_PAGEMAP_SCAN _IOWR('f', 16, struct v6_scan_arg)
+#define V6_SOFTDIRTY_CLEAR (1 << 0)   /* clear the soft-dirty bit of the pages that match */
+#define V6_NO_REUSED_REGIONS (1 << 1) /* look at the pages' bits alone, not at VM_SOFTDIRTY */
+#define V6_PAGE_IS_SOFTDIRTY (1 << 0)
+#define V6_PAGE_IS_PRESENT (1 << 2)
+
+#ifndef PAGE_IS_PRESENT
+#define PAGE_IS_FILE (1 << 2)
+#define PAGE_IS_PRESENT (1 << 3)
+#define PAGE_IS_SWAPPED (1 << 4)
+#endif
 #ifndef PAGE_IS_WRITTEN
 #define PAGE_IS_WRITTEN (1 << 1)
 #endif

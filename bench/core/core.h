@@ -13,13 +13,42 @@
 
 /* cffi: begin */
 
-/* The memory under test: 2 MiB-aligned, one VMA with PROT_NONE guards on both sides. */
+/* What backs the memory under test. */
+enum kind { KIND_ANON, KIND_SHMEM, KIND_FILE_SHARED, KIND_FILE_PRIVATE, KIND_HUGETLB };
+
+/* How its pages come into being before the first interval. */
+enum populate {
+	POPULATE_WRITE,        /* MADV_POPULATE_WRITE: every page present and writable */
+	POPULATE_READ,         /* each page is read once: zero pages, or the file's */
+	POPULATE_MADVISE_READ, /* MADV_POPULATE_READ: the same in one call */
+	POPULATE_NONE,         /* not at all */
+};
+
+/* How the memory under test is to be made. Sizes in pages. */
+struct layout {
+	uint64_t pages;
+	enum kind kind;
+	int huge;              /* transparent huge pages wanted; kinds that have none: 0 */
+	enum populate populate;
+	uint64_t populated;    /* this many, evenly spread, where populate is POPULATE_WRITE */
+	uint64_t vmas;         /* cut into so many VMAs of one size */
+	uint64_t watched;      /* pages from the start that are tracked */
+	const char *directory; /* where files are made; they are never seen there */
+};
+
+/* The memory under test: 2 MiB-aligned, with PROT_NONE guards on both sides. */
 struct mapping {
-	uint8_t *base;     /* first byte */
-	uint64_t pages;    /* size in pages */
+	uint8_t *base;      /* first byte; an address in the process below, if there is one */
+	uint64_t pages;     /* size in pages */
 	uint64_t page_size; /* in bytes */
-	uint8_t *area;     /* the reservation around it, guards included */
-	uint64_t area_len; /* in bytes */
+	uint64_t granule;   /* pages that one protection covers: 512 in hugetlb, else 1 */
+	uint64_t unit;      /* pages that no VMA's edge may part: 512 where huge pages are wanted, else 1 */
+	uint64_t vmas, watched; /* as in struct layout */
+	uint8_t *area;      /* the reservation around it, guards included */
+	uint64_t area_len;  /* in bytes */
+	uint64_t populate_ns; /* what populating took */
+	int without_thp;    /* PR_SET_THP_DISABLE was lifted for it, and is to be set again */
+	struct process *process; /* the process whose memory it is; NULL: this one */
 };
 
 /* One range of reported pages, [start, end) in addresses. Laid out as the kernel's struct
@@ -28,14 +57,24 @@ struct range {
 	uint64_t start, end, categories;
 };
 
+/* How collect asks, where an interface can be asked in several ways. */
+struct ask {
+	uint64_t vec_len;    /* regions an ioctl may return; 0: as the interface likes best */
+	uint64_t max_pages;  /* pages an ioctl may report; 0: no limit */
+	uint64_t read_bytes; /* of pagemap entries a read; 0: all in one */
+	int extra_masks;     /* ask for more categories than the kernel's fast path knows */
+};
+
 /* One interface at work on one mapping. */
 struct tracker {
 	const struct interface *interface;
 	const struct mapping *mapping;
+	struct ask ask;
 	struct range *ranges; /* what collect delivers, sorted; allocated and touched at open */
 	uint64_t n_ranges;
 	uint64_t capacity;    /* of ranges */
 	uint64_t *entries;    /* buffer for pagemap entries, where the interface reads them */
+	uint64_t n_entries;   /* its length */
 	uint64_t *noted;      /* bitmap of written pages, where a handler keeps one */
 	void *handler;        /* the handler's thread, where the interface has one */
 	int clear_refs_fd, pagemap_fd, uffd; /* -1 where not used */
@@ -51,9 +90,12 @@ struct interface {
 	void (*close)(struct tracker *);        /* ends the handler; descriptors and buffers are freed after it */
 };
 
-/* What one interval took, in nanoseconds by CLOCK_MONOTONIC, and whether its result was right. */
+/*
+ * What one interval took, in nanoseconds by CLOCK_MONOTONIC, and whether its result was right.
+ * collect_ns is collect_reset's in atomic intervals; of several writers dirty_ns is the slowest one's.
+ */
 struct interval {
-	uint64_t reset_ns, dirty_ns, collect_ns; /* collect_ns is collect_reset's in atomic intervals */
+	uint64_t reset_ns, dirty_ns, collect_ns;
 	uint64_t extra;  /* pages reported but not written */
 	uint64_t missed; /* pages written but not reported */
 };
@@ -62,49 +104,94 @@ struct interval {
 struct pattern {
 	const uint32_t *order; /* page indices, one write each */
 	uint64_t writes;
-	uint64_t *written;     /* bitmap over the mapping's pages: the truth */
-	uint64_t *seen;        /* bitmap of the same size, scratch of the check */
+	uint64_t *written;     /* bitmap over the watched pages: the truth */
+	uint64_t *seen;        /* bitmaps of the same size, scratch of the check */
+	uint64_t *before;
 };
+
+struct team; /* writers other than the tracking thread */
 
 const char *failed_call(void);
 
-int mapping_create(struct mapping *mapping, uint64_t pages);
+int mapping_create(struct mapping *mapping, const struct layout *layout);
+int mapping_create_outside(struct mapping *mapping, const struct layout *layout, int cpu);
 int mapping_huge_kib(const struct mapping *mapping, uint64_t *kib);
 void mapping_destroy(struct mapping *mapping);
 
-int tracker_open(struct tracker *tracker, const struct interface *interface, const struct mapping *mapping);
+int tracker_open(struct tracker *tracker, const struct interface *interface, const struct mapping *mapping,
+		 const struct ask *ask);
 int tracker_reset(struct tracker *tracker);
 int tracker_collect(struct tracker *tracker);
 int tracker_collect_reset(struct tracker *tracker);
 void tracker_close(struct tracker *tracker);
 
-uint64_t pattern_init(struct pattern *pattern, uint64_t pages);
+uint64_t pattern_init(struct pattern *pattern, uint64_t watched);
 void check_ranges(const struct tracker *tracker, const struct pattern *pattern, uint64_t *extra, uint64_t *missed);
-int run_intervals(struct tracker *tracker, const struct pattern *pattern, int atomic,
-		  struct interval *intervals, uint64_t count);
+int run_intervals(struct tracker *tracker, const struct pattern *pattern, int atomic, struct team *team,
+		  int concurrent, struct interval *intervals, uint64_t count);
+
+int writers_start(struct team **team, const struct mapping *mapping, const struct pattern *pattern,
+		  uint64_t count, int shared, const int *cpus, uint64_t n_cpus);
+void writers_stop(struct team *team);
+int process_id(const struct mapping *mapping);
 
 void sample_pages(uint32_t *out, uint64_t total, uint64_t count, uint64_t seed);
 void draw_pages(uint32_t *out, uint64_t total, uint64_t count, uint64_t seed);
 double clock_cost_ns(void);
+double tsc_hz(void);
 double syscall_cost_ns(void);
 void hypervisor_signature(char *out);
 int die_with_parent(void);
 int forgo_huge_pages(void);
+int hold_memory(uint64_t bytes);
 
 /* cffi: end */
+
+#define HUGE_PAGES 512 /* of 4 KiB, in a huge page of 2 MiB */
 
 /* Remember which call failed and return its -errno. */
 int fail(const char *call);
 
+static inline uint64_t bitmap_words(const struct mapping *m)
+{
+	return (m->watched + 63) / 64;
+}
+
+/* The page at which VMA i begins; of the last but one, where the mapping ends. */
+static inline uint64_t vma_start(const struct mapping *m, uint64_t i)
+{
+	return i * (m->pages / m->unit) / m->vmas * m->unit;
+}
+
 /* Shared by the interfaces that need them. */
-int open_proc_self(const char *name, int flags, int *fd);
+int open_proc(const struct tracker *tracker, const char *name, int flags, int *fd);
 int open_pagemap_scan(struct tracker *tracker);
 int soft_dirty_clear(struct tracker *tracker);
+int uffd_wp(const struct mapping *mapping, uint64_t features, const char *api_call, int *fd);
 int register_wp(struct tracker *tracker, uint64_t features, const char *api_call);
 int noted_open(struct tracker *tracker);
 void noted_clear(struct tracker *tracker);
 void note_page(struct tracker *tracker, uint64_t page);
 int noted_collect(struct tracker *tracker);
+int v6_open(struct tracker *tracker);
+int v6_scan(struct tracker *tracker, uint32_t flags, int output);
 int pagemap_scan(struct tracker *tracker, uint64_t category, uint64_t flags, int output);
+
+/* Where somebody else writes: writers.c. */
+struct team *process_team(struct process *process, const struct pattern *pattern);
+int process_uffd_wp(const struct mapping *mapping, uint64_t features, const char *api_call, int *fd);
+void process_end(struct process *process);
+void team_go(struct team *team, uint8_t value);
+int team_wait(struct team *team);
+int team_wait_half(struct team *team);
+uint64_t team_ns(const struct team *team);
+
+/* One byte a page: what makes a page dirty is the write, not its size. */
+static inline void write_pages(uint8_t *base, uint64_t page_size, const uint32_t *order, uint64_t count,
+			       uint8_t value)
+{
+	for (uint64_t i = 0; i < count; i++)
+		*(volatile uint8_t *)(base + order[i] * page_size) = value;
+}
 
 #endif

@@ -3,11 +3,13 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #ifdef __x86_64__
 #include <cpuid.h>
+#include <x86intrin.h>
 #endif
 
 #include "clock.h"
@@ -47,6 +49,30 @@ double syscall_cost_ns(void)
 	return (double)best / COST_CALLS;
 }
 
+/*
+ * Cycles of the time stamp counter in a second, against the clock of all timings; 0 where it is not
+ * invariant (CPUID leaf 0x80000007, EDX bit 8): then it counts no time.
+ */
+double tsc_hz(void)
+{
+#ifdef __x86_64__
+	unsigned int eax, ebx, ecx, edx;
+	uint64_t start, end, from, to;
+
+	if (!__get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) || !(edx >> 8 & 1))
+		return 0;
+	start = now();
+	from = __rdtsc();
+	do
+		end = now();
+	while (end - start < 50 * 1000 * 1000);
+	to = __rdtsc();
+	return (double)(to - from) * 1e9 / (double)(end - start);
+#else
+	return 0;
+#endif
+}
+
 /* Twelve characters of CPUID leaf 0x40000000 and a NUL; empty where no hypervisor shows itself. */
 void hypervisor_signature(char *out)
 {
@@ -76,4 +102,12 @@ int die_with_parent(void)
 int forgo_huge_pages(void)
 {
 	return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) ? fail("prctl(PR_SET_THP_DISABLE)") : 0;
+}
+
+/* Resident memory of 4 KiB pages that nobody writes: what else a large process has. It stays to the end. */
+int hold_memory(uint64_t bytes)
+{
+	void *held = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return held == MAP_FAILED ? fail("mmap(ballast)") : 0;
 }

@@ -5,14 +5,9 @@
 
 #include "core.h"
 
-static uint64_t words(const struct tracker *t)
-{
-	return (t->mapping->pages + 63) / 64;
-}
-
 int noted_open(struct tracker *t)
 {
-	t->noted = malloc(words(t) * 8);
+	t->noted = malloc(bitmap_words(t->mapping) * 8);
 	if (!t->noted)
 		return fail("malloc(noted)");
 	noted_clear(t); /* also touches it, so that the first timed write needn't */
@@ -21,13 +16,20 @@ int noted_open(struct tracker *t)
 
 void noted_clear(struct tracker *t)
 {
-	memset(t->noted, 0, words(t) * 8);
+	memset(t->noted, 0, bitmap_words(t->mapping) * 8);
 }
 
-/* Called from a signal handler or another thread: one atomic instruction and nothing else. */
+/*
+ * Note what one fault gives away: a page, or a whole huge page of hugetlb. Called from a signal handler or
+ * another thread: atomic instructions and nothing else.
+ */
 void note_page(struct tracker *t, uint64_t page)
 {
-	__atomic_fetch_or(&t->noted[page / 64], 1ULL << page % 64, __ATOMIC_RELAXED);
+	const struct mapping *m = t->mapping;
+	const uint64_t first = page / m->granule * m->granule;
+
+	for (uint64_t p = first; p < first + m->granule && p < m->watched; p++)
+		__atomic_fetch_or(&t->noted[p / 64], 1ULL << p % 64, __ATOMIC_RELAXED);
 }
 
 int noted_collect(struct tracker *t)
@@ -36,7 +38,7 @@ int noted_collect(struct tracker *t)
 	struct range *ranges = t->ranges;
 	uint64_t count = 0;
 
-	for (uint64_t w = 0; w < words(t); w++)
+	for (uint64_t w = 0; w < bitmap_words(t->mapping); w++)
 		for (uint64_t rest = __atomic_load_n(&t->noted[w], __ATOMIC_RELAXED); rest; rest &= rest - 1) {
 			uint64_t address = base + (w * 64 + (uint64_t)__builtin_ctzll(rest)) * size;
 

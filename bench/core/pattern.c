@@ -4,17 +4,19 @@
 
 #include "core.h"
 
-/* Fill the bitmap of written pages from the order. Returns how many distinct pages that is. */
-uint64_t pattern_init(struct pattern *p, uint64_t pages)
+/* Fill the bitmap of written pages from the order. Returns how many distinct watched pages that is. */
+uint64_t pattern_init(struct pattern *p, uint64_t watched)
 {
 	uint64_t count = 0;
 
-	memset(p->written, 0, (pages + 63) / 64 * 8);
+	memset(p->written, 0, (watched + 63) / 64 * 8);
 	for (uint64_t i = 0; i < p->writes; i++) {
-		uint64_t *word = &p->written[p->order[i] / 64], bit = 1ULL << p->order[i] % 64;
+		const uint64_t bit = 1ULL << p->order[i] % 64;
 
-		count += !(*word & bit);
-		*word |= bit;
+		if (p->order[i] >= watched)
+			continue;
+		count += !(p->written[p->order[i] / 64] & bit);
+		p->written[p->order[i] / 64] |= bit;
 	}
 	return count;
 }

@@ -10,21 +10,19 @@
 #include "../abi.h"
 #include "../core.h"
 
-/* 64 KiB of entries a read: large enough to hide the system call, small enough for the L2 cache. */
-#define ENTRIES 8192
-
 static int legacy_open(struct tracker *t)
 {
-	int err = open_proc_self("clear_refs", O_WRONLY, &t->clear_refs_fd);
+	int err = open_proc(t, "clear_refs", O_WRONLY, &t->clear_refs_fd);
 
 	if (!err)
-		err = open_proc_self("pagemap", O_RDONLY, &t->pagemap_fd);
+		err = open_proc(t, "pagemap", O_RDONLY, &t->pagemap_fd);
 	if (err)
 		return err;
-	t->entries = malloc(ENTRIES * sizeof(*t->entries));
+	t->n_entries = t->ask.read_bytes ? t->ask.read_bytes / sizeof(*t->entries) : t->mapping->watched;
+	t->entries = malloc(t->n_entries * sizeof(*t->entries));
 	if (!t->entries)
 		return fail("malloc(entries)");
-	memset(t->entries, 0, ENTRIES * sizeof(*t->entries));
+	memset(t->entries, 0, t->n_entries * sizeof(*t->entries));
 	return 0;
 }
 
@@ -51,12 +49,12 @@ static int legacy_collect(struct tracker *t)
 	const uint64_t page = t->mapping->page_size, base = (uintptr_t)t->mapping->base;
 
 	t->n_ranges = 0;
-	for (uint64_t first = 0; first < t->mapping->pages;) {
-		uint64_t want = t->mapping->pages - first;
+	for (uint64_t first = 0; first < t->mapping->watched;) {
+		uint64_t want = t->mapping->watched - first;
 		ssize_t got;
 
-		if (want > ENTRIES)
-			want = ENTRIES;
+		if (want > t->n_entries)
+			want = t->n_entries;
 		got = pread(t->pagemap_fd, t->entries, want * 8, (off_t)((base / page + first) * 8));
 		if (got <= 0) {
 			if (!got)

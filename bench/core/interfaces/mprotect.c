@@ -18,7 +18,7 @@ static volatile sig_atomic_t refused; /* errno of an mprotect that failed in the
 
 static int protect(const struct mapping *m, int protection)
 {
-	return mprotect(m->base, m->pages * m->page_size, protection);
+	return mprotect(m->base, m->watched * m->page_size, protection);
 }
 
 static void on_fault(int signal, siginfo_t *info, void *context)
@@ -29,12 +29,13 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	(void)context;
-	if (info->si_code != SEGV_ACCERR || (uint8_t *)info->si_addr < m->base || page >= m->pages) {
+	if (info->si_code != SEGV_ACCERR || (uint8_t *)info->si_addr < m->base || page >= m->watched) {
 		sigaction(SIGSEGV, &before, NULL); /* not ours: the instruction runs again and meets the old handler */
 		return;
 	}
 	note_page(active, page);
-	if (mprotect(m->base + page * m->page_size, m->page_size, PROT_READ | PROT_WRITE)) {
+	if (mprotect(m->base + page / m->granule * m->granule * m->page_size, m->granule * m->page_size,
+		     PROT_READ | PROT_WRITE)) {
 		/*
 		 * Each page among others of another protection is a VMA, and vm.max_map_count is their limit
 		 * (mm/vma.c, ENOMEM). One protection for all needs but one, and lets the writer go on to where
@@ -52,9 +53,9 @@ static int mprotect_open(struct tracker *t)
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 	int err;
 
-	if (active) {
-		errno = EBUSY;
-		return fail("sigaction(SIGSEGV)");
+	if (active || t->mapping->process) {
+		errno = active ? EBUSY : EOPNOTSUPP;
+		return fail(active ? "sigaction(SIGSEGV)" : "mprotect of another process");
 	}
 	err = noted_open(t);
 	if (err)

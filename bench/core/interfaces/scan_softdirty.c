@@ -8,7 +8,7 @@
 
 static int hybrid_open(struct tracker *t)
 {
-	int err = open_proc_self("clear_refs", O_WRONLY, &t->clear_refs_fd);
+	int err = open_proc(t, "clear_refs", O_WRONLY, &t->clear_refs_fd);
 
 	return err ? err : open_pagemap_scan(t);
 }

@@ -30,9 +30,22 @@ static int protect(const struct tracker *t, uint64_t start, uint64_t len, uint64
 	return ioctl(t->uffd, UFFDIO_WRITEPROTECT, &wp);
 }
 
+/* All that is watched: in one call where the kernel takes several VMAs at once, which is since Linux 6.4. */
 static int whole(const struct tracker *t, uint64_t mode)
 {
-	return protect(t, (uintptr_t)t->mapping->base, t->mapping->pages * t->mapping->page_size, mode);
+	const struct mapping *m = t->mapping;
+	int err = protect(t, (uintptr_t)m->base, m->watched * m->page_size, mode);
+
+	if (!err || errno != ENOENT || m->vmas == 1)
+		return err;
+	err = 0;
+	for (uint64_t i = 0; i < m->vmas && !err && vma_start(m, i) < m->watched; i++) {
+		uint64_t first = vma_start(m, i), end = vma_start(m, i + 1);
+
+		end = end < m->watched ? end : m->watched;
+		err = protect(t, (uintptr_t)m->base + first * m->page_size, (end - first) * m->page_size, mode);
+	}
+	return err;
 }
 
 /* Note each page before its writer is woken: collect comes after the write. */
@@ -44,11 +57,12 @@ static void answer(struct tracker *t, const struct uffd_msg *messages, size_t co
 	for (size_t i = 0; i < count; i++) {
 		uint64_t page = (messages[i].arg.pagefault.address - (uintptr_t)m->base) / m->page_size;
 
-		if (messages[i].event != UFFD_EVENT_PAGEFAULT || page >= m->pages)
+		if (messages[i].event != UFFD_EVENT_PAGEFAULT || page >= m->watched)
 			continue;
+		page -= page % m->granule;
 		note_page(t, page);
 		/* ENOENT, EAGAIN: the mapping is changing under us. Nobody may sleep for ever. */
-		if (protect(t, (uintptr_t)m->base + page * m->page_size, m->page_size, 0)) {
+		if (protect(t, (uintptr_t)m->base + page * m->page_size, m->granule * m->page_size, 0)) {
 			__atomic_store_n(&h->refused, errno, __ATOMIC_RELAXED);
 			whole(t, 0);
 		}
@@ -75,9 +89,15 @@ static void *handle(void *tracker)
 
 static int sync_open(struct tracker *t)
 {
+	static const char *const api = "ioctl(UFFDIO_API, PAGEFAULT_FLAG_WP)";
 	struct handler *h;
-	int err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP, "ioctl(UFFDIO_API, PAGEFAULT_FLAG_WP)");
+	int err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_UNPOPULATED, api);
 
+	if (err == -EINVAL && failed_call() == api) {
+		/* Before Linux 6.4 pages that aren't there can't be protected, and what is written to them is missed. */
+		close(t->uffd); /* its one UFFDIO_API is used up */
+		err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP, api);
+	}
 	if (!err)
 		err = noted_open(t);
 	if (err)
