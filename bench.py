@@ -3,7 +3,9 @@
 """The command line: probe, list, run, report, compare, cover-letter."""
 
 import os
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -13,7 +15,7 @@ if (ROOT / ".venv/bin/python").exists() and Path(sys.prefix) != ROOT / ".venv":
 try:
     import click
 
-    from bench import commands
+    from bench import commands, suite
     from bench.errors import BenchError
 except ModuleNotFoundError as missing:
     sys.exit(f"error: Python has no module {missing.name!r}\nhint: run: make setup")
@@ -30,9 +32,32 @@ class Numbers(click.ParamType[list[float]]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
         """Return the numbers, or fail with the text that is none."""
         try:
-            return [self.kind(part.replace("_", "")) for part in str(value).split(",")]
+            return [self.kind(part.replace("_", "").removesuffix("%")) for part in str(value).split(",")]
         except ValueError:
             self.fail(f"{value!r} is not a list of numbers such as 1,10,100", param, ctx)
+
+
+class Sizes(click.ParamType[list[int]]):
+    """Comma-separated sizes in bytes, such as 0,64K,1G."""
+
+    name = "SIZE,..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Return the bytes, or fail with the text that is no size."""
+        found = [re.fullmatch(r"(\d+)([KMG]?)(i?B)?", part, re.IGNORECASE) for part in str(value).split(",")]
+        if not all(found):
+            self.fail(f"{value!r} is not a list of sizes such as 0,64K,1G", param, ctx)
+        return [int(one[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[one[2].upper()] for one in found if one]
+
+
+class Words(click.ParamType[list[str]]):
+    """Comma-separated words."""
+
+    name = "WORD,..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        """Return the words; what they may be is the suite's to say."""
+        return str(value).split(",")
 
 
 class Percent(click.ParamType[float]):
@@ -49,6 +74,20 @@ class Percent(click.ParamType[float]):
         if not 0 <= number < float("inf"):
             self.fail(f"{value!r} is not a percentage such as 3%", param, ctx)
         return number
+
+
+SORTS = {"word": Words(), "int": Numbers(int), "percent": Numbers(float), "size": Sizes()}
+
+
+def settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each setting of a point: comma-separated values, every combination of which is measured."""
+    for key, one in reversed(suite.SETTINGS.items()):
+        if one.sort == "flag":
+            add = click.option(one.option, key, is_flag=True, default=None, help=one.help)
+        else:
+            add = click.option(one.option, key, type=SORTS[one.sort], help=one.help)
+        command = add(command)
+    return command
 
 
 def example(text: str) -> str:
@@ -108,13 +147,19 @@ def list_() -> None:
     show_default=True,
     help="QEMU's accelerator; icount is TCG with a clock that counts instructions.",
 )
+@settings
+@click.option(
+    "--directory", type=click.Path(exists=True, file_okay=False), help="For files of --kind file-*.  [default: a tmpfs]"
+)
 def run(**options: object) -> None:
     """Measure, check and report.
 
     Every point is measured across all interfaces by several worker processes. The result is
     results/NAME/suite.json, which python -m pyperf can read too, report.txt, and plots.
     """
-    commands.run(commands.Request(**options))  # type: ignore[arg-type]  # click has converted them
+    chosen = {key: options.pop(key) for key in suite.SETTINGS}
+    asked = {key: [1] if value is True else value for key, value in chosen.items() if value is not None}
+    commands.run(commands.Request(settings=asked, **options))  # type: ignore[arg-type]  # click has converted them
 
 
 @main.command(epilog=example("./bench.py report patched --all"))

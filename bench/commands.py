@@ -4,25 +4,25 @@
 from __future__ import annotations
 
 import json
-import shlex
+import os
 import sys
 import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import workloads
-from bench import host, interfaces, progress, runner
-from bench import suite as suites
+from bench import host, interfaces, progress, runner, suites
 from bench.errors import BadInput, LimitExceeded
+from bench.mapping import DIRECTORY, KINDS
+from bench.request import Request, note
+from bench.suite import Point
 from bench.vm import kernel, qemu
 
 RESULTS = runner.ROOT / "results"
 GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
-BOOTS = 11  # of a guest, to share the processes
 GUEST_MEMORY = 512 << 20  # bytes, for the guest's kernel, Python and initramfs
 
 
@@ -37,11 +37,6 @@ def fail(message: str, hint: str, status: int) -> int:
     if hint:
         print(f"hint: {hint}", file=sys.stderr)
     return status
-
-
-def note(text: str) -> None:
-    """Say something to the person; standard output belongs to results."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def probe(as_json: bool) -> None:
@@ -65,12 +60,21 @@ def probe(as_json: bool) -> None:
 
 def list_everything() -> None:
     """Print the names a run or report can be given, each with what it is."""
-    print("suites")
+    print("suites, with about how long they take here and the most memory they need")
     for s in suites.SUITES.values():
-        print(f"  {s.name:15} {s.summary} ({len(s.points)} points)")
+        fitting, left_out = runner.fitting(s.points)
+        seconds = progress.seconds(fitting, s.processes)
+        most = max(point.bytes_needed for point in fitting) >> 20
+        print(f"  {s.name:15} {s.summary}")
+        print(f"  {'':15} {s.source}")
+        more = f", {left_out} of them left out: too large for this machine" if left_out else ""
+        print(f"  {'':15} {len(s.points)} points{more}; {progress.human(seconds)}, {most} MiB")
     print("\nworkloads")
     for name in workloads.names():
         print(f"  {name:15} {(workloads.load(name).__doc__ or '').splitlines()[0]}")
+    print("\nkinds of memory")
+    for name, kind in KINDS.items():
+        print(f"  {name:15} {kind.summary}")
     print("\ninterfaces")
     for interface in interfaces.INTERFACES.values():
         print(f"  {interface.name:15} {interface.summary}")
@@ -85,88 +89,6 @@ def list_kernels() -> None:
         print(f"debian:{one.version:10} {one.package} {one.package_version} ({one.suite})")
 
 
-@dataclass
-class Request:
-    """The options of `run`, as typed."""
-
-    suite: str
-    workload: tuple[str, ...]
-    pages: list[int] | None
-    dirty: list[float] | None
-    interface: tuple[str, ...]
-    pattern: str | None
-    processes: int | None
-    values: int | None
-    seed: int
-    name: str | None
-    where: str
-    kernel: str | None
-    accel: str
-    boots: int | None
-
-    def points(self) -> list[suites.Point]:
-        """Return what to measure: the suite's points, or a grid where its axes were given."""
-        chosen = suites.find(self.suite)
-        points = list(chosen.points)
-        if self.workload or self.pages or self.dirty:
-            points = suites.grid(self.workload or ["random"], self.pages or [10_000], self.dirty or [10])
-        return suites.matching(points, self.pattern)
-
-    def command(self) -> str:
-        """Return the exact line that repeats this run, with the defaults it used."""
-        words = ["./bench.py", "run", "--suite", self.suite]
-        for option, many in (("--workload", self.workload), ("--interface", self.interface)):
-            words += [word for one in many for word in (option, one)]
-        for option, numbers in (("--pages", self.pages), ("--dirty", self.dirty)):
-            words += (
-                [option, ",".join(f"{n:g}" if isinstance(n, float) else str(n) for n in numbers)] if numbers else []
-            )
-        for option, value in (("--filter", self.pattern), ("--kernel", self.kernel)):
-            words += [option, value] if value else []
-        words += ["--processes", str(self.processes), "--values", str(self.values), "--seed", str(self.seed)]
-        words += ["--where", self.where]
-        guest = ["--accel", self.accel, "--boots", str(self.boots)]
-        return shlex.join(words + (guest if self.where == "vm" else []))
-
-    def settle(self) -> None:
-        """Replace what was left open: how often, which interfaces, where. Raises BadInput for unknown names."""
-        chosen = suites.find(self.suite)
-        self.processes = self.processes or chosen.processes
-        self.values = self.values or chosen.values
-        for name in self.interface:
-            interfaces.find(name)
-        if self.kernel and self.where == "here":
-            raise BadInput("--kernel needs a virtual machine", "leave out --where here")
-        if self.where == "auto":
-            self.where = "vm" if self.kernel else self._choose()
-        if self.where == "vm":
-            self.kernel = self.kernel or kernel.DEFAULT
-        self._settle_boots(self.processes)
-
-    def _settle_boots(self, processes: int) -> None:
-        if self.where == "here" and (self.boots or 1) > 1:
-            raise BadInput("--boots needs a virtual machine", "give --where vm, or leave out --boots")
-        self.boots = self.boots or (min(processes, BOOTS) if self.where == "vm" else 1)
-        if self.boots > processes:
-            raise BadInput(
-                f"{processes} processes can't share {self.boots} boots", f"give --processes {self.boots} or more"
-            )
-
-    def shares(self) -> list[tuple[int, int]]:
-        """Return the processes of each boot: [first, end)."""
-        processes, boots = self.processes or 1, self.boots or 1
-        ends = [processes * i // boots for i in range(boots + 1)]
-        return list(pairwise(ends))
-
-    def _choose(self) -> str:
-        for name in ("clear_refs", "scan-wp"):
-            if why := interfaces.probe(interfaces.find(name)):
-                note(f"Measuring in a virtual machine, because here {name} can't be measured: {why.why}.")
-                return "vm"
-        note("Measuring on the running kernel: it has both interfaces.")
-        return "here"
-
-
 def run(request: Request) -> None:
     """Measure, save after every worker, and end with the report."""
     if request.kernel == "debian:":
@@ -174,6 +96,10 @@ def run(request: Request) -> None:
         return
     points = request.points()
     request.settle()
+    if not request.pages:  # those of a suite, made for any machine; what was asked for by number is refused below
+        points, left_out = runner.fitting(points)
+        if left_out:
+            note(f"{left_out} of the suite's points need more than half of the memory that is free: left out.")
     folder = result_folder(request.name or time.strftime(f"{request.suite}-%Y%m%d-%H%M%S"))
     chosen = request.interface or suites.find(request.suite).interfaces or tuple(interfaces.INTERFACES)
     names = [name for name in interfaces.INTERFACES if name in ("none", *chosen)]
@@ -182,8 +108,9 @@ def run(request: Request) -> None:
         "interfaces": names,
         "values": request.values,
         "seed": request.seed,
+        "directory": request.directory or DIRECTORY,
     }
-    needed = runner.check_memory(points)
+    runner.check_memory(points)
     metadata: dict[str, Any] = {
         "suite": request.suite,
         "seed": request.seed,
@@ -191,13 +118,15 @@ def run(request: Request) -> None:
         "suite_version": version(),
         "planned_runs": len(points) * (request.processes or 1),
     }
+    if request.where == "vm":
+        plan["huge_pages"] = max(point.huge_pages for point in points)
     plans = [plan | {"processes": share} for share in request.shares()]
     with runner.new_folder(folder), progress.Bar(points, request.processes or 1) as bar:
         lines: Iterator[str]
         if request.where == "here":
             lines = runner.lines_here(runner.worker_argv(plans[0]))
         else:
-            lines = guests(request, plans, needed, folder, bar, metadata)
+            lines = guests(request, plans, points, folder, bar, metadata)
         runner.collect(lines, runner.Collector(folder, metadata), bar.update)
     report(str(folder))
 
@@ -205,7 +134,7 @@ def run(request: Request) -> None:
 def guests(
     request: Request,
     plans: list[dict[str, Any]],
-    needed: int,
+    points: list[Point],
     folder: Path,
     bar: progress.Bar,
     metadata: dict[str, Any],
@@ -216,13 +145,14 @@ def guests(
     """
     image = kernel.find(request.kernel, echo=bar.print)
     config = host.config_options(kernel.config(image))
+    needed = runner.check_memory(points)
     for plan in plans:
         machine = qemu.run(
             image,
             runner.worker_argv(plan),
             packages=GUEST_PACKAGES,
             memory_mib=(needed + GUEST_MEMORY) >> 20,
-            cpus=1,
+            cpus=1 if all(point.alone for point in points) else os.cpu_count() or 1,
             accel=request.accel,
             time_limit=0,
             log=folder / "guest.log",

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.mapping import clock_cost, hypervisor, syscall_cost
+from bench.mapping import clock_cost, hypervisor, syscall_cost, tsc_rate
 
 CPU = Path("/sys/devices/system/cpu")
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -149,6 +149,7 @@ def record() -> dict[str, str | int | float]:
         "ksm_run": read(KSM) or "not built",
         "governor": read(GOVERNOR) or "none",
         "load_average": os.getloadavg()[0],
+        "tsc_hz": tsc_rate(),
         "clock_ns": clock_cost(),
         "syscall_ns": syscall_cost(),
         "disturbances": "; ".join(d.what for d in disturbances()) or "none",

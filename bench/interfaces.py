@@ -10,7 +10,7 @@ from array import array
 from typing import Any, NamedTuple
 
 from bench.errors import BadInput, Unsupported
-from bench.mapping import Mapping, Pattern, Tracker, ffi, lib
+from bench.mapping import ANON, KINDS, Layout, Mapping, Pattern, Tracker, ffi, lib
 
 PROBE_SECONDS = 5  # a probe that hangs is an answer too
 
@@ -38,6 +38,7 @@ class Interface(NamedTuple):
     table: Any
     contract: Reason
     kernel_writes: bool = True  # False: what the kernel writes for the program, as in read(2), fails with EFAULT
+    flushes: bool = True  # False: a reset leaves TLB entries, through which a page written before can be written unseen
 
     @property
     def tracks(self) -> bool:
@@ -55,6 +56,13 @@ SOFT_DIRTY = Reason(
     "clear_refs takes the 4, but written pages do not become soft-dirty",
     f"build with CONFIG_MEM_SOFT_DIRTY, {VM}",
 )
+
+V6 = Reason(
+    "the ioctl of v6's number and size tracks something else than soft-dirty, as v10 of February 2023 did",
+    "boot a kernel with the v6 series: ./bench.py run --kernel IMAGE",
+)
+_NOT_V6 = Reason("the kernel has not the ioctl of the v6 series", V6.remedy)
+_NOT_TRACEABLE = "run it as a process that may be traced (not set-user-ID)"
 
 INTERFACES = {
     row.name: row
@@ -75,6 +83,20 @@ INTERFACES = {
                 "PAGEMAP_SCAN reports other pages than were written",
                 "report this to the kernel's maintainers",
             ),
+        ),
+        Interface(
+            "v6",
+            "the v6 series of November 2022: GET and CLEAR of soft-dirty in one ioctl",
+            _table("v6"),
+            V6,
+            flushes=False,
+        ),
+        Interface(
+            "v6-no-reused",
+            "v6 with PAGEMAP_NO_REUSED_REGIONS: the pages' bits alone, not VM_SOFTDIRTY",
+            _table("v6_no_reused"),
+            V6,
+            flushes=False,
         ),
         Interface(
             "uffd-sync",
@@ -116,19 +138,35 @@ _REFUSALS = {
         "userfaultfd has no write protection on this kernel or architecture",
         f"boot Linux 5.7 or later on x86-64, {VM}",
     ),
-    ("open(/proc/self/clear_refs)", errno.ENOENT): Reason(
+    ("ioctl(PAGEMAP_SCAN, v6)", errno.ENOTTY): _NOT_V6,
+    ("ioctl(PAGEMAP_SCAN, v6)", errno.EINVAL): _NOT_V6,
+    ("mprotect of another process", errno.EOPNOTSUPP): Reason(
+        "no process can change the protection of another's memory", "track from inside: leave out --external"
+    ),
+    ("mmap(hugetlb)", errno.ENOMEM): Reason(
+        "too few huge pages of 2 MiB are reserved",
+        "reserve them, as root: echo N > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+    ),
+    ("mmap(hugetlb)", errno.EINVAL): Reason("the kernel has no huge pages of 2 MiB", f"CONFIG_HUGETLBFS, {VM}"),
+    ("ioctl(UFFDIO_REGISTER, MODE_WP)", errno.EINVAL): Reason(
+        "userfaultfd can't write-protect this kind of memory here", "measure it on another --kind"
+    ),
+    ("ioctl(UFFDIO_REGISTER, MODE_WP)", errno.EPERM): Reason(
+        "userfaultfd takes no shared mapping of a file opened for reading only", "open the file for writing"
+    ),
+    ("open(/proc/PID/clear_refs)", errno.ENOENT): Reason(
         "the kernel has no /proc/PID/clear_refs", f"build with CONFIG_PROC_PAGE_MONITOR, {VM}"
     ),
-    ("open(/proc/self/pagemap)", errno.ENOENT): Reason(
+    ("open(/proc/PID/pagemap)", errno.ENOENT): Reason(
         "the kernel has no /proc/PID/pagemap", f"build with CONFIG_PROC_PAGE_MONITOR, {VM}"
     ),
-    ("open(/proc/self/clear_refs)", errno.EACCES): Reason(
-        "/proc/self/clear_refs is refused to this process",
-        "run it as a process that may be traced (not set-user-ID)",
+    ("open(/proc/PID/clear_refs)", errno.EACCES): Reason(
+        "/proc/PID/clear_refs is refused to this process",
+        _NOT_TRACEABLE,
     ),
-    ("open(/proc/self/pagemap)", errno.EACCES): Reason(
-        "/proc/self/pagemap is refused to this process",
-        "run it as a process that may be traced (not set-user-ID)",
+    ("open(/proc/PID/pagemap)", errno.EACCES): Reason(
+        "/proc/PID/pagemap is refused to this process",
+        _NOT_TRACEABLE,
     ),
 }
 
@@ -141,8 +179,8 @@ def find(name: str) -> Interface:
         raise BadInput(f"there is no interface {name!r}", f"one of: {', '.join(INTERFACES)}") from None
 
 
-def probe(interface: Interface) -> Reason | None:
-    """Try the interface in a child process: None if it works, else the reason.
+def probe(interface: Interface, layout: Layout = ANON) -> Reason | None:
+    """Try the interface in a child process, on memory made like that: None if it works, else the reason.
 
     A child, because a broken kernel interface may hang or kill its caller.
     """
@@ -151,7 +189,7 @@ def probe(interface: Interface) -> Reason | None:
     pid = os.fork()
     if not pid:
         os.close(read)
-        _probe_child(interface, write)
+        _probe_child(interface, layout, write)
     os.close(write)
     with os.fdopen(read) as answer:
         text = answer.read()
@@ -165,48 +203,67 @@ def probe(interface: Interface) -> Reason | None:
     return Reason(f"its probe died ({how})", "look at the kernel log")
 
 
-def _probe_child(interface: Interface, write: int) -> None:
+def _probe_child(interface: Interface, layout: Layout, write: int) -> None:
     """Answer into the pipe and leave without running the parent's exit handlers."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(PROBE_SECONDS)
-        os.write(write, json.dumps(_try(interface)).encode())
+        os.write(write, json.dumps(_try(interface, layout)).encode())
         os._exit(0)
     finally:
         sys.excepthook(*sys.exc_info())  # reached by an exception only: a mistake of ours, worth its traceback
         os._exit(1)
 
 
-def _try(interface: Interface) -> Reason | None:
+def _try(interface: Interface, layout: Layout) -> Reason | None:
+    kind = KINDS[layout.kind]
+    pages = max(8, 2 * kind.unit)
     try:
-        exact = not interface.tracks or _exact(interface)
+        with Mapping(pages, layout._replace(populated=None, watched=None, vmas=1)) as mapping:
+            wrong = _wrong(interface, mapping) if interface.tracks else ""
     except OSError as error:
         call = (str(error.filename), error.errno or 0)
         return _REFUSALS.get(call) or Reason(f"{call[0]} failed: {error.strerror}", "this is not a known refusal")
     except Unsupported as error:
         return Reason(str(error), error.hint)
-    return None if exact else interface.contract
+    if not wrong:
+        return None
+    if layout.kind == ANON.kind:
+        return interface.contract
+    return Reason(f"it can't track such memory: {wrong}", "measure it on another --kind")
 
 
-def _exact(interface: Interface) -> bool:
-    """Whether exactly the written pages are reported: twice over, then none, then one the kernel wrote."""
-    pages = 8
-    with Mapping(pages) as mapping, Tracker(interface.table, mapping) as tracker:
-        patterns = [Pattern(array("I", order), pages) for order in ([5, 1, 4], [5, 1, 4], [])]
-        forms = [False, True] if interface.atomic else [False]
-        for atomic in forms:
-            for pattern in patterns:
-                if any(i.extra or i.missed for i in tracker.run(pattern, 2, atomic=atomic)):
-                    return False
+def _wrong(interface: Interface, mapping: Mapping) -> str:
+    """What was reported wrong, in words: of some pages written twice over, of none, and of one the kernel wrote.
+
+    In huge pages the whole one may be reported for one page of it. An interface that does not flush the TLB is known to
+    miss pages that were written before: it is asked about others each time.
+    """
+    most = KINDS[mapping.layout.kind].unit - 1  # extra pages for each written one
+    rounds = ([5, 1, 4], [5, 1, 4], []) if interface.flushes else ([5], [1, 4], [0])
+    with Tracker(interface.table, mapping) as tracker:
+        for atomic in [False, True] if interface.atomic and interface.flushes else [False]:
+            for pattern in [Pattern(array("I", order), mapping.pages) for order in rounds]:
+                for one in tracker.run(pattern, 2 if interface.flushes else 1, atomic=atomic):
+                    if one.missed:
+                        return f"{one.missed} of {pattern.written} written pages were not reported"
+                    if one.extra > most * pattern.written:
+                        return f"{one.extra} pages were reported that nobody wrote"
+        if mapping.layout.outside is not None:
+            return ""  # its memory is not ours to write to
         tracker.reset()
         with open("/proc/self/stat", "rb", buffering=0) as stat:
             try:
                 stat.readinto(memoryview(mapping.buffer())[2 * mapping.page_size :])
             except OSError as error:
-                return not interface.kernel_writes and error.errno == errno.EFAULT and not tracker.collect()
-        return interface.kernel_writes and tracker.collect() == [(2, 3)]
+                known = not interface.kernel_writes and error.errno == errno.EFAULT and not tracker.collect()
+                return "" if known else f"read(2) into it failed: {error.strerror}"
+        first = 0 if most else 2
+        found = tracker.collect()
+        right = len(found) == 1 and first <= found[0][0] <= 2 < found[0][1] <= 3 + most
+        return "" if right and interface.kernel_writes else "what read(2) wrote was not reported as it should be"
 
 
-def probe_all() -> dict[str, Reason | None]:
-    """Probe every interface, in the table's order."""
-    return {name: probe(interface) for name, interface in INTERFACES.items()}
+def probe_all(layout: Layout = ANON) -> dict[str, Reason | None]:
+    """Probe every interface, in the table's order, on memory made like that."""
+    return {name: probe(interface, layout) for name, interface in INTERFACES.items()}

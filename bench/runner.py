@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from bench.host import meminfo
 from bench.suite import Point
 
 ROOT = Path(__file__).resolve().parents[1]
-SCHEMA = "pagemap-bench 2"  # results/README.md says what each version holds
+SCHEMA = "pagemap-bench 3"  # results/README.md says what each version holds
 Metadata = dict[str, str | int | float]
 
 
@@ -33,6 +33,13 @@ def check_memory(points: Iterable[Point]) -> int:
             "give fewer --pages, or leave the largest out with --filter",
         )
     return largest.bytes_needed
+
+
+def fitting(points: Sequence[Point]) -> tuple[list[Point], int]:
+    """Return the points that need no more than half of the memory that is free, and how many do."""
+    safe = meminfo("MemAvailable") // 2
+    small = [point for point in points if point.bytes_needed <= safe]
+    return small or list(points), len(points) - len(small) if small else 0
 
 
 @contextmanager
@@ -85,6 +92,7 @@ class Collector:
         self.host: Metadata = {}
         self.unavailable: dict[str, list[str]] = {}
         self.workers = 0
+        self.done = 0  # workers, and points for which there was nothing to do
         self.boots = 0
         self._benchmarks: dict[str, pyperf.Benchmark] = {}
 
@@ -94,12 +102,17 @@ class Collector:
         kind = str(record["type"])
         if kind == "host":
             self.boots += 1
+            if self.boots == 1:  # one kernel: what can't be measured in its first boot can't be in any
+                self.metadata["planned_runs"] = round(int(self.metadata["planned_runs"]) * record["measurable"])
             self.unavailable = record["unavailable"]
             reasons = {f"unavailable:{name}": reason[0] for name, reason in self.unavailable.items()}
             self.host = record["metadata"] | reasons
         elif kind == "worker":
             self._add(record)
             self._save()
+            self.done += 1
+        elif kind == "skipped":
+            self.done += 1
         else:
             why = record["stderr"].strip() or "it left no message"
             raise WorkerFailed(
@@ -112,10 +125,10 @@ class Collector:
         point = Point(*record["point"])
         shared = self.host | self.metadata | record["metadata"] | {"schema": SCHEMA}
         shared |= {"workload": point.workload, "pages": point.pages, "dirty_percent": point.dirty_percent}
+        named = {"setting": point.setting, "file_system": record["file_system"]}
+        shared |= point.changed | {key: text for key, text in named.items() if text}  # pyperf wants no empty ones
         shared |= {
-            "kind": "anon",
-            "thp": "off",
-            "writers": 1,
+            "kind": point.kind,
             "loops": point.loops,
             "process": record["process"],
             "boot": self.boots - 1,
@@ -152,7 +165,7 @@ def collect(lines: Iterable[str], collector: Collector, progress: Callable[[str,
     """Feed every line to the collector. Raises Unsupported if nothing can be measured there."""
     for line in lines:
         kind = collector.take(line)
-        progress(kind, collector.workers)
+        progress(kind, collector.done)
     if not collector.workers:
         reasons = "; ".join(f"{name}: {why}" for name, (why, _) in collector.unavailable.items())
         remedy = next((remedy for _, remedy in collector.unavailable.values()), "")

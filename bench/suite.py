@@ -1,39 +1,84 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is measured: points (workload, size, dirty fraction) and the suites made of them."""
+"""What is measured: a point (workload, memory, writers, surroundings, how collect asks), and grids of points."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import workloads
 from bench.errors import BadInput
+from bench.mapping import DIRECTORY, KINDS, POPULATE, READ_BYTES, Ask, Layout
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 MAX_PAGES = 2**32  # page indices are 32 bits wide in the core: 16 TiB
+MAX_WRITERS = 256
 WORKER_BYTES = 40 << 20  # a worker's own memory beyond its mapping, at most
 WORKER_BYTES_PER_PAGE = 48
 
 
 class Point(NamedTuple):
-    """One thing to measure: a workload on a mapping of `pages` pages of which `dirty_percent` is written."""
+    """One thing to measure. Sizes in pages of 4 KiB, shares in percent, memory in bytes; 0 and 1 for no and yes.
+
+    What follows `kind` are settings: names and results mention those that differ from these defaults.
+    """
 
     workload: str
     pages: int
-    dirty_percent: float
+    dirty_percent: float  # of the populated pages
+    kind: str = "anon"
+    writers: int = 1
+    sharing: str = "disjoint"  # each writer its part, or `shared`: each all pages
+    concurrent: int = 0  # collect while the writers write
+    external: int = 0  # track another process
+    vmas: int = 1  # VMAs that the mapping is cut into
+    watch_percent: float = 100  # of the mapping, from its start: what is tracked
+    populated_percent: float = 100  # of the mapping, evenly spread: what has memory behind it
+    populate: str = "write"  # by what means
+    first: int = 0  # the first interval of every mapping, not the later ones
+    ballast: int = 0  # bytes of other resident memory in the process
+    vec_len: int = 0  # regions an ioctl may return; 0: as many as it likes
+    max_pages: int = 0  # pages an ioctl may report; 0: no limit
+    read_bytes: int = READ_BYTES  # of pagemap entries a read; 0: all in one
+    masks: str = "fast"  # or `extra`: ask for more categories than the kernel's fast path knows
+
+    @property
+    def setting(self) -> str:
+        """The settings that are not the usual ones, as in names: writers=4 shared concurrent; empty for none."""
+        return " ".join(SETTINGS[key].named(getattr(self, key)) for key in self.changed if key != "kind")
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """What differs from the defaults, by field."""
+        fields = self._asdict().items()
+        return {key: value for key, value in fields if key in DEFAULTS and value != DEFAULTS[key]}
 
     @property
     def name(self) -> str:
         """As in every table and benchmark name."""
-        return f"{self.workload} pages={self.pages} dirty={self.dirty_percent:g}%"
+        kind = "" if self.kind == DEFAULTS["kind"] else f"kind={self.kind}"
+        what = f"{self.workload} pages={self.pages} dirty={self.dirty_percent:g}%"
+        return " ".join(filter(None, [what, kind, self.setting]))
+
+    @property
+    def populated(self) -> int:
+        """Pages that have memory behind them before the first interval, where `populate` gives them any."""
+        return max(1, round(self.pages * self.populated_percent / 100))
+
+    @property
+    def watched(self) -> int:
+        """Pages that are tracked: whole units of the kind of memory, at least one."""
+        unit = KINDS[self.kind].unit
+        return max(1, round(self.pages * self.watch_percent / 100 / unit)) * unit
 
     @property
     def dirty(self) -> int:
         """Pages the fraction asks for: at least one, unless the fraction is 0."""
-        return max(1, round(self.pages * self.dirty_percent / 100)) if self.dirty_percent else 0
+        return max(1, round(self.populated * self.dirty_percent / 100)) if self.dirty_percent else 0
 
     @property
     def loops(self) -> int:
@@ -41,80 +86,165 @@ class Point(NamedTuple):
 
         A fixed rule, not a calibration: every interface, machine and run does the same.
         """
-        return min(100, max(1, 20_000 // self.pages))
+        return 1 if self.first else min(100, max(1, 20_000 // self.pages))
 
     @property
     def bytes_needed(self) -> int:
         """Memory of a worker at this point, at most."""
-        return self.pages * (4096 + WORKER_BYTES_PER_PAGE) + WORKER_BYTES
+        touched = self.dirty if self.populate == "none" and not KINDS[self.kind].huge else self.populated
+        return touched * 4096 + self.pages * WORKER_BYTES_PER_PAGE + self.ballast + WORKER_BYTES
+
+    @property
+    def huge_pages(self) -> int:
+        """Huge pages of hugetlb that must be reserved; two for a probe."""
+        return max(2, self.pages // KINDS[self.kind].unit) if self.kind == "hugetlb" else 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether the tracking thread is also the writer: then one CPU is enough."""
+        return not self.external and not self.concurrent and self.writers == 1
+
+    @property
+    def elsewhere(self) -> tuple[str, int]:
+        """What decides which interfaces can work: the kind of memory, and whose it is."""
+        return self.kind, self.external
 
     def order(self, seed: int) -> array[int]:
         """Page indices in the order one interval writes them: uint32[writes]."""
-        return workloads.load(self.workload).order(self.pages, self.dirty, seed)
+        picked = workloads.load(self.workload).order(self.populated, self.dirty, seed)
+        if self.populated < self.pages:
+            for i, page in enumerate(picked):
+                picked[i] = page * self.pages // self.populated
+        return picked
+
+    def layout(self, directory: str = DIRECTORY, cpu: int = -1) -> Layout:
+        """How the memory is made; outside on this CPU where it is another process's."""
+        outside = cpu if self.external else None
+        return Layout(self.kind, self.populate, self.populated, self.vmas, self.watched, directory, outside)
+
+    @property
+    def ask(self) -> Ask:
+        """How collect asks."""
+        return Ask(self.vec_len, self.max_pages, self.read_bytes, self.masks == "extra")
 
 
-class Suite(NamedTuple):
-    """A named list of points, with the defaults of how often to measure them."""
-
-    name: str
-    summary: str
-    points: tuple[Point, ...]
-    processes: int = 22  # at 1 % noise, 2 % is found among 88 comparisons in 95 of 100 cases: tests/test_stats.py
-    values: int = 1
-    interfaces: tuple[str, ...] = ()  # all, where none is named
+DEFAULTS: dict[str, Any] = Point._field_defaults
 
 
-def grid(names: Iterable[str], sizes: Iterable[int], percents: Sequence[float]) -> list[Point]:
+def size(count: int) -> str:
+    """Bytes in the largest whole unit: 2MiB, 64KiB."""
+    for shift, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if count and not count % (1 << shift):
+            return f"{count >> shift}{unit}"
+    return f"{count}B"
+
+
+class Setting(NamedTuple):
+    """A field of Point as the command line takes it and as names say it. `sort`: word, int, percent, size or flag."""
+
+    option: str
+    sort: str
+    named: Callable[[Any], str]
+    help: str
+
+
+def _same(value: Any) -> str:
+    return str(value)
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "kind": Setting("--kind", "word", "kind={}".format, f"Kinds of memory: {', '.join(KINDS)}."),
+    "writers": Setting("--writers", "int", "writers={}".format, "Threads that write."),
+    "sharing": Setting("--sharing", "word", _same, "disjoint: each writer its part of the pages; shared: each all."),
+    "concurrent": Setting("--concurrent", "flag", lambda _: "concurrent", "Collect while the writers write, too."),
+    "external": Setting("--external", "flag", lambda _: "external", "Track another process, as CRIU does."),
+    "vmas": Setting("--vmas", "int", "vmas={}".format, "VMAs that the mapping is cut into."),
+    "watch_percent": Setting("--watch", "percent", "watch={:g}%".format, "Part of the mapping that is tracked."),
+    "populated_percent": Setting(
+        "--populated", "percent", "populated={:g}%".format, "Part of the mapping that has memory: sparse mappings."
+    ),
+    "populate": Setting("--populate", "word", "populate={}".format, f"By what means: {', '.join(POPULATE)}."),
+    "first": Setting("--first", "flag", lambda _: "first", "Only the first interval of each fresh mapping."),
+    "ballast": Setting("--ballast", "size", lambda n: f"ballast={size(n)}", "Other resident memory of the process."),
+    "vec_len": Setting(
+        "--vec-len", "int", "vec_len={}".format, "Regions an ioctl may return; 0: as many as there are."
+    ),
+    "max_pages": Setting("--max-pages", "int", "max_pages={}".format, "Pages an ioctl may report; 0: no limit."),
+    "read_bytes": Setting(
+        "--read", "size", lambda n: f"read={size(n) if n else 'one'}", "Bytes of pagemap a read; 0: all in one."
+    ),
+    "masks": Setting(
+        "--masks", "word", "masks={}".format, "fast: WRITTEN alone; extra: more than the fast path knows."
+    ),
+}
+
+
+def grid(
+    names: Iterable[str], sizes: Iterable[int], percents: Sequence[float], **settings: Sequence[Any]
+) -> list[Point]:
     """Every combination once. Where small sizes make two fractions write as many pages, the first one stays."""
-    points: dict[tuple[str, int, int], Point] = {}
-    for name in names:
-        for pages in sizes:
-            for percent in percents:
-                point = make_point(name, pages, percent)
-                points.setdefault((name, pages, 0 if name in ("idle", "all") else point.dirty), point)
+    points: dict[Any, Point] = {}
+    for name, pages, percent, *chosen in product(names, sizes, percents, *settings.values()):
+        point = make_point(name, pages, percent, **dict(zip(settings, chosen, strict=True)))
+        same = point._replace(dirty_percent=0 if name in ("idle", "all") else point.dirty)
+        points.setdefault(same, point)
     return list(points.values())
 
 
-def make_point(name: str, pages: int, percent: float) -> Point:
-    """Return a point. Raises BadInput for an unknown workload or a size that can't be."""
+def make_point(name: str, pages: int, percent: float, **settings: Any) -> Point:
+    """Return a point. Raises BadInput for an unknown workload and for what can't be."""
     workloads.check(name)
     if not 1 <= pages <= MAX_PAGES:
         raise BadInput(f"{pages} pages can't be mapped", f"give 1 to {MAX_PAGES} pages")
     if not 0 <= percent <= 100:
         raise BadInput(f"{percent:g} % of the pages can't be dirty", "give 0 to 100")
-    return Point(name, pages, {"idle": 0.0, "all": 100.0}.get(name, percent))
+    point = Point(name, pages, {"idle": 0.0, "all": 100.0}.get(name, percent), **settings)
+    _check_words(point)
+    _check_sizes(point)
+    return point
 
 
-SIZES = (1, 10, 100, 1000, 10_000, 65_536)
-
-SUITES = {
-    suite.name: suite
-    for suite in (
-        Suite(
-            "quick",
-            "every interface over 1 to 65,536 pages, three dirty fractions and all patterns",
-            (
-                Point("idle", 1, 0.0),  # what the empty mapping costs: the process around it, for clear_refs
-                *grid(["random"], SIZES, (10, 1, 100)),
-                *grid(["idle", "all", "sequential", "strided", "clustered", "hotset"], [10_000], [10]),
-            ),
-            interfaces=("clear_refs", "scan-softdirty", "scan-wp"),
-        ),
-        Suite(
-            "lkml-2022",
-            "every interface over the sizes of the 2022 discussion, all pages written",
-            tuple(grid(["all"], (1, 10, 100, 1000, 10_000), [100])),
-        ),
-    )
-}
+def _check_words(point: Point) -> None:
+    """Raise BadInput for a setting that is none of those there are, or that excludes another."""
+    for key, known in (
+        ("kind", list(KINDS)),
+        ("populate", list(POPULATE)),
+        ("sharing", ["disjoint", "shared"]),
+        ("masks", ["fast", "extra"]),
+    ):
+        if getattr(point, key) not in known:
+            raise BadInput(f"there is no {key} {getattr(point, key)!r}", f"one of: {', '.join(known)}")
+    if point.external and point.writers > 1:
+        raise BadInput("a process tracked from outside has one writer", "leave out --writers or --external")
+    if point.populated_percent < 100 and (point.populate != "write" or KINDS[point.kind].unit > 1):
+        raise BadInput(
+            "a mapping is populated in part only page by page, by writing",
+            "leave out --populate, or huge pages in --kind",
+        )
 
 
-def find(name: str) -> Suite:
-    """Return the suite of that name. Raises BadInput that lists the names there are."""
-    try:
-        return SUITES[name]
-    except KeyError:
-        raise BadInput(f"there is no suite {name!r}", f"one of: {', '.join(SUITES)}") from None
+def _check_sizes(point: Point) -> None:
+    """Raise BadInput for a number that can't be."""
+    unit = KINDS[point.kind].unit
+    if point.pages % unit:
+        raise BadInput(
+            f"{point.pages} pages are no whole huge pages, as {point.kind} needs", f"give --pages in steps of {unit}"
+        )
+    if not 1 <= point.vmas <= point.pages // unit:
+        raise BadInput(
+            f"{point.pages} pages of {point.kind} can't be cut into {point.vmas} VMAs",
+            f"give --vmas 1 to {point.pages // unit}",
+        )
+    if not 1 <= point.writers <= MAX_WRITERS:
+        raise BadInput(f"{point.writers} writers can't be started", f"give --writers 1 to {MAX_WRITERS}")
+    for what, percent in (("--watch", point.watch_percent), ("--populated", point.populated_percent)):
+        if not 0 < percent <= 100:
+            raise BadInput(f"{percent:g} % of the mapping is no part of it", f"give {what} more than 0, up to 100")
+    if point.read_bytes % 8:
+        raise BadInput("pagemap is read in entries of 8 bytes", "give --read 64K, for example; 0: all in one read")
+    for what, count in (("--vec-len", point.vec_len), ("--max-pages", point.max_pages), ("--ballast", point.ballast)):
+        if not 0 <= count < 2**63 or (what == "--max-pages" and count >= 2**32):
+            raise BadInput(f"{what} can't be {count}", "0 is the default")
 
 
 def matching(points: Iterable[Point], pattern: str | None) -> list[Point]:

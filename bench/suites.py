@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The suites: named lists of points, each with where its question comes from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bench.errors import BadInput
+from bench.mapping import KINDS
+from bench.suite import Point, grid, make_point
+
+_SIZES = (1, 10, 100, 1000, 10_000, 65_536)
+_MIB = 256  # pages
+_GIB = 1024 * _MIB
+BOTH = ("clear_refs", "scan-softdirty", "scan-wp")
+
+
+class Suite(NamedTuple):
+    """A named list of points, with the defaults of how often to measure them, and the source of its question.
+
+    Points that need more memory than is safe are left out where it runs.
+    """
+
+    name: str
+    summary: str
+    source: str
+    points: tuple[Point, ...]
+    processes: int = 22  # at 1 % noise, 2 % is found among 88 comparisons in 95 of 100 cases: tests/test_stats.py
+    values: int = 1
+    interfaces: tuple[str, ...] = ()  # all, where none is named
+
+
+def _buffers() -> list[Point]:
+    """One way of asking changed at a time."""
+    changes: list[dict[str, object]] = [{}]
+    changes += [{"vec_len": n} for n in (1, 32, 64, 512)]
+    changes += [{"max_pages": n} for n in (64, 512)]
+    changes += [{"read_bytes": n} for n in (4096, 2 << 20, 0)]
+    changes += [{"masks": "extra"}]
+    return [make_point("random", 10_000, 10, **change) for change in changes]
+
+
+def _surroundings() -> list[Point]:
+    """One surrounding changed at a time."""
+    changes: list[dict[str, object]] = [{}]
+    changes += [{"vmas": n} for n in (16, 256, 4096)]
+    changes += [{"ballast": n << 20} for n in (64, 256, 1024)]
+    changes += [{"watch_percent": 10.0}]
+    sparse = [make_point("random", 1_048_576, 10, populated_percent=p) for p in (0.1, 1.0)]
+    return [Point("idle", 1, 0.0), *(make_point("random", 16_384, 10, **change) for change in changes), *sparse]
+
+
+SUITES = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            "quick",
+            "every interface over 1 to 65,536 pages, three dirty fractions and all patterns",
+            "the main question of the v6 discussion",
+            (
+                Point("idle", 1, 0.0),  # what the empty mapping costs: the process around it, for clear_refs
+                *grid(["random"], _SIZES, (10, 1, 100)),
+                *grid(["idle", "all", "sequential", "strided", "clustered", "hotset"], [10_000], [10]),
+            ),
+            interfaces=BOTH,
+        ),
+        Suite(
+            "lkml-2022",
+            "every tracker over the sizes of the 2022 table, all pages written, also in TSC cycles",
+            "M. U. Anjum, lore 54d4c322-cd6e-eefd-b161-2af2b56aae24@collabora.com",
+            tuple(grid(["all"], (1, 10, 100, 1000, 10_000), [100])),
+        ),
+        Suite(
+            "density",
+            "0 to 100 % of 16,384 pages written, contiguous and scattered",
+            "how cost follows what there is to find: asked for in review of the v2 to v6 series",
+            (
+                *grid(["idle", "all"], [16_384], [0]),
+                *grid(["sequential", "random"], [16_384], (0.1, 1, 5, 10, 20, 50, 80)),
+            ),
+        ),
+        Suite(
+            "scale",
+            "4 KiB to 16 GiB, as far as memory allows, 10 % written: cost per page",
+            "readers of the v6 series asked how it scales with memory",
+            tuple(grid(["random"], [4**n for n in range(12)], [10])),
+            interfaces=BOTH,
+        ),
+        Suite(
+            "who-pays",
+            "1 MB to 1 GB, all pages written: overhead of tracker and tracked in percent of the writes",
+            "Bitchebe and Tchana, OoH, SC '22, Table I",
+            tuple(grid(["all"], [n * _MIB for n in (1, 10, 50, 100, 250, 500, 1024)], [100])),
+        ),
+        Suite(
+            "getwritewatch",
+            "part of the mapping watched, atomic get and reset, page limit, large process",
+            "what emulation of Windows' GetWriteWatch does: the v6 cover letter's first use",
+            tuple(
+                grid(
+                    ["random"],
+                    [65_536],
+                    [1],
+                    watch_percent=(0.39, 10.0, 100.0),
+                    ballast=(0, 1 << 30),
+                    max_pages=(0, 256),
+                )
+            ),
+        ),
+        Suite(
+            "predump",
+            "another process tracked in rounds, writing between and during the collects",
+            "what CRIU's pre-dump does",
+            tuple(grid(["random"], [_MIB, 16 * _MIB, 256 * _MIB], (1, 10, 50), external=(1,), concurrent=(0, 1))),
+        ),
+        Suite(
+            "kinds",
+            "every kind of memory, 40 MiB, one page and 10 % written: cost and granularity",
+            "file-backed and huge-page tracking: asked for and not shown in 2022",
+            tuple(grid(["random"], [10_240], (0.005, 10), kind=list(KINDS))),
+        ),
+        Suite(
+            "writers",
+            "1 to 4 threads write parts or all of 64 MiB, between and during the collects",
+            "multi-threaded writers: asked for and not shown in 2022; lost updates without an atomic collect",
+            tuple(
+                grid(
+                    ["random"],
+                    [16_384],
+                    [50],
+                    writers=(1, 2, 4),
+                    sharing=("disjoint", "shared"),
+                    concurrent=(0, 1),
+                )
+            ),
+        ),
+        Suite(
+            "buffers",
+            "vec_len, max_pages, pagemap read size and category masks, one changed at a time",
+            "the scan's buffer size: asked for and not shown in 2022",
+            tuple(_buffers()),
+        ),
+        Suite(
+            "surroundings",
+            "many VMAs, ballast, a part watched, a sparse mapping, one changed at a time",
+            "clear_refs walks the whole process, the ioctl a range: the reason for the series",
+            tuple(_surroundings()),
+        ),
+        Suite(
+            "arm",
+            "first arming of 1 and 10 GiB and the first writes after it, four ways of populating, THP on and off",
+            "P. Xu, userfaultfd WP_UNPOPULATED, 2bad466cc9d9 (Linux 6.4)",
+            tuple(
+                grid(
+                    ["random"],
+                    [_GIB, 10 * _GIB],
+                    [0.1],
+                    kind=("anon", "anon-thp"),
+                    populate=("none", "read", "madvise-read", "write"),
+                    first=(1,),
+                )
+            ),
+            processes=6,
+        ),
+    )
+}
+
+
+def find(name: str) -> Suite:
+    """Return the suite of that name. Raises BadInput that lists the names there are."""
+    try:
+        return SUITES[name]
+    except KeyError:
+        raise BadInput(f"there is no suite {name!r}", f"one of: {', '.join(SUITES)}") from None
