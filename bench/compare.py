@@ -140,9 +140,9 @@ def _chosen(rows: pd.DataFrame, pattern: str, metric: str) -> pd.DataFrame:
         raise BadInput(f"--filter {pattern!r} matches no case", f"names look like {some!r}")
     # idle has no writes: its `dirty` is 0, which is no time to compare
     chosen = rows.merge(cases, on=findings.CASE)
-    for column in ("workload", "kind", "thp", "form"):  # the categories of two results differ
+    for column in ("workload", "kind", "setting", "form"):  # the categories of two results differ
         chosen[column] = chosen[column].astype(str)
-    chosen = chosen[chosen[metric].notna() & ~((chosen["written_pages"] == 0) & (metric in ("dirty", "tracked")))]
+    chosen = chosen[chosen[metric].notna() & ~((chosen["writes"] == 0) & (metric in ("dirty", "tracked")))]
     if chosen.empty:
         raise BadInput(f"no case has {metric}", f"there are {', '.join(METRICS)}")
     return chosen
@@ -156,7 +156,7 @@ def _against(base: Result, new: Result, metric: str) -> pd.DataFrame:
     facts: dict[str, Any] = {"base_name": base.name, "new_name": new.name, "metric": metric}
     for side, one in (("base", base), ("new", new)):
         facts[f"{side}_where"] = tables.where(one.rows)
-    facts["cpu"] = str(base.rows.iloc[0]["cpu"])
+    facts |= {key: ", ".join(map(str, base.rows[key].unique())) for key in ("cpu", "file_system")}
     found = found.assign(**facts)
     for side, one in (("base", base), ("new", new)):
         counts = results.exactness(one.rows)

@@ -46,13 +46,14 @@ def case(row: "pd.Series[Any]") -> str:
 
 def case_name(one: Any) -> str:
     """Name one tuple of CASE as benchmarks are named: random pages=1000 dirty=10% scan-wp atomic."""
-    return f"{one.workload} pages={one.pages} dirty={one.dirty_percent:g}% {one.form}"
+    kind = "" if one.kind == "anon" else f"kind={one.kind}"
+    what = f"{one.workload} pages={one.pages} dirty={one.dirty_percent:g}%"
+    return " ".join(filter(None, [what, kind, one.setting, one.form]))
 
 
 def finding(rows: pd.DataFrame, host: dict[str, Any]) -> str:
     """The main result in two sentences: the headline at its largest mapping, and how it holds over all points."""
-    top = results.sweep(rows)
-    top = top[top["pages"] == top["pages"].max()]
+    top = results.foremost(rows)
     medians = stats.medians(top, ["form"], "cost")
     cost = medians["median"]
     point, challenger = tables.describe(top), results.challenger(rows)

@@ -11,10 +11,10 @@ import pandas as pd
 from bench import findings, results, stats, tables
 from bench.compare import METRICS, Comparison
 
-SCHEMA = "pagemap-bench comparison 1"
+SCHEMA = "pagemap-bench comparison 2"
 NEWS = 2  # new results that fit beside the base in 72 columns
 CASES = 12  # of those that differ most, shown where space is short
-_POINT = ["workload", "kind", "thp", "pages", "dirty_percent", "writers"]
+_POINT = ["workload", "kind", "pages", "dirty_percent", "setting"]
 _SIGNS = {
     "change": "change = new/old - 1, less than 0 is faster",
     "improvement": "improvement = 1 - new/old, more than 0 is faster",
@@ -288,7 +288,7 @@ def _known(values: tuple[float, float, float]) -> dict[str, float | None]:
 def result_csv(loaded: results.Results) -> str:
     """A result, a line per value."""
     columns = [
-        *("workload", "kind", "thp", "pages", "dirty_percent", "writers", "interface", "atomic", "phase"),
+        *("workload", "kind", "pages", "dirty_percent", "setting", "interface", "atomic", "phase"),
         *("boot", "process", "value", "seconds", "loops", "intervals", "wrong_intervals", "extra", "missed"),
         *("writes", "written_pages", "seed", "where", "kernel_release", "cpu"),
     ]

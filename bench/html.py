@@ -16,7 +16,7 @@ from bench import results, stats, tables
 
 CASE = [*results.POINT, "form"]  # one row of the table
 SHOWN = ("cost", "reset", "dirty", "collect")  # whose every value is in the page, in us
-_WORDS = frozenset({"workload", "kind", "thp", "form"})
+_WORDS = frozenset({"workload", "kind", "setting", "form"})
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _SHAPES = ("path", "rect", "circle", "ellipse", "line", "polygon", "polyline", "use", "image", "text", "tspan")
@@ -65,7 +65,7 @@ def page(name: str, summary: list[str], rows: pd.DataFrame, host: dict[str, Any]
         name=name,
         summary=[text.strip() for text in summary],
         where=tables.where(rows),
-        memory=_memory(rows),
+        memory=tables.memory(rows),
         cpu=str(rows["cpu"].iloc[0]),
         figures={title: _inline(svg, f"plot{i}-") for i, (title, svg) in enumerate(sorted(figures.items()))},
         columns=columns,
@@ -102,7 +102,7 @@ def _printable(value: Any) -> Any:
 
 def _prepared(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order of the page; `collect` holds collect_reset where that is what was done; NaN: no writes."""
-    idle = rows["written_pages"] == 0
+    idle = rows["writes"] == 0
     changed = {"collect": rows["collect"].fillna(rows["collect_reset"])}
     changed |= {key: rows[key].mask(idle) for key in ("dirty", "untracked")}
     return rows.assign(**changed).sort_values([*CASE, "boot", "process", "value"], ignore_index=True)
@@ -126,7 +126,7 @@ def _columns(
 ) -> list[Column]:
     """The columns of the table, in order; those that tell no case from another are left out."""
     columns = [_named(cases, "workload", "workload")]
-    columns += [_named(cases, key, key) for key in ("kind", "thp", "writers") if rows[key].nunique() > 1]
+    columns += [_named(cases, key, key) for key in ("kind", "setting") if rows[key].nunique() > 1]
     dirty = cases.get_level_values("dirty_percent")
     columns.append(Column("dirty_percent", "case", "dirty", "of pages", [f"{x:g}%" for x in dirty], dirty.tolist()))
     columns += [_named(cases, "pages", "pages"), _named(cases, "form", "interface")]
@@ -206,13 +206,6 @@ def _groups(columns: list[Column]) -> list[tuple[str, int]]:
     """Headings over several columns, each with how many."""
     names = [column.group for column in columns]
     return [(name, names.count(name)) for name in dict.fromkeys(names)]
-
-
-def _memory(rows: pd.DataFrame) -> str:
-    """What kind of memory all cases share; what differs is a column."""
-    if rows["kind"].nunique() == rows["thp"].nunique() == 1:
-        return tables.memory(rows)
-    return f"memory: {', '.join(rows['kind'].unique())}; THP: {', '.join(rows['thp'].unique())}"
 
 
 def _data(

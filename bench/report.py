@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import plots
-from bench import compare, findings, formats, results, tables
+from bench import answers, compare, findings, formats, results, tables
 from bench.errors import PermissionDenied, Unsupported
 from plots import style
 
@@ -71,22 +71,25 @@ def write(folder: Path) -> Report:
 
 def page(made: Report) -> str:
     """One page of text for a mail: finding, doubts, what was measured, the tables that matter, how to repeat it."""
-    phases = results.headline(results.breakdown(made.rows))
+    phases = pd.concat([results.empty(made.rows), results.headline(results.breakdown(made.rows))]).drop_duplicates()
     tail = [*_files(made), *_repeat(made.host)]
-    return _joined([*_opening(made), _headline(made.rows), tables.phases(phases), *_machine(made.host, SHORT), tail])
+    own = answers.answers(str(made.host.get("suite", "")), made.rows)
+    parts = [*_opening(made), _headline(made.rows), *own, tables.phases(phases)]
+    return _joined([*parts, *_machine(made.host, SHORT), tail])
 
 
 def everything(made: Report) -> str:
     """All there is as text: every table, every case, the whole machine."""
     rows = made.rows
-    first = results.sweep(rows).iloc[0]
+    first = results.foremost(rows).iloc[0]
     dirty = f"{first['dirty_percent']:g}% dirty" if first["dirty_percent"] else ""
-    parts: list[str | list[str]] = [*_opening(made), _headline(rows)]
+    own = answers.answers(str(made.host.get("suite", "")), rows)
+    parts: list[str | list[str]] = [*_opening(made), _headline(rows), *own]
     for some, vary, share in (
         (results.fractions(rows), "dirty_percent", str(first["workload"])),
         (results.patterns(rows), "workload", dirty),
     ):
-        if some[vary].nunique() > 1:
+        if some[vary].nunique() > 1 and vary != results.axis(rows):
             size = tables.many(some["pages"].iloc[0], "page")
             parts.append(tables.against(some, vary, ", ".join(filter(None, [share, size]))))
     phases = pd.concat([results.empty(rows), results.breakdown(rows)]).drop_duplicates()
@@ -152,9 +155,7 @@ def _opening(made: Report) -> list[str | list[str]]:
 
 def _headline(rows: pd.DataFrame) -> str:
     top = results.sweep(rows)
-    first = top.iloc[0]
-    dirty = f", {first['dirty_percent']:g}% dirty" if first["dirty_percent"] else ""
-    return tables.against(top, "pages", f"{first['workload']}{dirty}")
+    return tables.against(top, results.axis(rows), tables.shared(top))
 
 
 def _machine(host: dict[str, Any], labels: set[str]) -> list[list[str]]:
@@ -194,9 +195,11 @@ def _draw(frame: pd.DataFrame, folder: Path, kind: str) -> tuple[list[str], list
             continue
         with style.applied():
             try:
-                figure: Figure = module.plot(frame)
+                figure: Figure | None = module.plot(frame)
             except Unsupported as why:
                 omitted.append(f"{name} ({why})")
+                continue
+            if figure is None:  # about something else than this result
                 continue
             figure.draw_without_rendering()  # lays it out, once and not for each file
             figure.set_layout_engine("none")

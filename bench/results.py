@@ -20,20 +20,36 @@ from bench.runner import SCHEMA
 UNTRACKED = "none"  # the interface that tracks nothing: the baseline of `dirty`
 LEGACY = "clear_refs"  # what every speedup is against
 IOCTL = ("scan-wp atomic", "scan-wp")  # whose speedup it is: the first that was measured
-ORDER = ("clear_refs", "scan-softdirty", "scan-wp")  # in tables and plots; others follow as they appear
-PHASES = ["reset", "dirty", "collect", "collect_reset"]
-POINT = ["workload", "kind", "thp", "pages", "dirty_percent", "writers"]
+# in tables and plots; others follow as they appear
+ORDER = ("clear_refs", "scan-softdirty", "scan-wp", "v6", "v6-no-reused", "uffd-sync", "mprotect")
+PUBLISHED = Path(__file__).resolve().parents[1] / "results/published"
+# of one interval; and populate, which comes before the first one
+PHASES = ["reset", "dirty", "collect", "collect_reset", "populate"]
+POINT = ["workload", "kind", "pages", "dirty_percent", "setting"]  # what tells points apart
+AXES = ["pages", "dirty_percent", "setting", "kind", "workload"]  # the same: of equally long ones, a headline's first
 FORM = ["interface", "atomic"]
 
-_TEXT = ("workload", "kind", "thp", "interface", "phase", "where", "kernel_release")
+_TEXT = ("suite", "workload", "kind", "setting", "file_system", "interface", "phase", "where", "kernel_release")
 _WHOLE = (
-    *("pages", "writes", "written_pages", "writers", "atomic", "boot", "process", "seed"),
+    *("pages", "writes", "written_pages", "atomic", "boot", "process", "seed"),
     *("intervals", "extra", "missed"),
 )
-_OTHER = ("dirty_percent", "loops", "cpu_model_name")
-_OPTIONAL = {"loops": 1, "cpu_model_name": "unknown CPU", "wrong": ""}
-# what each schema that can be read may lack; before version 2 a result had one boot
-_LACKING: dict[Any, dict[str, Any]] = {SCHEMA: _OPTIONAL, "pagemap-bench 1": {"boot": 0, **_OPTIONAL}}
+_OTHER = ("dirty_percent", "loops", "cpu_model_name", "tsc_hz")
+_OPTIONAL = {
+    "loops": 1,
+    "cpu_model_name": "unknown CPU",
+    "wrong": "",
+    "suite": "",
+    "setting": "",
+    "file_system": "",
+    "tsc_hz": 0.0,
+}
+# what each schema that can be read may lack; before version 2 a result had one boot, before 3 no settings
+_LACKING: dict[Any, dict[str, Any]] = {
+    SCHEMA: _OPTIONAL,
+    "pagemap-bench 2": _OPTIONAL,
+    "pagemap-bench 1": {"boot": 0, **_OPTIONAL},
+}
 
 
 _NUMBERS = ("memory_bytes", "planned_runs")
@@ -203,7 +219,7 @@ def intervals(frame: pd.DataFrame) -> pd.DataFrame:
     baseline = frame[(frame["interface"] == UNTRACKED) & (frame["phase"] == "dirty")]
     medians = baseline.groupby([*POINT, "process"], observed=True)["seconds"].median().rename("untracked")
     rows = rows.merge(medians.reset_index(), how="left", on=[*POINT, "process"])
-    idle = rows["written_pages"] == 0
+    idle = rows["writes"] == 0
     for column in ("dirty", "untracked"):
         rows[column] = rows[column].mask(idle, 0.0)
     rows["tracker"] = rows["collect_reset"].where(rows["atomic"], rows["reset"] + rows["collect"])
@@ -245,17 +261,45 @@ def challenger(rows: pd.DataFrame) -> str | None:
     return next((name for name in IOCTL if name in forms), None) if LEGACY in forms else None
 
 
+def axis(rows: pd.DataFrame) -> str:
+    """The one of POINT along which most points differ in nothing else: what the headline is a table over."""
+    points = rows[POINT].drop_duplicates()
+    most = {one: points.groupby([key for key in POINT if key != one], observed=True).size().max() for one in AXES}
+    return max(AXES, key=lambda one: most[one])
+
+
 def sweep(rows: pd.DataFrame) -> pd.DataFrame:
-    """The headline: rows of one workload over mapping sizes, `random` nearest to 10 % dirty where measured."""
-    series = [key for key in POINT if key != "pages"]
-    sizes = rows.groupby(series, observed=True)["pages"].nunique().rename("sizes").reset_index()
+    """The headline: rows that differ along axis() only; of several such sweeps the most usual and longest one.
 
-    def rank(one: Any) -> tuple[bool, bool, int, float]:
-        dirty = max(one.dirty_percent, 0.01)
-        return one.workload == "random", one.dirty_percent > 0, one.sizes, -abs(math.log(dirty / 10))
+    Usual is `random` nearest to 10 % dirty, on anonymous memory, without settings.
+    """
+    along = axis(rows)
+    series = [key for key in POINT if key != along]
+    lengths = rows.groupby(series, observed=True)[along].nunique().rename("length").reset_index()
 
-    best = max(sizes.itertuples(), key=rank)
+    def rank(one: Any) -> tuple[bool | int | float, ...]:
+        dirty = max(getattr(one, "dirty_percent", 10.0), 0.01)
+        usual = getattr(one, "kind", "anon") == "anon", -len(getattr(one, "setting", "").split())
+        random = getattr(one, "workload", "random") == "random"
+        return one.length > 1, *usual, random, dirty > 0.01, one.length, -abs(math.log(dirty / 10))
+
+    best = max(lengths.itertuples(), key=rank)
     return rows.loc[_equal(rows, {key: getattr(best, key) for key in series})]
+
+
+def foremost(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the sweep's most telling point: the largest mapping, 10 % dirty, usual memory, without settings."""
+    top = sweep(rows)
+    along = axis(rows)
+    values = list(top[along].unique())
+    if along == "pages":
+        chosen = max(values)
+    elif along == "dirty_percent":
+        chosen = min(values, key=lambda x: abs(math.log(max(x, 0.01) / 10)))
+    else:
+        usual = {"setting": "", "kind": "anon", "workload": "random"}[along]
+        chosen = usual if usual in values else values[0]
+    return top.loc[_equal(top, {along: chosen})]
 
 
 def fractions(rows: pd.DataFrame) -> pd.DataFrame:
@@ -293,9 +337,9 @@ def empty(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def like_headline(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the headline's kind of memory and number of writers."""
-    first = sweep(rows).iloc[0]
-    return rows[_equal(rows, {key: first[key] for key in ("kind", "thp", "writers")})]
+    """Rows of the headline's kind of memory and settings."""
+    first = foremost(rows).iloc[0]
+    return rows[_equal(rows, {key: first[key] for key in ("kind", "setting")})]
 
 
 def _equal(rows: pd.DataFrame, wanted: dict[str, Any]) -> "pd.Series[bool]":
@@ -309,3 +353,27 @@ def _busiest(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Keep the mapping size that has the most different values of column; of equals the largest."""
     counts = rows.groupby("pages")[column].nunique()
     return rows.loc[rows["pages"].isin([counts[counts == counts.max()].index.max()])]
+
+
+class Published(NamedTuple):
+    """Somebody else's numbers, of another machine: `frame` as its file has it, `about` says what and whose they are."""
+
+    frame: pd.DataFrame
+    about: str
+
+
+def published(name: str) -> Published | None:
+    """Read results/published/NAME.csv: what others published of what the suite NAME measures; None if nobody did.
+
+    Sizes such as 10MB come as `pages`.
+    """
+    path = PUBLISHED / f"{name}.csv"
+    if not path.exists():
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    about = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
+    frame = pd.read_csv(path, comment="#")
+    if "size" in frame:
+        units = {"MB": 256, "GB": 256 * 1024}  # pages
+        frame["pages"] = [int(text[:-2]) * units[text[-2:]] for text in frame.pop("size")]
+    return Published(frame, about)

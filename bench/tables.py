@@ -2,6 +2,7 @@
 """Tables and paragraphs of plain text that survive a mailing list: ASCII, at most 72 columns, indented by two."""
 
 import math
+import re
 import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +11,13 @@ from typing import Any
 import pandas as pd
 
 from bench import results, stats
+from bench.mapping import KINDS
 
 WIDTH = 72
 INDENT = "  "
-_HEADS = {"pages": "pages", "dirty_percent": "dirty", "workload": "pattern", "case": "pages"}
+_HEADS = {"dirty_percent": "dirty", "workload": "pattern", "kind": "memory", "case": "pages"}
+_WORDS = ("workload", "kind", "setting")  # what a table can vary that is no number
+USUAL = "(usual)"  # a setting that is none
 _WHERE = {
     "bare-metal": "bare metal",
     "kvm": "KVM",
@@ -99,7 +103,13 @@ def where(rows: pd.DataFrame) -> str:
 
 def memory(rows: pd.DataFrame) -> str:
     """What kind of memory was measured, for titles. THP in each: it has made two maintainers differ 88 times."""
-    return f"{rows.iloc[0]['kind']} memory, 4 KiB pages, THP {rows.iloc[0]['thp']}"
+    kinds = list(rows["kind"].unique())
+    first = kinds[0]
+    text = KINDS[first].tables if first in KINDS else f"{first} memory"
+    systems = ", ".join(filter(None, rows["file_system"].unique()))
+    if len(kinds) > 1:
+        text = "several kinds of memory, THP as named"
+    return text + (f" ({'files ' if len(kinds) > 1 else ''}on {systems})" if systems else "")
 
 
 def grid(heads: Sequence[Sequence[str]], body: Iterable[Sequence[str]], left: int = 1, bar: str = " | ") -> str:
@@ -132,47 +142,106 @@ def grid(heads: Sequence[Sequence[str]], body: Iterable[Sequence[str]], left: in
 def against(rows: pd.DataFrame, vary: str, title: str) -> str:
     """Table of the interfaces against each other, one row per value of `vary`: cost, speedup, wrong pages.
 
-    rows: of results.intervals(), alike in all but `vary`; `title` says what they share.
+    rows: of results.intervals(), alike in all but `vary`; `title` says what they share. Where there are more
+    interfaces than fit, several tables.
     """
     known = (results.LEGACY, *reversed(results.IOCTL))
     measured = list(rows["form"].cat.categories)
     others = [form for form in measured if form not in (*known, "scan-softdirty")]  # which is told apart by phases()
     forms = [form for form in known if form in measured] + others or measured
-    cost = stats.medians(rows, [vary, "form"], "cost")
+    order = in_order(rows, vary)
+    cells = _cost_cells(rows, vary, forms, order)
     bad = _wrong_cells(rows, [vary, "form"])
-    table = pd.DataFrame("", index=_order(rows, vary), columns=[*forms, "speedup", "+-", "wrong"], dtype=object)
-    shown = cost[cost.index.isin(forms, level="form")]["median"]
-    for value, form, median in shown.reset_index().itertuples(index=False):
-        table.loc[value, form] = ("*" if bad[value, form] else "") + us(median)
-    for value in table.index:
-        table.loc[value, "wrong"] = " ".join(dict.fromkeys(filter(None, (bad.get((value, f)) for f in forms))))
+    wrongs = {form: [bad.get((value, form), "") for value in order] for form in forms}
     notes = []
     challenger = results.challenger(rows)
     ratio = stats.ratios(rows, [vary], "cost", results.LEGACY, challenger or "")
     if not ratio.empty and not others:  # no room for both
-        for value, row in ratio.iterrows():
-            table.loc[value, ["speedup", "+-"]] = [times(row["median"]), spread(row)]
+        speed = {value: [times(row["median"]), spread(row)] for value, row in ratio.iterrows()}
+        cells |= {head: [speed.get(v, ["", ""])[i] for v in order] for i, head in enumerate(("speedup", "+-"))}
         notes.append(f"speedup = {results.LEGACY} / {challenger}, paired; +- = {interval_name(ratio)}")
-    else:
-        table = table.drop(columns=["speedup", "+-"])
-    if any(table["wrong"]):
+    if any(map(any, wrongs.values())):
         notes.append("* = not every interval was exact; wrong = extra (+) and missed (-) pages per interval")
-    heads = [_HEADS[vary], *("clear_refs + pagemap" if f == results.LEGACY else f for f in table.columns)]
+    text = "\n\n".join(blocks(vary, order, cells, wrongs))
+    return "\n".join([_title("One tracking interval", title, rows), "", text, *map(note, notes)])
+
+
+def _cost_cells(rows: pd.DataFrame, vary: str, forms: list[str], order: list[Any]) -> dict[str, list[str]]:
+    """Columns of medians, marked where not every interval was exact."""
+    cost = stats.medians(rows, [vary, "form"], "cost")["median"]
+    bad = _wrong_cells(rows, [vary, "form"])
+    return {
+        form: [("*" if bad[v, form] else "") + us(cost[v, form]) if (v, form) in cost.index else "" for v in order]
+        for form in forms
+    }
+
+
+def blocks(
+    vary: str, order: list[Any], cells: dict[str, list[str]], wrongs: dict[str, list[str]] | None = None
+) -> list[str]:
+    """Columns as tables, a row for each value of `vary` in `order`: as few tables as there is room for.
+
+    wrongs: what was wrong in each row, by column; each table ends with a column that says it of its own.
+    """
+    left = max(len(_label(vary, value)) for value in order)
+    widths = {head: 3 + max(*map(len, _head(head)), *map(len, some)) for head, some in cells.items()}
+    fitting: list[list[str]] = []
+    for head in cells:
+        together = [*fitting[-1], head] if fitting else []
+        if together and len(INDENT) + left + sum(widths[one] for one in together) + _room(together, wrongs) <= WIDTH:
+            fitting[-1].append(head)
+        else:
+            fitting.append([head])
+    last = [{"wrong": _wrong_column(some, wrongs, len(order))} if wrongs is not None else {} for some in fitting]
+    return [
+        _block(vary, order, {head: cells[head] for head in some} | more)
+        for some, more in zip(fitting, last, strict=True)
+    ]
+
+
+def _wrong_column(heads: list[str], wrongs: dict[str, list[str]], rows: int) -> list[str]:
+    """What was wrong in each row, in the order of the columns that have a star."""
+    known = [wrongs[head] for head in heads if head in wrongs]
+    return [" ".join(dict.fromkeys(filter(None, (column[i] for column in known)))) for i in range(rows)]
+
+
+def _room(heads: list[str], wrongs: dict[str, list[str]] | None) -> int:
+    """The width of the column about what was wrong, with its bar."""
+    if wrongs is None:
+        return 0
+    rows = len(next(iter(wrongs.values())))
+    return 3 + max(5, *map(len, _wrong_column(heads, wrongs, rows)))
+
+
+def _head(name: str) -> tuple[str, str]:
+    """The two lines of a column's heading."""
+    first, _, second = ("clear_refs + pagemap" if name == results.LEGACY else name).partition(" ")
+    return first, second
+
+
+def _block(vary: str, order: list[Any], cells: dict[str, list[str]]) -> str:
+    """One table."""
     body: list[list[str]] = []
     above = ""
-    for value, cells in zip(table.index, table.to_numpy().tolist(), strict=True):
-        heading, _, cell = str(value).rpartition("|")  # of every(): series|pages
+    for i, value in enumerate(order):
+        heading = str(value).rpartition("|")[0]  # of every(): series|pages
         body += [[heading]] if heading != above else []
-        body.append([_cell(vary, cell if heading else value), *cells])
+        body.append([_label(vary, value), *(column[i] for column in cells.values())])
         above = heading
-    two_lines = list(zip(*(head.partition(" ")[::2] for head in heads), strict=True))
-    text = grid(two_lines, body, left=1 if vary == "workload" else 0)
-    return "\n".join([_title("One tracking interval", title, rows), "", text, *map(note, notes)])
+    two_lines = list(zip((_HEADS.get(vary, vary), ""), *map(_head, cells), strict=True))
+    return grid(two_lines, body, left=1 if vary in _WORDS else 0)
+
+
+def _label(vary: str, value: Any) -> str:
+    """The first cell of a row."""
+    if vary == "dirty_percent":
+        return f"{value:g}%"
+    return str(value).rpartition("|")[2] or USUAL
 
 
 def every(rows: pd.DataFrame) -> str:
     """Table of all points, one row each."""
-    points = rows[results.POINT].drop_duplicates().sort_values(["workload", "dirty_percent", "pages"])
+    points = rows[results.POINT].drop_duplicates().sort_values(["workload", "dirty_percent", "kind", "pages"])
     points["case"] = [f"{series(one)}|{one.pages}" for one in points.itertuples()]
     named = rows.merge(points, on=results.POINT)
     named["case"] = named["case"].astype(pd.CategoricalDtype(list(dict.fromkeys(points["case"])), ordered=True))
@@ -180,8 +249,11 @@ def every(rows: pd.DataFrame) -> str:
 
 
 def series(one: Any) -> str:
-    """Name the workload of something that has `workload` and `dirty_percent`: random 10%."""
-    return str(one.workload) if one.workload in ("idle", "all") else f"{one.workload} {one.dirty_percent:g}%"
+    """Name what, besides its pages, makes a point: random 10%, kind=shmem writers=4. one: a tuple with POINT."""
+    name = str(one.workload) if one.workload in ("idle", "all") else f"{one.workload} {one.dirty_percent:g}%"
+    kind = "" if one.kind == "anon" else f"kind={one.kind}"
+    more = " ".join(filter(None, [kind, str(one.setting)]))
+    return f"{name}, {more}" if more else name
 
 
 def note(text: str) -> str:
@@ -220,7 +292,8 @@ def phases(rows: pd.DataFrame) -> str:
     for point, some in rows.sort_values(["pages", "dirty_percent"]).groupby(results.POINT, observed=True, sort=False):
         untracked = some["untracked"].median()
         body += [[""] * 6] if body else []
-        body += [[describe(some), "", us(untracked) if untracked else "", "", "", ""]]
+        body += [[describe(some)]]
+        body += [["  untracked", "", us(untracked), "", "", ""]] if untracked else []
         for form in (f for f in some["form"].cat.categories if (*point, f) in cost.index):
             found = middle.loc[(*point, form)]
             once = "collect_reset" if math.isnan(found["collect"]) else "collect"
@@ -230,7 +303,7 @@ def phases(rows: pd.DataFrame) -> str:
             )
     heads = [["", "reset", "dirty", "collect", "cost", "+-"]]
     legend = (
-        "dirty = the program's own writes: untracked in the first line of a group, tracked below; atomic collects and "
+        "dirty = the program's own writes; atomic collects and "
         f"resets in one call; cost = all phases less the untracked writes; +- = of the cost, {interval_name(cost)}"
     )
     return "\n".join([_title("Who pays: the phases of one interval", "", rows), "", grid(heads, body), note(legend)])
@@ -242,20 +315,39 @@ def describe(rows: pd.DataFrame) -> str:
     return f"{series(first)}, {many(first['pages'], 'page')}"
 
 
+def shared(rows: pd.DataFrame) -> str:
+    """What the points of rows have in common, besides the memory: random, 10% dirty, 65536 pages, writers=4."""
+    known = [list(rows[key].unique()) for key in ("workload", "dirty_percent", "pages", "setting")]
+    forms = ("{}", "{:g}% dirty", "{} pages", "{}")
+    usual = rows["workload"].isin(["idle", "all"]).all()
+    parts = [
+        form.format(one[0])
+        for form, one in zip(forms, known, strict=True)
+        if len(one) == 1 and one[0] and not (usual and "dirty" in form)
+    ]
+    return ", ".join(parts)
+
+
 def _title(what: str, title: str, rows: pd.DataFrame) -> str:
     lines = [f"{what}, us (median), lower is better", "; ".join(filter(None, [title, memory(rows)])), where(rows)]
     return "\n".join(map(paragraph, lines))
 
 
-def _order(rows: pd.DataFrame, vary: str) -> list[Any]:
-    """Values of `vary` in the table's order: numbers rising, words by what they cost."""
-    if vary != "workload":
-        return sorted(rows[vary].unique())
-    return list(rows.groupby(vary, observed=True)["cost"].median().sort_values().index)
+def in_order(rows: pd.DataFrame, vary: str) -> list[Any]:
+    """Values of `vary` in the table's order: numbers rising, workloads by what they cost, words with their numbers."""
+    if vary == "workload":
+        return list(rows.groupby(vary, observed=True)["cost"].median().sort_values().index)
+    values = list(rows[vary].cat.categories) if vary == "case" else list(rows[vary].unique())
+    if vary == "kind":
+        return sorted(values, key=[*KINDS, *values].index)
+    return sorted(values, key=_natural) if vary == "setting" else values if vary == "case" else sorted(values)
 
 
-def _cell(column: str, value: Any) -> str:
-    return f"{value:g}%" if column == "dirty_percent" else str(value)
+def _natural(text: str) -> list[Any]:
+    """Sort vmas=16 before vmas=256, and 64MiB before 1GiB."""
+    sizes = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+    parts = re.findall(r"(\D*?)(?:(\d+(?:\.\d+)?)(GiB|MiB|KiB|B)?|$)", text)
+    return [(words, float(number or 0) * sizes.get(unit, 1)) for words, number, unit in parts]
 
 
 def _wrong_cells(rows: pd.DataFrame, keys: list[str]) -> dict[Any, str]:

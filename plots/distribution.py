@@ -18,12 +18,11 @@ HALF = 0.3  # half the height of a strip, in rows
 
 
 def plot(rows: pd.DataFrame) -> Figure:
-    """Draw the largest point of results.sweep() of results.intervals()' rows: percent from each form's own median.
+    """Draw results.foremost() of results.intervals()' rows: percent from each form's own median.
 
     Raises Unsupported for a single process, which has no spread.
     """
-    rows = results.sweep(rows)
-    rows = rows[rows["pages"] == rows["pages"].max()]
+    rows = results.foremost(rows)
     if rows["process"].nunique() < 2:
         raise Unsupported("a distribution over processes needs two or more")
     looks = style.looks(rows)

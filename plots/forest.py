@@ -78,13 +78,12 @@ def _choose(frame: pd.DataFrame, room: int) -> tuple[pd.DataFrame, int]:
 
 def _names(shown: pd.DataFrame) -> pd.DataFrame:
     """`text` and `form` (empty but for headings) of each row of the plot, by place."""
-    varying = [key for key in ("kind", "thp", "writers", "metric") if shown[key].nunique() > 1]
-    words = {"thp": "THP {}", "writers": "{} writers"}
+    varying = ["metric"] if shown["metric"].nunique() > 1 else []
     found = {}
     for form, cases in shown.drop_duplicates("place").groupby("form", observed=True):
         found[int(cases["place"].min()) - 1] = (str(form), str(form))
         for _, row in cases.iterrows():
-            text = [_point(row), *(words.get(key, "{}").format(row[key]) for key in varying)]
+            text = [_point(row), *(str(row[key]) for key in varying)]
             found[int(row["place"])] = (", ".join(text), "")
     return pd.DataFrame.from_dict(found, orient="index", columns=["text", "form"]).sort_index()
 
@@ -102,13 +101,11 @@ def _lines(frame: pd.DataFrame, left_out: int) -> list[str]:
     sides = [frame[[f"{side}_name", f"{side}_where"]].set_axis(["name", "where"], axis=1) for side in ("base", "new")]
     sides[0]["name"] = [name if name == "base" else f"{name} (base)" for name in sides[0]["name"]]
     machines = pd.concat(sides).drop_duplicates().groupby("where", sort=False)["name"].agg(", ".join)
-    known = {"kind": "{} memory", "thp": "THP {}"}
-    memory = [text.format(frame[key].iloc[0]) for key, text in known.items() if frame[key].nunique() == 1]
     lines = [
         "% (new/base - 1, of medians in us), lower is better; filled: significant, hollow: not; "
         f"bar: 95% CI (of fewer than {stats.ENOUGH} boots or processes: range)",
         *(f"{names}: {where}" for where, names in machines.items()),
-        "; ".join([", ".join([*memory[:1], "4 KiB pages", *memory[1:]]), _listed(frame, "cpu")]),
+        "; ".join([tables.memory(frame), _listed(frame, "cpu")]),
     ]
     if left_out:
         cases = len(frame[CASE].drop_duplicates())

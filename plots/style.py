@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from bench import results, tables
@@ -43,16 +43,20 @@ class Look(NamedTuple):
     ink: str
 
 
-# Okabe and Ito's colours, in an order whose lightness differs too
+# Okabe and Ito's colours, in an order whose lightness differs too; v6 has those of the ABI that no kernel has beside it
 _LOOKS = {
     "clear_refs": Look("#D55E00", "-", "o", "#B34F00"),
     "scan-softdirty": Look("#E69F00", "--", "^", "#946600"),
     "scan-wp": Look("#56B4E9", "-.", "s", "#1F7FB8"),
     "scan-wp atomic": Look("#0072B2", "-", "D", "#00517F"),
+    "v6": Look("#56B4E9", "--", "<", "#1F7FB8"),
+    "v6 atomic": Look("#0072B2", "--", ">", "#00517F"),
+    "v6-no-reused": Look("#E69F00", "-.", "h", "#946600"),
+    "v6-no-reused atomic": Look("#946600", "-", "p", "#946600"),
+    "uffd-sync": Look("#009E73", ":", "v", "#007353"),
+    "mprotect": Look("#CC79A7", "--", "P", "#A2407A"),
 }
 _SPARE = (
-    Look("#009E73", ":", "v", "#007353"),
-    Look("#CC79A7", "--", "P", "#A2407A"),
     Look("#000000", "-.", "X", "#000000"),
     Look("#999999", ":", "*", "#666666"),
 )
@@ -119,6 +123,20 @@ def log_ticks(axes: Any) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 1000 else (1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,g}"))
     axes.minorticks_off()
+
+
+def size_ticks(axes: Any, sizes: Iterable[int]) -> None:
+    """Label a logarithmic x axis with the sizes that were measured, leaving out those that would run into another."""
+    known = sorted(set(sizes), reverse=True)
+    ends = np.log([known[-1], known[0]])
+    kept: list[int] = []
+    for size in known:
+        if not kept or np.log(kept[-1] / size) >= 0.13 * (ends[1] - ends[0]) * (len(f"{kept[-1]:,}") / 7):
+            kept.append(size)
+    axes.set_xticks(kept)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axes.xaxis.set_minor_locator(FixedLocator(known))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def ring(axes: Any, x: float, y: float) -> None:

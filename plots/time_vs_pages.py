@@ -4,25 +4,25 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from bench import results
+from bench import results, tables
 from plots import style
 
 FRAME = "intervals"  # what plot() takes: see __init__.py
 
 
-def plot(rows: pd.DataFrame) -> Figure:
-    """Draw the headline sweep of results.intervals()' rows. Log-log; us against pages."""
+def plot(rows: pd.DataFrame) -> Figure | None:
+    """Draw the headline sweep of results.intervals()' rows. Log-log; us against pages.
+
+    None where the headline is about something else than sizes.
+    """
+    if results.axis(rows) != "pages":
+        return None
     rows = results.sweep(rows)
-    first = rows.iloc[0]
-    what = (
-        first["workload"] if not first["dirty_percent"] else f"{first['workload']}, {first['dirty_percent']:g}% dirty"
-    )
     figure = style.figure(
         rows,
         "Cost of one tracking interval, by mapping size",
-        f"us, lower is better; {what}; line: median, band: middle 90% of the rounds",
+        f"us, lower is better; {tables.shared(rows)}; line: median, band: middle 90% of the rounds",
     )
     axes = figure.subplots()
     ends, wrong = [], []
@@ -36,9 +36,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     axes.set(
         xscale="log", yscale="log", xlabel="mapping size, pages", ylabel="us per interval, untracked writes deducted"
     )
-    axes.set_xticks(sorted(rows["pages"].unique()))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     style.log_ticks(axes)
+    style.size_ticks(axes, rows["pages"])
     style.label_ends(axes, rows["pages"].max(), ends)
     style.list_wrong(axes, wrong)
     return figure
