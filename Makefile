@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
-EXAMPLES = example-6.12 example-6.12-again example-7.3
+EXAMPLES = example-6.12 example-6.12-again example-7.3 example-lkml-2022
 
 help:
 	@echo 'make bench   set up, measure the quick suite, print the report'

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pyperf
 
+from bench.suite import Point
+
 ALL = ("none", "clear_refs", "scan-softdirty", "scan-wp")
 SIZES = (1, 10, 100, 1000, 10000, 65536)
 # seconds per call and per page of the mapping, seconds per written page: reset, collect, tracked write
@@ -16,11 +18,13 @@ COST = {
     "clear_refs": (8e-6, 4e-9, 20e-9, 60e-9),
     "scan-softdirty": (8e-6, 4e-9, 5e-9, 60e-9),
     "scan-wp": (1.5e-6, 2e-9, 3e-9, 90e-9),
+    "v6": (2e-6, 3e-9, 4e-9, 60e-9),
+    "v6-no-reused": (2e-6, 3e-9, 4e-9, 60e-9),
     "uffd-sync": (2e-6, 5e-9, 1e-9, 6e-6),
     "mprotect": (2e-6, 5e-9, 1e-9, 3e-6),
 }
 HOST = {
-    "schema": "pagemap-bench 2",
+    "schema": "pagemap-bench 3",
     "suite": "quick",
     "where": "kvm",
     "kernel_release": "6.12.107+deb13-cloud-amd64",
@@ -35,17 +39,15 @@ HOST = {
     "syscall_ns": 83.0,
     "perf_version": "2.10.0",
     "python_version": "3.11.2 (64-bit)",
-    "kind": "anon",
-    "thp": "off",
-    "writers": 1,
+    "tsc_hz": 2.5e9,
     "seed": 42,
     "unit": "second",
     "loops": 4,
 }
-Point = tuple[str, int, float]
+ATOMIC = ("scan-wp", "v6", "v6-no-reused")
 
 
-def points() -> list[Point]:
+def points() -> list[tuple[str, int, float]]:
     """(workload, pages, dirty percent) of a suite like `quick`."""
     sweep = [("random", pages, dirty) for pages, dirty in product(SIZES, (1.0, 10.0, 50.0))]
     ends = [(name, pages, dirty) for pages in SIZES for name, dirty in (("idle", 0.0), ("all", 100.0))]
@@ -69,7 +71,7 @@ def suite(
     path: Path,
     *,
     interfaces: Iterable[str] = ALL,
-    what: Iterable[Point] | None = None,
+    what: Iterable[tuple[Any, ...]] | None = None,
     processes: int = 6,
     rounds: int = 4,
     noise: float = 0.02,
@@ -79,30 +81,35 @@ def suite(
     factor: dict[str, float] | None = None,
     **host: Any,
 ) -> Path:
-    """Write path. wrong: (form, workload, pages) -> (extra, missed) in one interval of each process.
+    """Write path. what: the first fields of suite.Point, three or more.
 
+    wrong: (form, workload, pages) -> (extra, missed) in one interval of each process;
     factor: form -> by how much all its phases are slower; luck: seed of the noise.
     """
     rng = np.random.default_rng(luck)
     what = list(points() if what is None else what)
     common = {**HOST, "planned_runs": processes * len(what), **host}
     runs: dict[str, list[pyperf.Run]] = {}
-    for (workload, pages, dirty), process in product(what, range(processes)):
-        written = max(1, round(pages * dirty / 100)) if dirty else 0
+    for point, process in product([Point(*one) for one in what], range(processes)):
+        workload, pages, written = point.workload, point.pages, point.dirty
         for interface in interfaces:
-            for atomic in (False, True) if interface == "scan-wp" else (False,):
+            for atomic in (False, True) if interface in ATOMIC and not point.first else (False,):
                 label = f"{interface}{' atomic' if atomic else ''}"
                 extra, missed = (wrong or {}).get((label, workload, pages), (0, 0))
                 facts = {
-                    **common, "workload": workload, "pages": pages, "dirty_percent": dirty, "writes": written,
+                    **common, "workload": workload, "pages": pages, "dirty_percent": point.dirty_percent,
+                    "kind": point.kind, **point.changed, "writes": written,
                     "written_pages": written, "interface": interface, "atomic": int(atomic), "process": process,
                     "boot": process * boots // processes,
                     "intervals": rounds * 4, "extra": extra, "missed": missed,
                 }  # fmt: skip
                 if extra or missed:
                     facts["wrong"] = f"{rounds * 4 - 1}x+0-0 1x+{extra}-{missed}"
-                for phase, seconds in phases(interface, atomic, pages, written).items():
-                    name = f"{workload} pages={pages} dirty={dirty:g}% {label} {phase}"
+                if point.setting:
+                    facts["setting"] = point.setting
+                populating = {"populate": 250e-9 * pages} if point.first else {}
+                for phase, seconds in (phases(interface, atomic, pages, written) | populating).items():
+                    name = f"{point.name} {label} {phase}"
                     slower = (factor or {}).get(label, 1.0)
                     values = (seconds * slower * rng.lognormal(0, noise, rounds)).tolist()
                     metadata = {**facts, "phase": phase, "name": name}

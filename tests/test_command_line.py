@@ -86,7 +86,9 @@ def test_without_setup_it_says_so(tmp_path):
 def test_probe_says_yes_or_why_not():
     done = bench("probe", "--json")
     found = json.loads(done.stdout)
-    assert list(found["interfaces"]) == ["none", "clear_refs", "scan-softdirty", "scan-wp", "uffd-sync", "mprotect"]
+    assert list(found["interfaces"]) == [
+        *("none", "clear_refs", "scan-softdirty", "scan-wp", "v6", "v6-no-reused", "uffd-sync", "mprotect")
+    ]
     for answer in found["interfaces"].values():
         assert answer["works"] or (answer["why"] and answer["remedy"])
     text = bench("probe").stdout
@@ -112,7 +114,7 @@ def test_a_run_ends_with_its_report_and_keeps_every_promise_of_its_metadata(resu
             assert len(run.values) == 2
             assert (found["extra"], found["missed"], found["seed"]) == (0, 0, 9)
             assert found["written_pages"] in (6, 32)
-            for key in ("interface", "phase", "workload", "kind", "pages", "writers", "intervals", "where"):
+            for key in ("interface", "phase", "workload", "kind", "pages", "intervals", "where"):
                 assert key in found
             for key in ("kernel_release", "mitigations", "cmdline", "cpu_model_name", "clock_ns", "syscall_ns"):
                 assert key in found
@@ -375,6 +377,13 @@ def test_cover_letter_as_an_editor_changes_the_letter_once(pair, tmp_path):
 EXAMPLES = sorted((ROOT / "results").glob("example-*"))
 
 
+def test_the_readmes_second_table_is_that_of_the_example():
+    report = (ROOT / "results/example-lkml-2022/report.txt").read_text()
+    table = report[report.index("  One tracking interval, us") : report.index("\n\n  One whole interval")]
+    assert len(table.splitlines()) == 12
+    assert table in (ROOT / "README.md").read_text()
+
+
 def test_what_is_kept_as_example_is_what_this_code_says(tmp_path):
     assert EXAMPLES
     for folder in EXAMPLES:
@@ -405,9 +414,12 @@ def large(tmp_path_factory):
         folder = tmp_path_factory.mktemp("large") / f"result{luck}"
         path = synthetic.suite(folder / "suite.json", processes=20, rounds=1, luck=luck)
         data = json.loads(path.read_text())
-        data["metadata"].pop("writers")
         data["benchmarks"] = [
-            {**one, "metadata": one["metadata"] | {"name": f"{one['metadata']['name']} {copy}", "writers": copy + 1}}
+            {
+                **one,
+                "metadata": one["metadata"]
+                | {"name": f"{one['metadata']['name']} {copy}", "setting": f"writers={copy + 1}"},
+            }
             for copy in range(10_000 // len(data["benchmarks"]) + 1)
             for one in data["benchmarks"]
         ]

@@ -86,7 +86,7 @@ def example(tmp_path_factory):
 def hostile(tmp_path_factory):
     whole = HOSTILE.replace("\ud800", "")  # pandas knows no categories with half a character
     rows, host = load(tmp_path_factory.mktemp("hostile"), what=[(whole, 100, 10.0)])
-    for key in ("kind", "thp", "cpu", "kernel_release", "where"):
+    for key in ("kind", "cpu", "kernel_release", "where"):
         rows[key] = rows[key].cat.rename_categories([whole])
     drawing = SVG.format(
         f'<text onload="__pwned=3">{synthetic.HOST["cpu_model_name"]}\x1b\ud800</text><script>__pwned=4</script>'
@@ -172,13 +172,13 @@ def test_small_results(tmp_path, options):
 
 def test_what_differs_is_a_column(tmp_path):
     rows, host = load(tmp_path)
-    other = rows.assign(kind=rows["kind"].cat.rename_categories(["shmem"]), writers=2)
+    other = rows.assign(kind=rows["kind"].cat.rename_categories(["shmem"]), setting="writers=2")
     both = pd.concat([rows, other], ignore_index=True)
     both["kind"] = both["kind"].astype("category")
     text = html.page("", [], both, host, {})
-    assert {"kind", "writers"} <= set(data_of(text)["order"])
+    assert {"kind", "setting"} <= set(data_of(text)["order"])
     assert len(rows_of(text)) == 2 * CASES
-    assert "memory: anon, shmem; THP: off" in text
+    assert "several kinds of memory, THP as named" in text
 
 
 def test_costs_lost_in_noise(tmp_path):

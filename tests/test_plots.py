@@ -14,13 +14,24 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 import plots
-from bench import report, results, stats, tables
+from bench import report, results, stats, suites, tables
 from bench.errors import Unsupported
-from plots import dirty_fraction, distribution, drift, forest, phases, speedup_heatmap, style, time_vs_pages
+from plots import (
+    dirty_fraction,
+    distribution,
+    drift,
+    forest,
+    phases,
+    points,
+    published,
+    speedup_heatmap,
+    style,
+    time_vs_pages,
+)
 from tests import synthetic
 from tests.test_tables import intervals
 
-PLOTS = [time_vs_pages, phases, speedup_heatmap, dirty_fraction, distribution, drift, forest]
+PLOTS = [time_vs_pages, phases, speedup_heatmap, dirty_fraction, distribution, drift, forest, points, published]
 FORMS = ["clear_refs", "scan-softdirty", "scan-wp", "scan-wp atomic"]
 SMALL = {"dpi": 60, "pil_kwargs": {"optimize": True}}  # of the images compared: enough to see what moved
 CASE = [*results.POINT, "form"]
@@ -35,9 +46,22 @@ def rows(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def frames(rows):
-    """What each kind of plot takes."""
-    return {"intervals": rows, "comparison": comparison(rows, patched=patched(rows))}
+def frames(rows, tmp_path_factory):
+    """What each kind of plot takes, and what the plots of certain suites do."""
+    folder = tmp_path_factory.mktemp("suites")
+    wrong = {("scan-wp", "random", 10_000): (0, 4), ("scan-wp", "all", 1000): (7, 0)}
+    names = ["none", "scan-wp", "uffd-sync", "mprotect"]
+    own = {
+        f"plots.{plot}": intervals(
+            folder / name, what=suites.SUITES[name].points, suite=name, wrong=wrong, interfaces=names
+        )
+        for plot, name in (("points", "buffers"), ("published", "lkml-2022"))
+    }
+    return {"intervals": rows, "comparison": comparison(rows, patched=patched(rows)), **own}
+
+
+def frame_of(frames, module):
+    return frames.get(module.__name__, frames[module.FRAME])
 
 
 def patched(rows, factor=0.8):
@@ -60,7 +84,9 @@ def comparison(base, **news):
             pages = counts[["extra", "missed"]].div(counts["intervals"], axis=0).to_numpy()
             frame[f"{side}_wrong"] = [tables.wrong(*one) for one in pages]
             frame[f"{side}_where"] = tables.where(some)
-        frame = frame.assign(base_name="base", new_name=name, cpu=synthetic.HOST["cpu_model_name"], metric="cost")
+        frame = frame.assign(
+            base_name="base", new_name=name, cpu=synthetic.HOST["cpu_model_name"], metric="cost", file_system=""
+        )
         frames.append(frame.reset_index())
     return pd.concat(frames, ignore_index=True)
 
@@ -81,7 +107,7 @@ def words(svg):
 
 @pytest.mark.parametrize("module", PLOTS, ids=lambda module: module.__name__)
 def test_files_are_small_titled_and_reproducible(frames, module):
-    rows = frames[module.FRAME]
+    rows = frame_of(frames, module)
     _, png, svg = draw(module, rows)
     assert png.startswith(b"\x89PNG")
     assert len(png) < 100_000
@@ -327,7 +353,7 @@ def test_forest_has_a_panel_for_each_new_result(rows, count):
 
 def test_forest_shows_the_largest_significant_changes(frames):
     frame = frames["comparison"]
-    many = pd.concat([frame.assign(writers=writers) for writers in (1, 2, 4)], ignore_index=True)
+    many = pd.concat([frame.assign(setting=f"writers={writers}") for writers in (1, 2, 4)], ignore_index=True)
     many["ratio"] *= 1 + 0.0001 * np.arange(len(many))
     many.loc[5, ["ratio", "significant"]] = 3, False  # large, but it means nothing
     figure, png, svg = draw(forest, many)
@@ -336,7 +362,7 @@ def test_forest_shows_the_largest_significant_changes(frames):
     first = many.assign(size=size).sort_values(["significant", "size"], ascending=False).head(forest.ROWS)
     assert {x for x, _, _ in cases(figure.axes[0])} == set(first["ratio"])
     assert "left out: 60 of 96 cases" in " ".join(words(svg))
-    assert any(word.endswith("4 writers") for word in words(svg))
+    assert any("writers=4" in word for word in words(svg))
 
 
 def test_forest_where_little_is_known(frames):
@@ -374,11 +400,48 @@ def test_an_axis_leaves_out_what_is_far_beyond_the_rest():
 @pytest.mark.mpl_image_compare(style=style.RC, baseline_dir="baseline", tolerance=0.3, savefig_kwargs=SMALL)
 @pytest.mark.parametrize("module", PLOTS, ids=lambda module: module.__name__.removeprefix("plots."))
 def test_image(frames, module):
-    frame = frames[module.FRAME]
+    frame = frame_of(frames, module)
     if module is forest:  # half of its rows show as much and take half the space
         frame = frame[frame["form"].isin(FORMS[::2])]
     with style.applied():
         return module.plot(frame)
+
+
+def test_a_row_for_each_setting_with_its_medians(frames):
+    rows = frames["plots.points"]
+    figure, _, svg = draw(points, rows)
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels[0] == "(usual)"
+    assert labels[-4:] == ["vec_len=1", "vec_len=32", "vec_len=64", "vec_len=512"], "in the order of their numbers"
+    medians = 1e6 * stats.medians(rows, ["form", "setting"], "cost")["median"]
+    for line in figure.axes[0].lines:
+        if line.get_label() in ("scan-wp", "scan-wp atomic", "uffd-sync", "mprotect"):
+            drawn = {labels[int(y)]: x for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
+            for setting, median in medians[line.get_label()].items():
+                assert drawn[setting or "(usual)"] == pytest.approx(median)
+    assert len(lines(figure.axes[0], "_wrong")) == len(labels), "scan-wp is wrong in each"
+    assert words(svg).count("-0.25") == len(labels)
+
+
+def test_published_numbers_are_drawn_as_another_machines(frames):
+    figure, _, svg = draw(published, frames["plots.published"])
+    drawn = {line.get_label(): line for line in figure.axes[0].lines}
+    assert drawn["memwatch (published)"].get_ydata().tolist() == [7, 58, 281, 1178, 17563]
+    rows = frames["plots.published"]
+    whole = rows[(rows["form"] == "mprotect") & (rows["pages"] == 10_000)]["seconds"].median()
+    assert drawn["mprotect"].get_ydata()[-1] == pytest.approx(whole * 2.5e6, rel=0.05)
+    assert any("ANOTHER MACHINE, Muhammad Usama Anjum" in word for word in words(svg))
+    overhead = frames["plots.published"].assign(suite="who-pays")
+    panels = draw(published, overhead)[0].axes
+    assert [axes.get_ylabel().split(",")[0] for axes in panels] == ["tracked", "tracker"]
+    with pytest.raises(Unsupported, match="not invariant"):
+        published.plot(rows.assign(tsc_hz=0.0))
+
+
+def test_plots_about_something_else_are_left_out(rows, frames):
+    assert points.plot(rows) is None
+    assert published.plot(rows) is None
+    assert time_vs_pages.plot(frames["plots.points"]) is None
 
 
 def test_every_plot_is_tested_and_says_what_it_takes():

@@ -12,7 +12,7 @@ from scipy import stats as scipy_stats
 
 from bench import stats
 from bench.commands import BOOTS
-from bench.suite import SUITES
+from bench.suites import SUITES
 
 
 def rows(values, form="a"):

@@ -114,7 +114,7 @@ def test_widest_table_still_fits(tmp_path):
     rows = intervals(tmp_path, what=what, wrong=wrong, noise=2.0, rounds=1, **where)
     rows[["cost", "reset", "dirty", "collect", "collect_reset"]] *= 50
     assert_mailable(tables.against(results.patterns(rows), "workload", "10% dirty, 4000000 pages"))
-    assert_mailable(tables.against(results.sweep(rows), "pages", "random, 10% dirty"))
+    assert_mailable(tables.against(results.sweep(rows), results.axis(rows), "10% dirty"))
     assert_mailable(tables.phases(results.breakdown(rows)))
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import workloads
 from bench.errors import BadInput
 from bench.mapping import Pattern, draw, sample
-from bench.suite import SUITES, Point, grid, make_point, matching
+from bench.suite import Point, grid, make_point, matching
+from bench.suites import SUITES
 
 sizes = st.integers(1, 3000)
 seeds = st.integers(0, 2**64)

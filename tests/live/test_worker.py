@@ -2,13 +2,14 @@
 """A worker process: what it prints, what it holds itself to, and how it fails."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
 from bench import interfaces, suite
-from bench.mapping import Interval
+from bench.mapping import DIRECTORY, Interval
 from bench.worker import wrong_intervals
 from tests.live.conftest import TRACKING, why_not
 
@@ -18,6 +19,7 @@ WORKING = [name for name in TRACKING if not why_not(name)]
 def work(point, names, values=2, process=0):
     """Run one worker, as the suite does, and return its record."""
     job = {"point": list(point), "process": process, "interfaces": names, "seed": 5, "values": values}
+    job["directory"] = DIRECTORY
     argv = [sys.executable, "-m", "bench.worker", "--job", json.dumps(job)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -35,7 +37,7 @@ def test_a_worker_measures_all_interfaces_that_work_here():
     assert set(rows) == {("none", 0)} | {(name, 0) for name in WORKING} | atomic
     assert list(rows["none", 0]["phases"]) == ["dirty"]
     for (name, is_atomic), one in rows.items():
-        assert (one["extra"], one["missed"]) == (0, 0)
+        assert (one["extra"], one["missed"]) == (0, 0) or not interfaces.find(name).flushes
         assert one["intervals"] == 3 * (1 + point.loops)
         if name != "none":
             expected = ["dirty", "collect_reset"] if is_atomic else ["reset", "dirty", "collect"]
@@ -57,10 +59,11 @@ def test_a_worker_that_cannot_work_says_which_call_failed():
     if not broken:
         pytest.skip("every interface's calls succeed here")
     job = {"point": ["random", 8, 50], "process": 0, "interfaces": broken, "seed": 5, "values": 1}
+    job["directory"] = DIRECTORY
     argv = [sys.executable, "-m", "bench.worker", "--job", json.dumps(job)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.startswith("ioctl(PAGEMAP_SCAN) failed: Inappropriate ioctl")
+    assert re.match(r"ioctl\(PAGEMAP_SCAN\) failed: (Inappropriate ioctl|Invalid argument)", done.stderr)
     assert "Traceback" not in done.stderr
 
 
