@@ -179,8 +179,10 @@ def find(name: str) -> Interface:
         raise BadInput(f"there is no interface {name!r}", f"one of: {', '.join(INTERFACES)}") from None
 
 
-def probe(interface: Interface, layout: Layout = ANON) -> Reason | None:
+def probe(interface: Interface, layout: Layout = ANON, pages: int = 0) -> Reason | None:
     """Try the interface in a child process, on memory made like that: None if it works, else the reason.
+
+    pages: how much memory, where a few pages prove nothing.
 
     A child, because a broken kernel interface may hang or kill its caller.
     """
@@ -189,7 +191,7 @@ def probe(interface: Interface, layout: Layout = ANON) -> Reason | None:
     pid = os.fork()
     if not pid:
         os.close(read)
-        _probe_child(interface, layout, write)
+        _probe_child(interface, layout, pages, write)
     os.close(write)
     with os.fdopen(read) as answer:
         text = answer.read()
@@ -203,27 +205,30 @@ def probe(interface: Interface, layout: Layout = ANON) -> Reason | None:
     return Reason(f"its probe died ({how})", "look at the kernel log")
 
 
-def _probe_child(interface: Interface, layout: Layout, write: int) -> None:
+def _probe_child(interface: Interface, layout: Layout, pages: int, write: int) -> None:
     """Answer into the pipe and leave without running the parent's exit handlers."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(PROBE_SECONDS)
-        os.write(write, json.dumps(_try(interface, layout)).encode())
+        os.write(write, json.dumps(_try(interface, layout, pages)).encode())
         os._exit(0)
     finally:
         sys.excepthook(*sys.exc_info())  # reached by an exception only: a mistake of ours, worth its traceback
         os._exit(1)
 
 
-def _try(interface: Interface, layout: Layout) -> Reason | None:
-    kind = KINDS[layout.kind]
-    pages = max(8, 2 * kind.unit)
+def refusal(error: OSError) -> Reason | None:
+    """Return what a failed call of the core means where it is a known refusal."""
+    return _REFUSALS.get((str(error.filename), error.errno or 0))
+
+
+def _try(interface: Interface, layout: Layout, pages: int) -> Reason | None:
+    pages = pages or max(8, 2 * KINDS[layout.kind].unit)
     try:
         with Mapping(pages, layout._replace(populated=None, watched=None, vmas=1)) as mapping:
             wrong = _wrong(interface, mapping) if interface.tracks else ""
     except OSError as error:
-        call = (str(error.filename), error.errno or 0)
-        return _REFUSALS.get(call) or Reason(f"{call[0]} failed: {error.strerror}", "this is not a known refusal")
+        return refusal(error) or Reason(f"{error.filename} failed: {error.strerror}", "this is not a known refusal")
     except Unsupported as error:
         return Reason(str(error), error.hint)
     if not wrong:
@@ -239,7 +244,7 @@ def _wrong(interface: Interface, mapping: Mapping) -> str:
     In huge pages the whole one may be reported for one page of it. An interface that does not flush the TLB is known to
     miss pages that were written before: it is asked about others each time.
     """
-    most = KINDS[mapping.layout.kind].unit - 1  # extra pages for each written one
+    unit = KINDS[mapping.layout.kind].unit  # pages that may be reported for each of them
     rounds = ([5, 1, 4], [5, 1, 4], []) if interface.flushes else ([5], [1, 4], [0])
     with Tracker(interface.table, mapping) as tracker:
         for atomic in [False, True] if interface.atomic and interface.flushes else [False]:
@@ -247,7 +252,7 @@ def _wrong(interface: Interface, mapping: Mapping) -> str:
                 for one in tracker.run(pattern, 2 if interface.flushes else 1, atomic=atomic):
                     if one.missed:
                         return f"{one.missed} of {pattern.written} written pages were not reported"
-                    if one.extra > most * pattern.written:
+                    if one.extra > (unit - pattern.written if pattern.written and unit > 1 else 0):
                         return f"{one.extra} pages were reported that nobody wrote"
         if mapping.layout.outside is not None:
             return ""  # its memory is not ours to write to
@@ -258,9 +263,8 @@ def _wrong(interface: Interface, mapping: Mapping) -> str:
             except OSError as error:
                 known = not interface.kernel_writes and error.errno == errno.EFAULT and not tracker.collect()
                 return "" if known else f"read(2) into it failed: {error.strerror}"
-        first = 0 if most else 2
         found = tracker.collect()
-        right = len(found) == 1 and first <= found[0][0] <= 2 < found[0][1] <= 3 + most
+        right = found in ([(2, 3)], [(0, unit)])
         return "" if right and interface.kernel_writes else "what read(2) wrote was not reported as it should be"
 
 

@@ -25,7 +25,8 @@ class Interval(NamedTuple):
     """One tracking interval: nanoseconds of each phase, and the pages its result had too many or too few.
 
     `collect_ns` is that of `collect_reset` where the interval was an atomic one; of several writers `dirty_ns` is that
-    of the slowest, and of concurrent intervals `reset_ns` and `collect_ns` are those of both collects.
+    of the slowest, and of concurrent intervals `reset_ns` and `collect_ns` are those of both collects; `overlapped` is
+    1 where a writer was still writing when the first of them had ended.
     """
 
     reset_ns: int
@@ -33,6 +34,7 @@ class Interval(NamedTuple):
     collect_ns: int
     extra: int
     missed: int
+    overlapped: int = 0
 
 
 def check(status: int) -> None:
@@ -272,7 +274,7 @@ class Tracker(_Resource):
         """
         out, team = ffi.new("struct interval[]", count), writers.struct if writers else ffi.NULL
         check(lib.run_intervals(self.struct, pattern.struct, atomic, team, concurrent, out, count))
-        return [Interval(i.reset_ns, i.dirty_ns, i.collect_ns, i.extra, i.missed) for i in out]
+        return [Interval(i.reset_ns, i.dirty_ns, i.collect_ns, i.extra, i.missed, i.overlapped) for i in out]
 
     def close(self) -> None:
         """Close the descriptors and free the buffers."""

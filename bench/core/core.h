@@ -98,6 +98,7 @@ struct interval {
 	uint64_t reset_ns, dirty_ns, collect_ns;
 	uint64_t extra;  /* pages reported but not written */
 	uint64_t missed; /* pages written but not reported */
+	uint64_t overlapped; /* 1: a writer was still writing when the first of two collects had ended */
 };
 
 /* The pattern of one interval: which pages, in which order. */
@@ -145,6 +146,27 @@ int die_with_parent(void);
 int forgo_huge_pages(void);
 int hold_memory(uint64_t bytes);
 
+/* What scenarios do (stage.c). Addresses and lengths in bytes; int64_t: an address, or a negative errno. */
+int64_t stage_mmap(uint64_t address, uint64_t length, int protection, int flags, int fd);
+int stage_munmap(uint64_t address, uint64_t length);
+int stage_mprotect(uint64_t address, uint64_t length, int protection);
+int stage_madvise(uint64_t address, uint64_t length, int advice);
+int stage_mremap(uint64_t address, uint64_t length, uint64_t to);
+int64_t stage_sbrk(int64_t by);
+int stage_allow_huge_pages(void);
+void stage_write(uint64_t address, uint64_t pages, uint64_t page_size, uint8_t value);
+void stage_read(uint64_t address, uint64_t pages, uint64_t page_size);
+int stage_vm_write(uint64_t address, uint8_t value);
+int stage_rewrite(struct tracker *tracker, uint64_t address, uint64_t rounds, uint64_t *missed);
+int stage_rewrite_elsewhere(struct tracker *tracker, uint64_t address, uint64_t rounds, int cpu, uint64_t *missed,
+			    uint64_t *seen);
+int stage_writers(struct tracker *tracker, int threads, int atomic, uint64_t *lost, uint64_t *met);
+int stage_collect_unchecked(struct tracker *tracker);
+int stage_pin(uint64_t address, uint64_t length);
+int stage_read_pinned(int fd, uint64_t address, uint32_t length);
+void stage_unpin(void);
+double stage_copy_page_ns(const struct mapping *mapping);
+
 /* cffi: end */
 
 #define HUGE_PAGES 512 /* of 4 KiB, in a huge page of 2 MiB */
@@ -184,6 +206,7 @@ void process_end(struct process *process);
 void team_go(struct team *team, uint8_t value);
 int team_wait(struct team *team);
 int team_wait_half(struct team *team);
+int team_busy(const struct team *team);
 uint64_t team_ns(const struct team *team);
 
 /* One byte a page: what makes a page dirty is the write, not its size. */

@@ -79,8 +79,8 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 		collected = now();
 		if (err)
 			return err;
-		*out = (struct interval){ armed - start, team ? team_ns(team) : dirtied - armed,
-					  collected - dirtied, 0, 0 };
+		*out = (struct interval){ .reset_ns = armed - start, .collect_ns = collected - dirtied,
+					  .dirty_ns = team ? team_ns(team) : dirtied - armed };
 		if (collect)
 			check_ranges(t, p, &out->extra, &out->missed);
 	}
@@ -135,12 +135,35 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
 		err = team_wait_half(team);
 		if (!err)
 			err = collect_once(t, p, atomic, out);
+		out->overlapped = !err && team_busy(team);
 		err = team_wait(team) ?: err;
 		if (!err)
 			err = collect_once(t, p, atomic, out);
 		out->dirty_ns = team_ns(team);
 		if (t->interface->collect)
 			compare(t->mapping, p, p->before, &out->extra, &out->missed);
+	}
+	return err;
+}
+
+/*
+ * A last reset, after which nobody writes: nothing may be reported. Every interval writes the same pages,
+ * so a reset that did nothing would otherwise go unseen, and fast. What is reported is extra in the last interval.
+ */
+static int settle(struct tracker *t, const struct pattern *p, struct interval *last)
+{
+	int err;
+
+	if (!t->interface->collect)
+		return 0;
+	err = tracker_reset(t);
+	if (!err)
+		err = tracker_collect(t);
+	if (!err && t->n_ranges) {
+		memset(p->seen, 0, bitmap_words(t->mapping) * 8);
+		last->extra += take(t, p);
+		for (uint64_t w = 0; w < bitmap_words(t->mapping); w++)
+			last->extra += (uint64_t)__builtin_popcountll(p->seen[w]);
 	}
 	return err;
 }
@@ -163,6 +186,7 @@ int run_intervals(struct tracker *t, const struct pattern *p, int atomic, struct
 	}
 	if (err)
 		return err;
-	return concurrent && team ? overlap(t, p, atomic, team, intervals, count) :
-				    alternate(t, p, atomic, team, intervals, count);
+	err = concurrent && team ? overlap(t, p, atomic, team, intervals, count) :
+				   alternate(t, p, atomic, team, intervals, count);
+	return err || !count ? err : settle(t, p, &intervals[count - 1]);
 }

@@ -127,8 +127,10 @@ static int cut(const struct mapping *m)
 	for (uint64_t i = 1; i < m->vmas; i += 2) {
 		const uint64_t first = vma_start(m, i), end = vma_start(m, i + 1);
 
-		if (madvise(m->base + first * m->page_size, (end - first) * m->page_size, MADV_DONTDUMP))
+		if (madvise(m->base + first * m->page_size, (end - first) * m->page_size, MADV_DONTDUMP)) {
+			errno = errno == EAGAIN ? ENOMEM : errno; /* mm/madvise.c hides the one in the other */
 			return fail("madvise(MADV_DONTDUMP) for more VMAs (vm.max_map_count limits them)");
+		}
 	}
 	return 0;
 }

@@ -159,6 +159,12 @@ int team_wait_half(struct team *team)
 	return 0;
 }
 
+/* Whether anybody is still writing. */
+int team_busy(const struct team *team)
+{
+	return __atomic_load_n(&team->busy, __ATOMIC_ACQUIRE) > 0;
+}
+
 /* The time of the slowest writer: when each is woken is the scheduler's doing and no cost of tracking. */
 uint64_t team_ns(const struct team *team)
 {

@@ -15,6 +15,7 @@ PROJECT, PACKAGES, REQUEST = "/project", "/packages", "/request"
 # What a record carries, by its first byte.
 HELLO, LINE, END = b"H", b"L", b"E"
 _MOUNTS = {"/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs", "/tmp": "tmpfs", "/dev/shm": "tmpfs"}  # noqa: S108
+_MOUNTS |= {"/var/tmp": "ramfs"}  # noqa: S108  (for files that are no shmem)
 _RB_AUTOBOOT = 0x01234567  # include/uapi/linux/reboot.h; with -no-reboot QEMU ends, and that needs no ACPI
 _CONSOLE_LEVEL = b"5"  # from here on only warnings and worse: printing to a serial port disturbs what is measured
 _ENVIRONMENT = {

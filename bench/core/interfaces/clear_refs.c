@@ -18,7 +18,9 @@ static int legacy_open(struct tracker *t)
 		err = open_proc(t, "pagemap", O_RDONLY, &t->pagemap_fd);
 	if (err)
 		return err;
-	t->n_entries = t->ask.read_bytes ? t->ask.read_bytes / sizeof(*t->entries) : t->mapping->watched;
+	t->n_entries = t->mapping->watched;
+	if (t->ask.read_bytes && t->ask.read_bytes / sizeof(*t->entries) < t->n_entries)
+		t->n_entries = t->ask.read_bytes / sizeof(*t->entries);
 	t->entries = malloc(t->n_entries * sizeof(*t->entries));
 	if (!t->entries)
 		return fail("malloc(entries)");

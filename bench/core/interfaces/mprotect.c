@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -15,6 +16,12 @@
 static struct tracker *active; /* a process has one handler of SIGSEGV */
 static struct sigaction before;
 static volatile sig_atomic_t refused; /* errno of an mprotect that failed in the handler */
+
+/*
+ * A reset between note and mprotect would forget one and be undone by the other. No handler interrupts
+ * the holder or the C library: only a write to the tracked memory calls it, and neither writes there.
+ */
+static pthread_mutex_t answering = PTHREAD_MUTEX_INITIALIZER;
 
 static int protect(const struct mapping *m, int protection)
 {
@@ -33,6 +40,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 		sigaction(SIGSEGV, &before, NULL); /* not ours: the instruction runs again and meets the old handler */
 		return;
 	}
+	pthread_mutex_lock(&answering);
 	note_page(active, page);
 	if (mprotect(m->base + page / m->granule * m->granule * m->page_size, m->granule * m->page_size,
 		     PROT_READ | PROT_WRITE)) {
@@ -45,6 +53,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 		if (protect(m, PROT_READ | PROT_WRITE))
 			sigaction(SIGSEGV, &before, NULL);
 	}
+	pthread_mutex_unlock(&answering);
 	errno = saved;
 }
 
@@ -60,6 +69,7 @@ static int mprotect_open(struct tracker *t)
 	err = noted_open(t);
 	if (err)
 		return err;
+	refused = 0;
 	active = t;
 	if (!sigaction(SIGSEGV, &action, &before))
 		return 0;
@@ -70,15 +80,20 @@ static int mprotect_open(struct tracker *t)
 
 static int mprotect_reset(struct tracker *t)
 {
-	refused = 0;
+	int err;
+
+	pthread_mutex_lock(&answering);
 	noted_clear(t);
-	return protect(t->mapping, PROT_READ) ? fail("mprotect(PROT_READ)") : 0;
+	err = protect(t->mapping, PROT_READ) ? fail("mprotect(PROT_READ)") : 0;
+	pthread_mutex_unlock(&answering);
+	return err;
 }
 
 static int mprotect_collect(struct tracker *t)
 {
 	if (refused) {
 		errno = refused;
+		refused = 0; /* said once, whenever it happened */
 		return fail("mprotect of one page in the SIGSEGV handler (vm.max_map_count limits it)");
 	}
 	return noted_collect(t);

@@ -21,6 +21,7 @@ struct handler {
 	pthread_t thread;
 	int stop;            /* eventfd that ends the thread */
 	int refused;         /* errno of a call that failed in the thread */
+	pthread_mutex_t answering; /* a reset between note and unprotect would forget one and be undone by the other */
 };
 
 static int protect(const struct tracker *t, uint64_t start, uint64_t len, uint64_t mode)
@@ -54,6 +55,7 @@ static void answer(struct tracker *t, const struct uffd_msg *messages, size_t co
 	const struct mapping *m = t->mapping;
 	struct handler *h = t->handler;
 
+	pthread_mutex_lock(&h->answering);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t page = (messages[i].arg.pagefault.address - (uintptr_t)m->base) / m->page_size;
 
@@ -67,6 +69,7 @@ static void answer(struct tracker *t, const struct uffd_msg *messages, size_t co
 			whole(t, 0);
 		}
 	}
+	pthread_mutex_unlock(&h->answering);
 }
 
 static void *handle(void *tracker)
@@ -105,6 +108,7 @@ static int sync_open(struct tracker *t)
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return fail("malloc(handler)");
+	pthread_mutex_init(&h->answering, NULL);
 	h->stop = eventfd(0, EFD_CLOEXEC);
 	t->handler = h;
 	errno = h->stop < 0 ? errno : pthread_create(&h->thread, NULL, handle, t);
@@ -120,8 +124,14 @@ static int sync_open(struct tracker *t)
 
 static int sync_reset(struct tracker *t)
 {
+	struct handler *h = t->handler;
+	int err;
+
+	pthread_mutex_lock(&h->answering);
 	noted_clear(t);
-	return whole(t, UFFDIO_WRITEPROTECT_MODE_WP) ? fail("ioctl(UFFDIO_WRITEPROTECT)") : 0;
+	err = whole(t, UFFDIO_WRITEPROTECT_MODE_WP) ? fail("ioctl(UFFDIO_WRITEPROTECT)") : 0;
+	pthread_mutex_unlock(&h->answering);
+	return err;
 }
 
 static int sync_collect(struct tracker *t)
