@@ -7,6 +7,8 @@ from array import array
 
 from bench.mapping import draw, sample
 
+REPEATS = True  # a page may be written more than once in an interval
+
 
 def order(pages: int, dirty: int, seed: int) -> array[int]:
     """`dirty` writes, four of five to the hot pages, in random order; they reach fewer than `dirty` pages."""

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Memory that scenarios map, move, split, share, pin and write; what changed is told to who keeps the truth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
+
+from bench.interfaces import Reason
+from bench.mapping import Mapping, check, ffi, lib
+
+PROT_NONE = 0
+MAP_FIXED, MAP_NORESERVE, MAP_HUGETLB = 0x10, 0x4000, 0x40000  # include/uapi/asm-generic/mman*.h
+MADV_DONTNEED, MADV_HUGEPAGE, MADV_PAGEOUT, MADV_COLLAPSE = 4, 14, 21, 25
+ADVICE = {4: "MADV_DONTNEED", 14: "MADV_HUGEPAGE", 21: "MADV_PAGEOUT", 25: "MADV_COLLAPSE"}
+TABLE = 512  # pages that one page table maps, and that a huge page is, on x86-64
+SWAPPED = 1 << 62  # of a pagemap entry
+FILE_FOLDERS = ("/var/tmp", ".")  # noqa: S108  (nobody sees the file: O_TMPFILE)
+
+
+class NotPossible(Exception):
+    """The scenario can't be played with this interface, or on this kernel or machine; the reason says why."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.reason = Reason(why, remedy)
+
+
+class Pages:
+    """A range of pages; `pages[2:4]` and `pages[3]` are parts of it. Pages of a hugetlb mapping are huge."""
+
+    def __init__(self, address: int, count: int, size: int) -> None:
+        self.address, self.count, self.size = address, count, size
+
+    def __getitem__(self, which: int | slice) -> Pages:
+        first, end, _ = (slice(which, which + 1) if isinstance(which, int) else which).indices(self.count)
+        return Pages(self.address + first * self.size, end - first, self.size)
+
+    def __iter__(self) -> Iterator[Pages]:
+        return (self[i] for i in range(self.count))
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        return self.count * self.size
+
+
+class View(Mapping):
+    """The mapping that an interface is opened on: any range of addresses, which somebody else frees."""
+
+    def __init__(self, pages: Pages) -> None:
+        self.struct = ffi.new("struct mapping *")
+        self.page_size = os.sysconf("SC_PAGE_SIZE")
+        self.struct.page_size = self.page_size
+        self.struct.granule, self.struct.unit, self.struct.vmas = pages.size // self.page_size, 1, 1
+        self.aim(pages)
+
+    def aim(self, pages: Pages) -> None:
+        """Look at these pages: not more than there were when the interface was opened."""
+        self.first, self.pages = pages.address, pages.length // self.page_size
+        self.struct.base, self.struct.pages = ffi.cast("uint8_t *", pages.address), self.pages
+        self.struct.watched = self.pages
+
+
+class Child:
+    """A forked child: writes to its copy of the memory when told to, until it is closed."""
+
+    def __init__(self, page_size: int) -> None:
+        asked, self._ask = os.pipe()
+        self._done, done = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            os.close(self._ask)
+            try:
+                while order := os.read(asked, 64):
+                    address, count = map(int, order.split())
+                    lib.stage_write(address, count, page_size, 251)
+                    os.write(done, b"x")
+            finally:
+                os._exit(0)
+        os.close(asked)
+        os.close(done)
+
+    def write(self, pages: Pages) -> None:
+        """Write a byte to each page of the child's copy; return when that is done."""
+        os.write(self._ask, b"%d %d" % (pages.address, pages.count))
+        if not os.read(self._done, 1):
+            raise NotPossible("the child died when it wrote")
+
+    def close(self) -> None:
+        """End the child."""
+        os.close(self._ask)
+        os.close(self._done)
+        os.waitpid(self._pid, 0)
+
+
+class Memory:
+    """Everything a scenario can do to memory. Gives all of it back when closed."""
+
+    def __init__(self) -> None:
+        self.page_size = os.sysconf("SC_PAGE_SIZE")
+        self._held = ExitStack()
+        self._value = 0  # written last, never 0: what was zero differs
+
+    def close(self) -> None:
+        """End children, unmap, close files."""
+        self._held.close()
+
+    def changed(self, pages: Pages) -> None:
+        """Take note that these pages have another content than before."""
+
+    def moved(self, pages: Pages, to: Pages) -> None:
+        """Take note that pages are elsewhere."""
+
+    def _address(self, result: int) -> int:
+        check(min(result, 0))
+        return result
+
+    def reserve(self, count: int, size: int = 0) -> Pages:
+        """Return addresses of `count` pages, 2 MiB-aligned, PROT_NONE, with PROT_NONE around them."""
+        size = size or self.page_size
+        table = TABLE * self.page_size
+        length = -(-count * size // table) * table + 2 * table
+        flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        area = self._address(lib.stage_mmap(0, length, PROT_NONE, flags, -1))
+        self._held.callback(lib.stage_munmap, area, length)
+        return Pages((area + table) // table * table, count, size)
+
+    def map(
+        self, where: int | Pages, *, protection: int = PROT_READ | PROT_WRITE, populate: bool = True, backing: int = -1
+    ) -> Pages:
+        """Map that many pages, or those addresses: private anonymous memory without huge pages, or a shared file.
+
+        Inside the tracked range the old content is gone, so all of it counts as changed.
+        """
+        pages = self.reserve(where) if isinstance(where, int) else where
+        flags = MAP_FIXED | (MAP_SHARED if backing >= 0 else MAP_PRIVATE | MAP_ANONYMOUS)
+        self._address(lib.stage_mmap(pages.address, pages.length, protection, flags, backing))
+        self.changed(pages)
+        if populate and protection & PROT_WRITE:
+            self._write(pages)
+        return pages
+
+    def map_huge(self) -> Pages:
+        """Map one transparent huge page, written; its pages are the small ones."""
+        pages = self.map(TABLE, populate=False)
+        self.allow_huge(pages)
+        self._write(pages)
+        kib = ffi.new("uint64_t *")
+        check(lib.mapping_huge_kib(View(pages).struct, kib))
+        if kib[0] << 10 != pages.length:
+            raise NotPossible(
+                "the kernel gave no transparent huge page", "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"
+            )
+        return pages
+
+    def map_hugetlb(self, count: int) -> Pages:
+        """Map so many huge pages of hugetlb memory, written."""
+        pages = self.reserve(count, TABLE * self.page_size)
+        flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB
+        if lib.stage_mmap(pages.address, pages.length, PROT_READ | PROT_WRITE, flags, -1) < 0:
+            raise NotPossible("no hugetlb pages are reserved", "echo 4 > /proc/sys/vm/nr_hugepages")
+        self._write(pages)
+        return pages
+
+    def grow_heap(self, count: int) -> Pages:
+        """Grow the heap by that many pages (brk) and return them."""
+        lib.stage_sbrk(-lib.stage_sbrk(0) % self.page_size)
+        pages = Pages(self._address(lib.stage_sbrk(count * self.page_size)), count, self.page_size)
+        self._held.callback(self._shrink_heap, pages)
+        self._write(pages)
+        return pages
+
+    def _shrink_heap(self, pages: Pages) -> None:
+        if lib.stage_sbrk(0) == pages.address + pages.length:  # else malloc has grown it further
+            lib.stage_sbrk(-pages.length)
+
+    def munmap(self, pages: Pages) -> None:
+        """Unmap; the addresses stay free of others by the reservation's PROT_NONE."""
+        check(lib.stage_munmap(pages.address, pages.length))
+        self._reserve_again(pages)
+
+    def _reserve_again(self, pages: Pages) -> None:
+        """Keep the C library's own mappings out of a hole that close() unmaps."""
+        flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
+        self._address(lib.stage_mmap(pages.address, pages.length, PROT_NONE, flags, -1))
+
+    def mprotect(self, pages: Pages, protection: int) -> None:
+        """Change the protection: PROT_NONE, PROT_READ, or PROT_READ | PROT_WRITE."""
+        check(lib.stage_mprotect(pages.address, pages.length, protection))
+
+    def mremap(self, pages: Pages, to: Pages) -> None:
+        """Move; the tracked range moves along. What is at the new addresses is new there: see move_soft_dirty_pte()."""
+        check(lib.stage_mremap(pages.address, pages.length, to.address))
+        self._reserve_again(pages)
+        self.moved(pages, to)
+        self.changed(to)
+
+    def madvise(self, pages: Pages, advice: int) -> None:
+        """Advise; what that changes, the scenario says."""
+        try:
+            check(lib.stage_madvise(pages.address, pages.length, advice))
+        except OSError as error:
+            raise NotPossible(f"madvise({ADVICE[advice]}) fails: {error.strerror}") from None
+
+    def allow_huge(self, pages: Pages) -> None:
+        """Let the kernel back pages with huge ones, though workers are forbidden them."""
+        check(lib.stage_allow_huge_pages())
+        with suppress(NotPossible):  # a kernel without THP: whoever wants one finds out
+            self.madvise(pages, MADV_HUGEPAGE)
+
+    def page_out(self, pages: Pages) -> None:
+        """Have the kernel swap pages out."""
+        with open("/proc/swaps") as swaps:
+            if len(swaps.readlines()) < 2:
+                raise NotPossible("there is no swap", "swapon a device or file")
+        self.madvise(pages, MADV_PAGEOUT)
+        with open("/proc/self/pagemap", "rb") as pagemap:
+            pagemap.seek(pages.address // self.page_size * 8)
+            entries = memoryview(pagemap.read(8 * pages.count)).cast("Q")
+        if not all(entry & SWAPPED for entry in entries):
+            raise NotPossible("the kernel did not swap the pages out")
+
+    def memfd(self, count: int) -> int:
+        """Return a file in shared memory (shmem)."""
+        return self._sized(os.memfd_create("scenario"), count)
+
+    def file(self, count: int, flags: int = 0) -> int:
+        """Return a nameless regular file that is no shmem, filled with data."""
+        with open("/proc/self/mounts") as mounts:
+            kinds = {line.split()[1]: line.split()[2] for line in mounts}
+        why = "there is no file system for files but tmpfs"
+        for folder in FILE_FOLDERS:
+            if self._kind(os.path.realpath(folder), kinds) in ("tmpfs", "rootfs"):
+                continue
+            try:
+                made = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+                self._held.callback(os.close, made)
+                os.write(made, bytes([251]) * count * self.page_size)
+                os.fsync(made)
+                return self._sized(os.open(f"/proc/self/fd/{made}", os.O_RDWR | flags), count)
+            except OSError as error:
+                why = f"the file system of {folder} refuses the file: {error.strerror}"
+        raise NotPossible(why, f"mount a file system on {FILE_FOLDERS[0]}")
+
+    @staticmethod
+    def _kind(path: str, kinds: dict[str, str]) -> str:
+        while path not in kinds:
+            path = os.path.dirname(path)
+        return kinds[path]
+
+    def _sized(self, fd: int, count: int) -> int:
+        self._held.callback(os.close, fd)
+        os.ftruncate(fd, count * self.page_size)
+        return fd
+
+    def write(self, pages: Pages) -> None:
+        """Write a byte to each page."""
+        self._write(pages)
+        self.changed(pages)
+
+    def _write(self, pages: Pages) -> None:
+        self._value = self._value % 250 + 1
+        lib.stage_write(pages.address, pages.count, pages.size, self._value)
+
+    def read(self, pages: Pages) -> None:
+        """Read a byte of each page."""
+        lib.stage_read(pages.address, pages.count, pages.size)
+
+    def kernel_reads_into(self, pages: Pages, fd: int | None = None) -> None:
+        """read(2), or readv(2) for several pages: the kernel writes a byte, or of a given file all, to each."""
+        source = self._source(pages.count) if fd is None else fd
+        whole = memoryview(ffi.buffer(ffi.cast("uint8_t *", pages.address), pages.length))
+        size = 1 if fd is None else pages.size
+        parts = [whole[i * pages.size :][:size] for i in range(pages.count)]
+
+        def read() -> None:
+            if os.preadv(source, parts, 0) < sum(map(len, parts)):
+                raise OSError(0, "only a part was read")
+
+        self._kernel_writes("read", read, pages)
+
+    def pwrite(self, fd: int, page: int) -> None:
+        """write(2) a byte into a page of a file."""
+        os.pwrite(fd, bytes([self._value + 1]), page * self.page_size)
+
+    def vm_write(self, pages: Pages) -> None:
+        """process_vm_writev(2), from this process to itself."""
+        self._kernel_writes("process_vm_writev", lambda: check(lib.stage_vm_write(pages.address, self._value)), pages)
+
+    def proc_mem_write(self, pages: Pages) -> None:
+        """Write through /proc/self/mem, as a debugger does."""
+        fd = os.open("/proc/self/mem", os.O_RDWR)
+        self._held.callback(os.close, fd)
+        self._kernel_writes("a write to /proc/self/mem", lambda: os.pwrite(fd, b"\xff", pages.address), pages)
+
+    def pin(self, pages: Pages) -> None:
+        """Pin pages for writing, as a buffer registered with io_uring."""
+        self._held.callback(lib.stage_unpin)
+        try:
+            check(lib.stage_pin(pages.address, pages.length))
+        except OSError as error:
+            raise NotPossible(f"{error.filename} fails: {error.strerror}") from None
+
+    def read_into_pinned(self, pages: Pages) -> None:
+        """Have the kernel write to pinned pages without the page table."""
+        fd = self._source(pages.length)
+        self._kernel_writes("io_uring", lambda: check(lib.stage_read_pinned(fd, pages.address, pages.length)), pages)
+
+    def _source(self, length: int) -> int:
+        fd = os.memfd_create("source")
+        self._held.callback(os.close, fd)
+        os.write(fd, bytes([self._value + 1]) * length)
+        return fd
+
+    def _kernel_writes(self, what: str, call: Callable[[], object], pages: Pages) -> None:
+        try:
+            call()
+        except OSError as error:
+            raise NotPossible(f"{what} into the tracked memory fails: {error.strerror}") from None
+        self.changed(pages)
+
+    def fork(self) -> Child:
+        """Fork a child, which can write to its copy of the memory until the play is over."""
+        child = Child(self.page_size)
+        self._held.callback(child.close)
+        return child

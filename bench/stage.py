@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a scenario plays on: memory, one interface that tracks a range of it, and the truth about what was written."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from bench.errors import WorkerFailed
+from bench.interfaces import Interface
+from bench.mapping import Tracker, check, ffi, lib
+from bench.memory import Memory, NotPossible, Pages, View
+
+ROUNDS, ROUNDS_ELSEWHERE = 20, 5  # of one play; waiting for another CPU takes its time
+WRITERS = 2
+RACES = 50  # at most, of one play
+
+
+class Verdict(NamedTuple):
+    """How one play ended: pages too many and too few against the truth, and how many of them break the contract."""
+
+    extra: int = 0
+    missed: int = 0
+    broken: int = 0
+    written: int = 0  # the truth's size
+    why: str = ""  # it was not possible, for this reason
+    remedy: str = ""
+    failed: str = ""  # it did not come to an end as it should: died, hung, or a call failed that never should
+
+
+class Stage(Memory):
+    """One play of one scenario with one interface. A scenario's `play(stage)` uses what is public here.
+
+    The truth is kept by itself: every page of the tracked range whose content changed since the last reset, by
+    `write` and its like or because other memory is there now; `changed` adds what somebody else did. `collect`
+    compares. The contract is the truth, except where `may_report` and `may_miss` leave the interface free.
+    """
+
+    def __init__(self, interface: Interface) -> None:
+        super().__init__()
+        self.interface = interface
+        self.contract: list[str] = []  # where it differs from the truth, and why
+        self._tracker: Tracker | None = None
+        self._view: View | None = None
+        self._truth: set[int] = set()  # addresses of pages
+        self._may_report: set[int] = set()
+        self._may_miss: set[int] = set()
+        self._extra = self._missed = self._broken = self._written = self._checks = 0
+
+    def close(self) -> None:
+        """End tracking, then all else."""
+        if self._tracker:
+            self._tracker.close()
+        super().close()
+
+    def verdict(self) -> Verdict:
+        """Return what all checks so far found."""
+        if not self._checks:
+            raise WorkerFailed("the scenario collected nothing", "its play(stage) must call collect or a race")
+        return Verdict(self._extra, self._missed, self._broken, self._written)
+
+    def track(self, pages: Pages) -> None:
+        """Open the interface on pages. Writes count from the first reset on."""
+        self._view = View(pages)
+        self._tracker = Tracker(self.interface.table, self._view)
+        self._truth.clear()
+
+    def reset(self, part: Pages | None = None) -> None:
+        """From now on, writes count. With a part: only that part is reset, what was written elsewhere still counts."""
+        tracker, view = self._tools()
+        if part is None:
+            tracker.reset()
+            self._truth.clear()
+            return
+        state = tracker.struct
+        if state.clear_refs_fd >= 0 or state.noted != ffi.NULL:
+            raise NotPossible("its reset has no smaller unit than all that it tracks")
+        whole = Pages(view.first, view.pages, self.page_size)
+        view.aim(part)
+        tracker.reset()
+        view.aim(whole)
+        self._truth -= self._addresses(part)
+
+    def collect(self, *, unchecked: bool = False) -> None:
+        """Compare what is reported with the truth. unchecked: a PAGEMAP_SCAN without PM_SCAN_CHECK_WPASYNC."""
+        tracker, view = self._tools()
+        if unchecked:
+            if tracker.struct.pagemap_fd < 0 or tracker.struct.uffd < 0:
+                raise NotPossible("it has no PM_SCAN_CHECK_WPASYNC to leave out")
+            check(lib.stage_collect_unchecked(tracker.struct))
+            found = tracker._ranges()
+        else:
+            found = tracker.collect()
+        self._judge(found, view)
+
+    def _judge(self, ranges: list[tuple[int, int]], view: View) -> None:
+        seen: set[int] = set()
+        outside = 0  # reported twice, or beyond what is tracked
+        for first, end in ranges:
+            inside = set(range(max(first, 0), min(end, view.pages)))
+            outside += end - first - len(inside - seen)
+            seen |= inside
+        found = {view.first + page * self.page_size for page in seen}
+        truth = self._truth & self._addresses(Pages(view.first, view.pages, self.page_size))
+        self._count(found - truth - self._may_report, truth - found - self._may_miss, broken=True)
+        self._count((found - truth) & self._may_report, (truth - found) & self._may_miss)
+        self._extra += outside
+        self._broken += outside
+        self._written += len(truth)
+        self._checks += 1
+
+    def _count(self, extra: set[int], missed: set[int], *, broken: bool = False) -> None:
+        self._extra += len(extra)
+        self._missed += len(missed)
+        self._broken += (len(extra) + len(missed)) * broken
+
+    def changed(self, pages: Pages) -> None:
+        """Say that the content of pages changed, where the stage can't know."""
+        self._truth |= self._addresses(pages)
+
+    def unchanged(self, pages: Pages) -> None:
+        """Say that pages count as they were: whoever tracks knows what happened to them."""
+        self._truth -= self._addresses(pages)
+
+    def may_report(self, pages: Pages, why: str) -> None:
+        """Contract: pages may be reported though nobody wrote them: `why` is shown."""
+        self._may_report |= self._addresses(pages)
+        self.contract.append(why)
+
+    def may_miss(self, pages: Pages, why: str) -> None:
+        """Contract: pages need not be reported though their content changed: `why` is shown."""
+        self._may_miss |= self._addresses(pages)
+        self.contract.append(why)
+
+    def _addresses(self, pages: Pages) -> set[int]:
+        return set(range(pages.address, pages.address + pages.length, self.page_size))
+
+    def moved(self, pages: Pages, to: Pages) -> None:
+        """Follow what is tracked."""
+        if self._view and self._view.first == pages.address:
+            self._view.aim(to)
+
+    def _tools(self) -> tuple[Tracker, View]:
+        if not (self._tracker and self._view):
+            raise WorkerFailed("the scenario tracks nothing", "its play(stage) must call track first")
+        return self._tracker, self._view
+
+    def close_uffd(self) -> None:
+        """Close the interface's userfaultfd, which ends its registrations; the number stays taken."""
+        tracker, _ = self._tools()
+        if tracker.struct.uffd < 0:
+            raise NotPossible("it has no userfaultfd to close")
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, tracker.struct.uffd, inheritable=False)
+        os.close(null)
+
+    def rewrite_at_once(self, page: Pages) -> None:
+        """Write, reset and write again, in a tight loop on one CPU; the second write must be reported."""
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        missed = ffi.new("uint64_t *")
+        check(lib.stage_rewrite(self._tools()[0].struct, page.address, ROUNDS, missed))
+        self._lost(missed[0])
+
+    def rewrite_elsewhere(self, page: Pages) -> None:
+        """As rewrite_at_once, but a thread on another CPU writes all the time."""
+        cpus = sorted(os.sched_getaffinity(0))
+        if len(cpus) < 2:
+            raise NotPossible("there is one CPU only")
+        missed, seen = ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        os.sched_setaffinity(0, {cpus[0]})
+        try:
+            tracker = self._tools()[0].struct
+            check(lib.stage_rewrite_elsewhere(tracker, page.address, ROUNDS_ELSEWHERE, cpus[-1], missed, seen))
+        finally:
+            os.sched_setaffinity(0, set(cpus))
+        if not seen[0]:
+            raise NotPossible("the other CPU was not seen to write", "play it on a quieter machine")
+        self._lost(missed[0])
+
+    def race_writers(self, *, atomic: bool, may_miss: str = "") -> None:
+        """Have threads write each tracked page once during collect_reset (or collect, then reset); count what is lost.
+
+        may_miss: contract, why losing some is no error.
+        """
+        if atomic and not self.interface.atomic:
+            raise NotPossible("it can't collect and reset in one step")
+        missed, met = ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        for _ in range(RACES):  # until a collect meets a write
+            check(lib.stage_writers(self._tools()[0].struct, WRITERS, atomic, missed, met))
+            if met[0]:
+                break
+        else:
+            raise NotPossible("no collect met a write", "play it on a machine with more CPUs")
+        self.contract += [may_miss] if may_miss else []
+        self._lost(missed[0], broken=not may_miss)
+
+    def _lost(self, missed: int, *, broken: bool = True) -> None:
+        self._missed += missed
+        self._broken += missed * broken
+        self._checks += 1

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A write to /proc/self/mem changes the tracked memory, as debuggers do.
+
+access_remote_vm() uses FOLL_FORCE: it writes to memory that is read-only for the program too, so that a tracker by
+mprotect hears nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+
+def play(stage: Stage) -> None:
+    """One page is written."""
+    mapping = stage.map(8)
+    stage.track(mapping)
+    stage.reset()
+    stage.proc_mem_write(mapping[3])
+    stage.collect()

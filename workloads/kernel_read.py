@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernel writes into the tracked memory for the program: read(2).
+
+copy_to_user() faults as the program's own write does. Interfaces whose handler is user space's get no fault, and the
+call fails with EFAULT.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+
+def play(stage: Stage) -> None:
+    """One page is written."""
+    mapping = stage.map(8)
+    stage.track(mapping)
+    stage.reset()
+    stage.kernel_reads_into(mapping[3])
+    stage.collect()

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The mapping moves by mremap, page by page: the new place is no multiple of 2 MiB away.
+
+move_ptes() marks what it moves soft-dirty since 0f8975ec4db2 (Linux 3.11), whose message says why: "from the user
+perspective mremap modifies the virtual memory at mremap's new address". A userfaultfd registration without
+EVENT_REMAP is dropped, and nobody tells its owner.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+
+def play(stage: Stage) -> None:
+    """All pages are new where they are now."""
+    mapping = stage.map(8)
+    to = stage.reserve(16)[8:]
+    stage.track(mapping)
+    stage.reset()
+    stage.mremap(mapping, to)
+    stage.collect()

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The mapping moves by mremap with its whole page table: 2 MiB from and to a multiple of 2 MiB.
+
+move_normal_pmd() (2c91bd4a4e2e, Linux 5.0) moves the page table as it is and marks nothing, where move_ptes() marks
+all. The same move is reported or not by how it is aligned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.memory import TABLE
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+
+def play(stage: Stage) -> None:
+    """All pages are new where they are now."""
+    mapping = stage.map(TABLE)
+    to = stage.reserve(TABLE)
+    stage.track(mapping)
+    stage.reset()
+    stage.mremap(mapping, to)
+    stage.collect()

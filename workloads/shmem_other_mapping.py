@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shared memory (memfd) is written through another mapping of the same file.
+
+The tracked mapping's content changes, but its page table is not touched. Who shares memory must track every mapping
+of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+
+def play(stage: Stage) -> None:
+    """One page has another content."""
+    backing = stage.memfd(8)
+    mapping = stage.map(8, backing=backing)
+    other = stage.map(8, backing=backing)
+    stage.track(mapping)
+    stage.reset()
+    stage.write(other[2])
+    stage.changed(mapping[2])
+    stage.may_miss(
+        mapping[2], "the bits belong to one mapping's page table: who writes to the file another way is not tracked"
+    )
+    stage.collect()

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""512 pages of which one is written are collapsed into a huge page by MADV_COLLAPSE.
+
+MADV_COLLAPSE exists since 7d8faaf15545 (Linux 6.1); khugepaged does the same in the background. collapse_huge_page()
+makes the entry with pmd_mkdirty(), which sets the soft-dirty bit: all 512 pages count as written. What userfaultfd
+has protected is not collapsed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.memory import MADV_COLLAPSE, TABLE
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+
+def play(stage: Stage) -> None:
+    """One page is written."""
+    mapping = stage.map(TABLE)
+    stage.track(mapping)
+    stage.reset()
+    stage.write(mapping[100])
+    stage.allow_huge(mapping)
+    stage.madvise(mapping, MADV_COLLAPSE)
+    stage.collect()

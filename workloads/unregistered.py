@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Half of the mapping is mapped anew, without registration, and scanned without PM_SCAN_CHECK_WPASYNC.
+
+WRITTEN means that the userfaultfd write-protect bit is absent, and before Linux 7.3 it is absent in all memory that
+is not registered: every page of it is reported, always. Who forgets the flag copies all of it in each interval.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+
+def play(stage: Stage) -> None:
+    """Nothing is written since the reset."""
+    mapping = stage.map(16)
+    stage.track(mapping)
+    stage.reset()
+    stage.map(mapping[8:])
+    stage.unchanged(mapping[8:])
+    stage.collect(unchecked=True)
