@@ -25,16 +25,20 @@ def plot(rows: pd.DataFrame) -> Figure | None:
     if along not in ALONG:
         return None
     estimates = stats.medians(rows, [along, "form"], "cost")
+    lost = [f"{form} at {value or tables.USUAL}" for value, form in estimates.index[estimates["median"] <= 0]]
+    estimates = estimates[estimates["median"] > 0]
+    noise = f"; lost in noise: {', '.join(lost)}" if lost else ""
     figure = style.figure(
         rows,
         f"Cost of one tracking interval, by {ALONG[along]}",
         f"us, lower is better; {tables.shared(rows)}; mark: median; bar, where longer: "
-        f"{tables.interval_name(estimates)}",
+        f"{tables.interval_name(estimates)}{noise}",
         height=2.2 + 0.3 * len(order),
     )
     axes = figure.subplots()
     places = {value: place for place, value in enumerate(order)}
-    for form, look in style.looks(rows).items():
+    known = set(estimates.index.get_level_values("form"))
+    for form, look in ((form, look) for form, look in style.looks(rows).items() if form in known):
         _marks(
             axes,
             1e6 * estimates[["median", "low", "high"]].query("form == @form").droplevel("form"),
@@ -67,7 +71,8 @@ def _wrong(axes: Any, rows: pd.DataFrame, along: str, places: dict[Any, int], co
     texts: dict[int, list[str]] = {}
     for _, row in counts[counts["wrong_intervals"] > 0].iterrows():
         place = places[row[along]]
-        style.ring(axes, float(cost[row[along], row["form"]]), place)
+        if (row[along], row["form"]) in cost.index:
+            style.ring(axes, float(cost[row[along], row["form"]]), place)
         texts.setdefault(place, []).append(
             tables.wrong(row["extra"] / row["intervals"], row["missed"] / row["intervals"])
         )

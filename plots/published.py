@@ -84,7 +84,7 @@ def _panel(
         axes.plot(known.index, known, color="#777777", linestyle=dashes, marker=".", label=f"{name} (published)")
         ends.append((float(known.iloc[-1]), f"{name} (published)", style.MUTED))
     for form, look in looks.items():
-        line = ours[form].dropna()
+        line = ours[form].dropna() if form in ours else pd.Series(dtype=float)
         line = line[line > 0]
         if line.empty:
             continue

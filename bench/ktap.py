@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Scenario results in the kernel's test format (Documentation/dev-tools/ktap.rst), for kernel CI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.meaning import FAILED, NOT_POSSIBLE, Cell, Result
+
+NOT_PLAYED = Cell(FAILED, broken=True, why="it was not played: the run did not come so far")
+
+
+def lines(result: Result) -> Iterator[str]:
+    """Yield the lines: a test per scenario, in it a subtest per interface. not ok: pages against the contract."""
+    yield "KTAP version 1"
+    yield f"1..{len(result.scenarios)}"
+    for key in ("kernel_release", "where", "command"):
+        yield f"# {key}: {_plain(str(result.host.get(key, 'unknown')))}"
+    for number, (scenario, summary) in enumerate(result.scenarios.items(), start=1):
+        cells = {name: result.cells.get((scenario, name), NOT_PLAYED) for name in result.interfaces}
+        yield "  KTAP version 1"
+        yield f"  1..{len(cells)}"
+        yield f"  # summary: {_plain(summary)}"
+        for index, (name, cell) in enumerate(cells.items(), start=1):
+            yield from (f"  {line}" for line in _subtest(index, name, cell))
+        bad = any(cell.broken for cell in cells.values())
+        skipped = all(cell.kind == NOT_POSSIBLE for cell in cells.values())
+        why = " # SKIP with no interface" if skipped and not bad else ""
+        yield f"{'not ok' if bad else 'ok'} {number} {scenario}{why}"
+
+
+def failures(result: Result) -> int:
+    """Return how many scenarios are not ok."""
+    return sum(
+        any(result.cells.get((scenario, name), NOT_PLAYED).broken for name in result.interfaces)
+        for scenario in result.scenarios
+    )
+
+
+def _subtest(index: int, name: str, cell: Cell) -> Iterator[str]:
+    """Yield diagnostic lines, which come before the result they are about, and the result."""
+    if cell.kind == FAILED:
+        yield f"# failed: {_plain(cell.why)}"
+    if cell.extra or cell.missed:
+        yield f"# extra: {cell.extra}"
+        yield f"# missed: {cell.missed}"
+    if cell.unsteady:
+        yield f"# plays: {cell.like} of {cell.plays} {cell.kind}"
+    if cell.contract:
+        yield f"# contract: {_plain(cell.contract)}"
+    skip = f" # SKIP {_plain(cell.why)}" if cell.kind == NOT_POSSIBLE else ""
+    yield f"{'not ok' if cell.broken else 'ok'} {index} {name}{skip}"
+
+
+def _plain(text: str) -> str:
+    """Text without what KTAP reads as a directive, on one line."""
+    return " ".join(text.replace("#", "").split())
