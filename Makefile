@@ -2,6 +2,7 @@
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
 EXAMPLES = example-6.12 example-6.12-again example-7.3 example-lkml-2022
+MEANINGS = example-meaning-6.1 example-meaning-6.12 example-meaning-6.18 example-meaning-7.3 example-meaning-here
 
 help:
 	@echo 'make bench   set up, measure the quick suite, print the report'
@@ -16,12 +17,15 @@ help:
 setup:
 	@$(PYTHON) -m bench.setup
 
-# The measurements themselves: ./bench.py run --kernel debian:6.12 --name example-6.12, and so on.
+# The measurements themselves: ./bench.py run --kernel debian:6.12 --name example-6.12, and so on; of the meanings
+# ./bench.py run --suite meaning --kernel debian:6.12 --name example-meaning-6.12, and so on.
 examples: setup
 	for name in $(EXAMPLES); do ./bench.py report $$name >/dev/null || exit 1; done
 	./bench.py compare example-6.12 example-7.3 --name example-6.12-vs-7.3 >/dev/null
 	./bench.py compare example-6.12 example-6.12-again --name example-6.12-vs-itself >/dev/null
 	./bench.py cover-letter example-6.12 --into README.md
+	for name in $(MEANINGS); do ./bench.py report $$name >/dev/null || exit 1; done
+	./bench.py report $(MEANINGS) --name example-meaning >/dev/null
 
 setup-vm:
 	@$(PYTHON) -m bench.setup --vm

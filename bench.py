@@ -151,6 +151,14 @@ def list_() -> None:
 @click.option(
     "--directory", type=click.Path(exists=True, file_okay=False), help="For files of --kind file-*.  [default: a tmpfs]"
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "ktap"]),
+    default="text",
+    show_default=True,
+    help="What to print at the end; ktap, for kernel CI, is for the suite meaning.",
+)
 def run(**options: object) -> None:
     """Measure, check and report.
 
@@ -163,19 +171,23 @@ def run(**options: object) -> None:
 
 
 @main.command(epilog=example("./bench.py report patched --all"))
-@click.argument("name")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("--all", "everything", is_flag=True, help="All tables and the whole machine, not one page (text only).")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "html", "csv"]),
+    type=click.Choice(["text", "html", "csv", "ktap"]),
     default="text",
     show_default=True,
-    help="html writes one self-contained file; csv prints a line per value (results/README.md).",
+    help="html: one self-contained file; csv: a line per value (results/README.md); ktap: verdicts, for kernel CI.",
 )
-def report(name: str, everything: bool, form: str) -> None:
-    """Print one page about a result and draw its plots again. NAME is a folder below results/, or a path."""
-    commands.report(name, everything, form)
+@click.option("--name", "into", help="Write the table and plot of several results to this folder below results/.")
+def report(names: tuple[str, ...], everything: bool, form: str, into: str | None) -> None:
+    """Print one page about a result and draw its plots again. NAME is a folder below results/, or a path.
+
+    Results of the suite meaning may be several: one table then has a column for each kernel.
+    """
+    commands.report(*names, everything=everything, form=form, into=into)
 
 
 @main.command(epilog=example("./bench.py compare base patched --fail-on 3%"))
@@ -250,7 +262,7 @@ def entry() -> int:
     except BenchError as error:
         return commands.fail(str(error), error.hint, error.status)
     except (KeyboardInterrupt, click.Abort):
-        hint = "workers that had finished are in the result's suite.json" if "run" in sys.argv[1:2] else ""
+        hint = "what had finished is in the result's folder" if "run" in sys.argv[1:2] else ""
         return commands.fail("interrupted", hint, 130)
     except BrokenPipeError:  # `./bench.py report X | head`
         sys.stderr.close()

@@ -150,7 +150,13 @@ def arming(rows: pd.DataFrame) -> str:
             bad = wrong.loc[key]
             pages = tables.wrong(bad["extra"] / bad["intervals"], bad["missed"] / bad["intervals"])
             times = (estimates[column].get(key, np.nan) for column in columns)
-            body.append([f"  {form}", *(_short(1e3 * t) if t >= 1e-6 else "" for t in times), pages])
+            body.append(
+                [
+                    f"  {form}",
+                    *("" if np.isnan(t) else f"{1e3 * t:.3g}" if t < 1e-3 else _short(1e3 * t) for t in times),
+                    pages,
+                ]
+            )
     title = "The first arming of fresh memory and the first writes after it, ms (median), lower is better"
     note = (
         "populate = before the arming; reset = the arming; dirty = the first writes, untracked = the same without "

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import workloads
-from bench import host, interfaces, progress, runner, suites
+from bench import host, interfaces, meaning, meaning_commands, progress, runner, suites
 from bench.errors import BadInput, LimitExceeded
 from bench.mapping import DIRECTORY, KINDS
 from bench.request import Request, note
@@ -23,6 +23,7 @@ from bench.vm import kernel, qemu
 
 RESULTS = runner.ROOT / "results"
 GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
+OWN = "own"  # the suite of points that were asked for one by one
 GUEST_MEMORY = 512 << 20  # bytes, for the guest's kernel, Python and initramfs
 
 
@@ -69,9 +70,15 @@ def list_everything() -> None:
         print(f"  {'':15} {s.source}")
         more = f", {left_out} of them left out: too large for this machine" if left_out else ""
         print(f"  {'':15} {len(s.points)} points{more}; {progress.human(seconds)}, {most} MiB")
+    print(f"  {meaning_commands.SUITE:15} {meaning_commands.SUMMARY}")
+    print(f"  {'':15} {meaning_commands.SOURCE}")
+    print(f"  {'':15} {len(workloads.scenarios())} scenarios; 2 min, {meaning_commands.MEMORY_MIB} MiB")
     print("\nworkloads")
     for name in workloads.names():
         print(f"  {name:15} {(workloads.load(name).__doc__ or '').splitlines()[0]}")
+    print("\nscenarios of the suite meaning")
+    for name in workloads.scenarios():
+        print(f"  {name:22} {(workloads.load_scenario(name).__doc__ or '').splitlines()[0]}")
     print("\nkinds of memory")
     for name, kind in KINDS.items():
         print(f"  {name:15} {kind.summary}")
@@ -79,8 +86,8 @@ def list_everything() -> None:
     for interface in interfaces.INTERFACES.values():
         print(f"  {interface.name:15} {interface.summary}")
     print("\nresults")
-    for path in sorted(RESULTS.glob("*/suite.json")):
-        print(f"  {path.parent.name}")
+    for folder in sorted({path.parent for name in ("suite.json", meaning.FILE) for path in RESULTS.glob(f"*/{name}")}):
+        print(f"  {folder.name}")
 
 
 def list_kernels() -> None:
@@ -94,6 +101,11 @@ def run(request: Request) -> None:
     if request.kernel == "debian:":
         list_kernels()
         return
+    if request.suite == meaning_commands.SUITE:
+        play(request)
+        return
+    if request.form != "text":
+        raise BadInput(f"--format {request.form} is for the suite {meaning_commands.SUITE}", "leave out --format")
     points = request.points()
     request.settle()
     if not request.pages:  # those of a suite, made for any machine; what was asked for by number is refused below
@@ -112,7 +124,7 @@ def run(request: Request) -> None:
     }
     runner.check_memory(points)
     metadata: dict[str, Any] = {
-        "suite": request.suite,
+        "suite": OWN if request.own_points else request.suite,
         "seed": request.seed,
         "command": request.command(),
         "suite_version": version(),
@@ -131,6 +143,14 @@ def run(request: Request) -> None:
     report(str(folder))
 
 
+def play(request: Request) -> None:
+    """Run the suite meaning."""
+    request.settle_where()
+    folder = result_folder(request.name or time.strftime(f"{request.suite}-%Y%m%d-%H%M%S"))
+    metadata = {"suite": request.suite, "command": request.repeat(meaning_commands.PLAYS), "suite_version": version()}
+    meaning_commands.run(request, folder, metadata, note)
+
+
 def guests(
     request: Request,
     plans: list[dict[str, Any]],
@@ -146,12 +166,13 @@ def guests(
     image = kernel.find(request.kernel, echo=bar.print)
     config = host.config_options(kernel.config(image))
     needed = runner.check_memory(points)
+    reserved = max(point.huge_pages for point in points) << 21
     for plan in plans:
         machine = qemu.run(
             image,
             runner.worker_argv(plan),
             packages=GUEST_PACKAGES,
-            memory_mib=(needed + GUEST_MEMORY) >> 20,
+            memory_mib=(needed + reserved + GUEST_MEMORY) >> 20,
             cpus=1 if all(point.alone for point in points) else os.cpu_count() or 1,
             accel=request.accel,
             time_limit=0,
@@ -187,12 +208,22 @@ def existing(name: str) -> Path:
     return Path(name) if not folder.is_dir() and Path(name).is_dir() else folder
 
 
-def report(name: str, everything: bool = False, form: str = "text") -> None:
-    """Print the report of a result, after writing it and its plots beside suite.json."""
+def report(*names: str, everything: bool = False, form: str = "text", into: str | None = None) -> None:
+    """Print the report of a result, after writing it and its plots beside it; of the suite meaning, of several."""
+    folders = [existing(name) for name in names]
+    if all((folder / meaning.FILE).is_file() for folder in folders):
+        target = result_folder(into) if into else None
+        meaning_commands.report(folders, form=form, everything=everything, name=target)
+        return
+    if len(names) > 1 or into or form == "ktap":
+        raise BadInput(
+            "several results, --name and ktap are for results of the suite meaning",
+            "./bench.py compare takes several results of the other suites",
+        )
     from bench import formats, results  # noqa: PLC0415  (pandas, scipy and matplotlib: seconds)
     from bench import report as reports  # noqa: PLC0415
 
-    folder = existing(name)
+    folder = folders[0]
     if form == "csv":
         print(formats.result_csv(results.load(folder / "suite.json")), end="")
     elif form == "html":

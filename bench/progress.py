@@ -11,10 +11,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from bench.suite import Point
 
+PAGE_SECONDS, WRITE_SECONDS = 1e-6, 15e-6  # of all interfaces together: a page populated and walked, one first written
 
-def seconds(points: list[Point], processes: int, forms: int = 5) -> float:
+
+def seconds(points: list[Point], processes: int) -> float:
     """About how long a suite takes on a machine of 2026 that does nothing else: a worker's start, then its pages."""
-    return processes * sum(0.3 + forms * 2e-7 * point.pages * (point.loops + 4) for point in points)
+    return processes * sum(
+        0.3 + PAGE_SECONDS * point.pages * (point.loops + 4) + WRITE_SECONDS * point.dirty * (point.loops + 1)
+        for point in points
+    )
 
 
 def human(duration: float) -> str:

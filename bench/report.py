@@ -6,7 +6,7 @@ import io
 import os
 import pkgutil
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import plots
-from bench import answers, compare, findings, formats, results, tables
+from bench import answers, compare, findings, formats, meaning, meaning_report, results, tables
 from bench.errors import PermissionDenied, Unsupported
 from plots import style
 
@@ -127,6 +127,21 @@ def compared(made: compare.Comparison, folder: Path, **options: str) -> None:
     files = tables.paragraph(f"Plots, as .png and .svg: {', '.join(drawn)}. Every case: compare.csv", hang="  ")
     _write(folder / "compare.txt", f"{text}\n\n{files}\n".encode())
     _write(folder / "compare.csv", formats.comparison_csv(made).encode())
+
+
+def meant(results_: Sequence[meaning.Result], folder: Path | None, *, everything: bool) -> str:
+    """Return the report of results of the suite meaning; write it and the plot into folder, where one is given."""
+    drawn, omitted = _draw(meaning_report.frame(results_), folder, "meaning") if folder else ([], [])
+    parts: list[str | list[str]] = list(meaning_report.page(results_))
+    files = [f"Plots, as .png and .svg: {', '.join(drawn)}"] if drawn else []
+    files += [f"Not drawn: {why}" for why in omitted]
+    files.append(f"Every verdict and the machine record: {', '.join(f'{one.name}/{meaning.FILE}' for one in results_)}")
+    repeat = [line for one in results_ for line in _repeat(one.host)]
+    tail = [*(tables.paragraph(line, hang="  ") for line in files), *dict.fromkeys(repeat)]
+    machine = _machine(results_[0].host, SHORT - {"config", "mitigations"})
+    if folder:
+        _write(folder / "report.txt", _joined([*parts, *machine, tail]).encode())
+    return _joined([*parts, *([meaning_report.contracts(results_[0])] if everything else []), *machine, tail])
 
 
 def as_html(folder: Path) -> Path:

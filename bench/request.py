@@ -49,11 +49,17 @@ class Request:
     kernel: str | None
     accel: str
     boots: int | None
+    form: str
+
+    @property
+    def own_points(self) -> bool:
+        """Whether it names points of its own, instead of the suite's."""
+        return bool(self.workload or self.pages or self.dirty or self.settings)
 
     def points(self) -> list[Point]:
         """Return what to measure: the suite's points, or a grid where its axes were given."""
         points = list(suites.find(self.suite).points)
-        if self.workload or self.pages or self.dirty or self.settings:
+        if self.own_points:
             pages = self.pages or [10_240]  # 20 huge pages
             points = grid(self.workload or ["random"], pages, self.dirty or [10], **self.settings)
         return matching(points, self.pattern)
@@ -75,11 +81,25 @@ class Request:
         guest = ["--accel", self.accel, "--boots", str(self.boots)]
         return shlex.join(words + (guest if self.where == "vm" else []))
 
+    def repeat(self, values: int) -> str:
+        """Return the exact line that repeats a run of the suite meaning, with its default of `values`."""
+        words = ["./bench.py", "run", "--suite", self.suite]
+        words += [word for one in self.interface for word in ("--interface", one)]
+        for option, value in (("--filter", self.pattern), ("--kernel", self.kernel)):
+            words += [option, value] if value else []
+        words += ["--values", str(self.values or values), "--where", self.where]
+        return shlex.join(words + (["--accel", self.accel] if self.where == "vm" else []))
+
     def settle(self) -> None:
         """Replace what was left open: how often, which interfaces, where. Raises BadInput for unknown names."""
         chosen = suites.find(self.suite)
         self.processes = self.processes or chosen.processes
         self.values = self.values or chosen.values
+        self.settle_where()
+        self._settle_boots(self.processes)
+
+    def settle_where(self) -> None:
+        """Decide between here and a guest. Raises BadInput for unknown interfaces, or a kernel for the running one."""
         for name in self.interface:
             interfaces.find(name)
         if self.kernel and self.where == "here":
@@ -92,7 +112,6 @@ class Request:
             self.kernel = self.kernel or kernel.DEFAULT
             if self.directory:
                 raise BadInput("a guest has no file system but tmpfs", "leave out --directory, or give --where here")
-        self._settle_boots(self.processes)
 
     def _settle_boots(self, processes: int) -> None:
         if self.where == "here" and (self.boots or 1) > 1:

@@ -32,7 +32,7 @@ FORM = ["interface", "atomic"]
 _TEXT = ("suite", "workload", "kind", "setting", "file_system", "interface", "phase", "where", "kernel_release")
 _WHOLE = (
     *("pages", "writes", "written_pages", "atomic", "boot", "process", "seed"),
-    *("intervals", "extra", "missed"),
+    *("intervals", "extra", "missed", "overlapped"),
 )
 _OTHER = ("dirty_percent", "loops", "cpu_model_name", "tsc_hz")
 _OPTIONAL = {
@@ -43,6 +43,7 @@ _OPTIONAL = {
     "setting": "",
     "file_system": "",
     "tsc_hz": 0.0,
+    "overlapped": 0,
 }
 # what each schema that can be read may lack; before version 2 a result had one boot, before 3 no settings
 _LACKING: dict[Any, dict[str, Any]] = {
@@ -84,6 +85,9 @@ def _load(path: Path) -> Results:
         with opener(path, "rt", encoding="utf-8") as file:
             data = json.load(file)
     except FileNotFoundError:
+        if (path.parent / "meaning.json").is_file():
+            hint = f"./bench.py report {path.parent.name} takes it, with others of its kind: one table over kernels"
+            raise BadInput(f"{path.parent} is a result of the suite meaning, which has no times", hint) from None
         raise BadInput(f"there is no {path}", hint) from None
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise BadInput(f"{path} can't be read: {error}", "it is damaged or no result; " + hint) from None

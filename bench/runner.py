@@ -16,6 +16,7 @@ import pyperf
 
 from bench.errors import BadInput, PermissionDenied, Unsupported, WorkerFailed
 from bench.host import meminfo
+from bench.interfaces import INTERFACES
 from bench.suite import Point
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -168,5 +169,6 @@ def collect(lines: Iterable[str], collector: Collector, progress: Callable[[str,
         progress(kind, collector.done)
     if not collector.workers:
         reasons = "; ".join(f"{name}: {why}" for name, (why, _) in collector.unavailable.items())
-        remedy = next((remedy for _, remedy in collector.unavailable.values()), "")
+        others = [remedy for name, (_, remedy) in collector.unavailable.items() if name not in INTERFACES]
+        remedy = next(iter([*others, *(remedy for _, remedy in collector.unavailable.values())]), "")
         raise Unsupported(f"no interface can be measured there ({reasons or 'no worker ran'})", remedy)

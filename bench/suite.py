@@ -89,10 +89,16 @@ class Point(NamedTuple):
         return 1 if self.first else min(100, max(1, 20_000 // self.pages))
 
     @property
+    def mapped_bytes(self) -> int:
+        """What the mapping holds resident after its first interval; of hugetlb nothing, since it is reserved before."""
+        some = self.populate == "none" and not KINDS[self.kind].huge
+        return 0 if self.kind == "hugetlb" else 4096 * (self.dirty if some else self.populated)
+
+    @property
     def bytes_needed(self) -> int:
-        """Memory of a worker at this point, at most."""
-        touched = self.dirty if self.populate == "none" and not KINDS[self.kind].huge else self.populated
-        return touched * 4096 + self.pages * WORKER_BYTES_PER_PAGE + self.ballast + WORKER_BYTES
+        """Memory of a worker at this point, at most, without huge pages that are reserved before."""
+        copies = 2 if self.kind == "file-private" else 1  # the file's pages, and those of their own that writes make
+        return copies * self.mapped_bytes + self.pages * WORKER_BYTES_PER_PAGE + self.ballast + WORKER_BYTES
 
     @property
     def huge_pages(self) -> int:
@@ -216,6 +222,15 @@ def _check_words(point: Point) -> None:
             raise BadInput(f"there is no {key} {getattr(point, key)!r}", f"one of: {', '.join(known)}")
     if point.external and point.writers > 1:
         raise BadInput("a process tracked from outside has one writer", "leave out --writers or --external")
+    if point.concurrent and (point.sharing == "shared" or workloads.repeats(point.workload)):
+        raise BadInput(
+            "what is written twice can't be checked while it is collected: the second write may be the lost one",
+            "leave out --concurrent, or --sharing shared and workloads that write a page more than once",
+        )
+    if point.concurrent and point.first:
+        raise BadInput(
+            "the first interval of a mapping is armed by the one reset it is about", "leave out --concurrent"
+        )
     if point.populated_percent < 100 and (point.populate != "write" or KINDS[point.kind].unit > 1):
         raise BadInput(
             "a mapping is populated in part only page by page, by writing",

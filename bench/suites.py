@@ -12,7 +12,7 @@ from bench.suite import Point, grid, make_point
 _SIZES = (1, 10, 100, 1000, 10_000, 65_536)
 _MIB = 256  # pages
 _GIB = 1024 * _MIB
-BOTH = ("clear_refs", "scan-softdirty", "scan-wp")
+LEGACY_AND_IOCTL = ("clear_refs", "scan-softdirty", "scan-wp")
 
 
 class Suite(NamedTuple):
@@ -62,7 +62,7 @@ SUITES = {
                 *grid(["random"], _SIZES, (10, 1, 100)),
                 *grid(["idle", "all", "sequential", "strided", "clustered", "hotset"], [10_000], [10]),
             ),
-            interfaces=BOTH,
+            interfaces=LEGACY_AND_IOCTL,
         ),
         Suite(
             "lkml-2022",
@@ -84,7 +84,7 @@ SUITES = {
             "4 KiB to 16 GiB, as far as memory allows, 10 % written: cost per page",
             "readers of the v6 series asked how it scales with memory",
             tuple(grid(["random"], [4**n for n in range(12)], [10])),
-            interfaces=BOTH,
+            interfaces=LEGACY_AND_IOCTL,
         ),
         Suite(
             "who-pays",
@@ -100,10 +100,10 @@ SUITES = {
                 grid(
                     ["random"],
                     [65_536],
-                    [1],
+                    [10],
                     watch_percent=(0.39, 10.0, 100.0),
                     ballast=(0, 1 << 30),
-                    max_pages=(0, 256),
+                    max_pages=(0, 16),
                 )
             ),
         ),
@@ -121,17 +121,11 @@ SUITES = {
         ),
         Suite(
             "writers",
-            "1 to 4 threads write parts or all of 64 MiB, between and during the collects",
+            "1 to 4 threads write parts of 64 MiB, or all of it, between and during the collects",
             "multi-threaded writers: asked for and not shown in 2022; lost updates without an atomic collect",
-            tuple(
-                grid(
-                    ["random"],
-                    [16_384],
-                    [50],
-                    writers=(1, 2, 4),
-                    sharing=("disjoint", "shared"),
-                    concurrent=(0, 1),
-                )
+            (
+                *grid(["random"], [16_384], [50], writers=(1, 2, 4), concurrent=(0, 1)),
+                *grid(["random"], [16_384], [50], writers=(2, 4), sharing=("shared",)),
             ),
         ),
         Suite(
@@ -171,4 +165,4 @@ def find(name: str) -> Suite:
     try:
         return SUITES[name]
     except KeyError:
-        raise BadInput(f"there is no suite {name!r}", f"one of: {', '.join(SUITES)}") from None
+        raise BadInput(f"there is no suite {name!r}", f"one of: {', '.join([*SUITES, 'meaning'])}") from None

@@ -162,8 +162,21 @@ def against(rows: pd.DataFrame, vary: str, title: str) -> str:
         notes.append(f"speedup = {results.LEGACY} / {challenger}, paired; +- = {interval_name(ratio)}")
     if any(map(any, wrongs.values())):
         notes.append("* = not every interval was exact; wrong = extra (+) and missed (-) pages per interval")
+    notes += concurrent(rows)
     text = "\n\n".join(blocks(vary, order, cells, wrongs))
     return "\n".join([_title("One tracking interval", title, rows), "", text, *map(note, notes)])
+
+
+def concurrent(rows: pd.DataFrame) -> list[str]:
+    """What the cost of concurrent intervals is, and in how many of them a collect met a write; empty without any."""
+    some = rows[rows["setting"].str.contains("concurrent")]
+    if some.empty:
+        return []
+    counts = some.drop_duplicates([*results.POINT, "form", "process"])[["overlapped", "intervals"]].sum()
+    return [
+        "concurrent: two collects and resets an interval, which overlap the writes: a sum of work, no elapsed time; in "
+        f"{counts['overlapped']} of {counts['intervals']} intervals writers still wrote when the first collect ended"
+    ]
 
 
 def _cost_cells(rows: pd.DataFrame, vary: str, forms: list[str], order: list[Any]) -> dict[str, list[str]]:
@@ -287,6 +300,7 @@ def phases(rows: pd.DataFrame) -> str:
     columns = ["reset", "dirty", "collect", "collect_reset", "cost"]
     estimates = {column: stats.medians(rows, [*results.POINT, "form"], column) for column in columns}
     cost = estimates["cost"]
+    bad = _wrong_cells(rows, [*results.POINT, "form"])
     middle = pd.concat({column: table["median"] for column, table in estimates.items()}, axis=1)
     body: list[list[str]] = []
     for point, some in rows.sort_values(["pages", "dirty_percent"]).groupby(results.POINT, observed=True, sort=False):
@@ -298,14 +312,16 @@ def phases(rows: pd.DataFrame) -> str:
             found = middle.loc[(*point, form)]
             once = "collect_reset" if math.isnan(found["collect"]) else "collect"
             shown = [found["reset"], found["dirty"] or math.nan, found[once], found["cost"]]
-            body.append(
-                [f"  {form}", *("" if math.isnan(x) else us(x) for x in shown), spread(cost.loc[(*point, form)])]
-            )
+            cells = ["" if math.isnan(x) else us(x) for x in shown]
+            cells[-1] = ("*" if bad[(*point, form)] else "") + cells[-1]
+            body.append([f"  {form}", *cells, spread(cost.loc[(*point, form)])])
     heads = [["", "reset", "dirty", "collect", "cost", "+-"]]
+    more = "".join(f"; {text}" for text in concurrent(rows))
     legend = (
         "dirty = the program's own writes; atomic collects and "
         f"resets in one call; cost = all phases less the untracked writes; +- = of the cost, {interval_name(cost)}"
     )
+    legend += more + ("; * = not every interval was exact" if any(bad.values()) else "")
     return "\n".join([_title("Who pays: the phases of one interval", "", rows), "", grid(heads, body), note(legend)])
 
 

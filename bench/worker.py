@@ -36,6 +36,8 @@ from bench.mapping import (
 from bench.suite import Point
 
 PHASES = {False: ("reset", "dirty", "collect"), True: ("dirty", "collect_reset")}
+# No memory, no VMAs; or part of a hugetlb page, at which a walk with max_pages stops where it began.
+REFUSED = (errno.ENOMEM, errno.ELOOP)
 WARMUPS = 1  # intervals per fresh mapping: the first write-protects what was never protected
 
 
@@ -95,7 +97,7 @@ class Series:
                 if KINDS[point.kind].huge:
                     self.huge_kib = mapping.huge_kib()
         except OSError as error:
-            if error.errno != errno.ENOMEM or not self.interface.tracks:
+            if error.errno not in REFUSED or not self.interface.tracks:
                 raise
             self.refused = f"{error.filename} failed: {error.strerror}"
             return
@@ -125,6 +127,8 @@ class Series:
                 if has.get(phase, self.interface.tracks)
             },
         }
+        if any(i.overlapped for i in self.intervals):
+            found["overlapped"] = sum(i.overlapped for i in self.intervals)
         if populate:
             found["phases"]["populate"] = {"values": [max(took, 1e-9) for took in self.populate], "warmups": []}
         if extra or missed:
@@ -185,16 +189,17 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         "process": job["process"],
         "metadata": memory
         | {
-            "worker_bytes": peak_memory() - point.pages * os.sysconf("SC_PAGE_SIZE") - point.ballast,
+            "worker_bytes": peak_memory() - (0 if point.external else point.mapped_bytes) - point.ballast,
             "writes": pattern.writes,
             "written_pages": pattern.written,
             "cpu_affinity": str(cpu),
+            "other_cpus": ",".join(map(str, others)),
             "watched_pages": point.watched,
             "date": date,
             "duration": time.monotonic() - start,
         },
         "file_system": file_system(job["directory"]) if point.kind.startswith("file") else "",
-        "series": [one.record(pattern, populate=bool(point.first)) for one in series if not one.refused],
+        "series": [one.record(pattern, populate=bool(point.first)) for one in series if one.values],
         "refused": {one.label: one.refused for one in series if one.refused},
     }
 
@@ -214,7 +219,8 @@ def probe(plan: dict[str, Any]) -> tuple[dict[tuple[str, int], list[str]], dict[
         layout = ANON._replace(kind=kind, directory=plan["directory"], outside=-1 if external else None)
         where = " of ".join(["another process"] * external + [kind] * (kind != ANON.kind or not external))
         if layout != ANON._replace(directory=layout.directory):
-            lacking = interfaces.probe(interfaces.find("none"), layout)
+            largest = max(Point(*point).huge_pages for point in plan["points"]) * 512 if kind == "hugetlb" else 0
+            lacking = interfaces.probe(interfaces.find("none"), layout, largest)
             if lacking:
                 reasons[where] = lacking
                 found = dict.fromkeys(names, lacking)
