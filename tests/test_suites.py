@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-from bench import answers, report, results, suite, suites
+from bench import answers, report, results, suite, suites, tables
 from bench.errors import BadInput
 from bench.mapping import KINDS
 from bench.suite import DEFAULTS, SETTINGS, Point, make_point
 from tests import synthetic
-from tests.test_command_line import bench, refused
+from tests.test_command_line import ROOT, bench, refused
 from tests.test_tables import assert_mailable, intervals
 
 MIB = 1 << 20
@@ -55,8 +55,9 @@ def test_the_suites_cover_what_was_asked_for():
 
 def test_a_name_says_what_differs_from_the_usual_and_nothing_else():
     assert set(SETTINGS) == set(DEFAULTS), "every setting has an option and a name"
-    point = make_point("random", 1024, 10, kind="shmem", writers=4, sharing="shared", concurrent=1, ballast=1 << 30)
-    assert point.name == "random pages=1024 dirty=10% kind=shmem writers=4 shared concurrent ballast=1GiB"
+    point = make_point("random", 1024, 10, kind="shmem", writers=4, concurrent=1, ballast=1 << 30)
+    assert point.name == "random pages=1024 dirty=10% kind=shmem writers=4 concurrent ballast=1GiB"
+    assert make_point("random", 8, 10, writers=2, sharing="shared").setting == "writers=2 shared"
     assert make_point("idle", 1, 10).name == "idle pages=1 dirty=0%"
     other = make_point("random", 1024, 10, watch_percent=1.5, read_bytes=0, vec_len=7, external=1, populate="none")
     assert other.setting == "external watch=1.5% populate=none vec_len=7 read=one"
@@ -234,3 +235,42 @@ def test_a_headline_over_settings_prefers_the_usual_memory(tmp_path):
     assert results.sweep(sizes)["setting"].unique().tolist() == ["external"]
     assert suite.size(1536 << 20) == "1536MiB"
     assert Point("random", 8, 10).changed == {}
+
+
+def test_every_run_that_the_readme_shows_can_be():
+    """As far as its points, which a filter that matches none of them shows without measuring."""
+    lines = [line.split("#")[0].split() for line in (ROOT / "README.md").read_text().splitlines()]
+    shown = [words for words in lines if words[:2] == ["./bench.py", "run"] and "-filter" not in words]
+    assert len(shown) > 5
+    for words in shown:
+        if "debian:" not in words and "meaning" not in words and "\\" not in words:
+            assert "matches no point" in refused(*words[1:], "--filter", "none at all"), words
+
+
+def test_points_of_ones_own_are_no_suite(tmp_path):
+    """Else the table of 2022 would stand beside something else than its pages."""
+    folder = tmp_path / "own"
+    words = ["run", "--where", "here", "--suite", "lkml-2022", "--pages", "8", "--processes", "1", "--interface"]
+    done = bench(*words, "mprotect", "--name", folder)
+    assert done.returncode == 0, done.stderr
+    assert "suite own" in " ".join(done.stdout.split())
+    assert "PUBLISHED" not in done.stdout
+    assert not (folder / "published.png").exists()
+    assert "--suite lkml-2022" in results.load(folder / "suite.json").host["command"]
+
+
+def test_concurrent_rows_say_what_their_cost_is(tmp_path):
+    rows = intervals(tmp_path, what=suites.SUITES["writers"].points, suite="writers", processes=2)
+    text = " ".join(tables.against(rows, "setting", "").split())
+    assert "concurrent: two collects and resets an interval" in text
+    assert "in 0 of" in text
+    assert not tables.concurrent(rows[rows["setting"] == ""])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"sharing": "shared", "writers": 2}, {"first": 1}, {"workload": "hotset"}], ids=str
+)
+def test_concurrent_intervals_that_could_not_be_checked_are_refused(settings):
+    name = settings.pop("workload", "random")
+    with pytest.raises(BadInput):
+        make_point(name, 64, 10, concurrent=1, **settings)

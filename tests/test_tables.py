@@ -172,3 +172,14 @@ def test_names_of_any_length_and_letters_fit_into_tables(tmp_path):
 
 def test_paragraph_is_ascii():
     assert_mailable(tables.paragraph("Gerät™ µs " * 20))
+
+
+def test_who_pays_marks_what_was_wrong(tmp_path):
+    (tmp_path / "exact").mkdir()
+    rows = intervals(tmp_path, wrong={("scan-wp", "random", 65536): (0, 16)})
+    text = tables.phases(results.breakdown(rows))
+    assert_mailable(text)
+    marked = [line.split()[0] for line in text.splitlines() if re.search(r"\| +\*\d", line)]
+    assert marked == ["scan-wp"]
+    assert "* = not every interval was exact" in " ".join(text.split())
+    assert "*" not in tables.phases(results.breakdown(intervals(tmp_path / "exact")))

@@ -11,7 +11,7 @@ from array import array
 import pytest
 
 import workloads
-from bench.mapping import Mapping, Pattern, Tracker
+from bench.mapping import Mapping, Pattern, Tracker, ffi
 from bench.suite import Point
 from tests.live.conftest import rounds, working
 
@@ -124,7 +124,10 @@ def test_a_wrong_result_is_caught(any_interface, harm):
     order = array("I", [10, 20, 21, 40])
     pattern = Pattern(order, 64)
     with Mapping(64) as mapping, Tracker(any_interface.table, mapping) as tracker:
-        assert [(i.extra, i.missed) for i in tracker.run(pattern, 1, atomic=False)] == [(0, 0)]
+        tracker.reset()
+        write(mapping, order)
+        tracker.collect()
+        assert tracker.check(pattern) == (0, 0)
         state, page = tracker.struct, mapping.page_size
         if harm == "drop":
             state.n_ranges -= 1
@@ -137,6 +140,25 @@ def test_a_wrong_result_is_caught(any_interface, harm):
             state.ranges[state.n_ranges] = state.ranges[0]
             state.n_ranges += 1
         assert tracker.check(pattern) == {"drop": (0, 1), "add": (1, 0), "shift": (1, 1), "repeat": (1, 0)}[harm]
+
+
+def test_a_reset_that_did_nothing_is_caught(interface):
+    """Every interval writes the same pages: a reset that works once and then never again would look exact, and fast."""
+    pattern = Pattern(array("I", [3, 9, 10]), 64)
+    with Mapping(64) as mapping, Tracker(interface.table, mapping) as tracker:
+        lazy = ffi.new("struct interface *", interface.table[0])
+        armed = []
+
+        @ffi.callback("int(struct tracker *)")
+        def once(state):
+            armed.append(1)
+            return interface.table.reset(state) if len(armed) == 1 else 0
+
+        lazy.reset = once
+        tracker.struct.interface = lazy
+        found = tracker.run(pattern, 3, atomic=False)
+        assert [(i.extra, i.missed) for i in found] == [(0, 0), (0, 0), (3, 0)], "the last interval says so"
+        tracker.struct.interface = interface.table
 
 
 def test_a_failing_call_is_named_with_its_errno(interface):

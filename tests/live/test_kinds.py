@@ -27,8 +27,8 @@ def mapping(pages, **layout):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_probe_promises_for_a_kind_holds(any_interface, kind):
-    interface = any_interface
     """Exact at the granularity of the memory where the probe says yes; where it says no, there is a reason."""
+    interface = any_interface
     why = interfaces.probe(interface, Layout(kind=kind))
     if why:
         assert why.why
