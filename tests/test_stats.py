@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from bench import stats
-from bench.commands import BOOTS
+from bench.request import BOOTS
 from bench.suites import SUITES
 
 
