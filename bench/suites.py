@@ -73,7 +73,7 @@ SUITES = {
         Suite(
             "density",
             "0 to 100 % of 16,384 pages written, contiguous and scattered",
-            "how cost follows what there is to find: asked for in review of the v2 to v6 series",
+            "what there is to find: a cost of each page walked, and one of each page found",
             (
                 *grid(["idle", "all"], [16_384], [0]),
                 *grid(["sequential", "random"], [16_384], (0.1, 1, 5, 10, 20, 50, 80)),
@@ -82,7 +82,7 @@ SUITES = {
         Suite(
             "scale",
             "4 KiB to 16 GiB, as far as memory allows, 10 % written: cost per page",
-            "readers of the v6 series asked how it scales with memory",
+            "scaling with memory size: asked for and not shown in 2022",
             tuple(grid(["random"], [4**n for n in range(12)], [10])),
             interfaces=LEGACY_AND_IOCTL,
         ),
@@ -95,7 +95,7 @@ SUITES = {
         Suite(
             "getwritewatch",
             "part of the mapping watched, atomic get and reset, page limit, large process",
-            "what emulation of Windows' GetWriteWatch does: the v6 cover letter's first use",
+            "what emulation of Windows' GetWriteWatch does, for which PAGEMAP_SCAN was made",
             tuple(
                 grid(
                     ["random"],
@@ -137,7 +137,7 @@ SUITES = {
         Suite(
             "surroundings",
             "many VMAs, ballast, a part watched, a sparse mapping, one changed at a time",
-            "clear_refs walks the whole process, the ioctl a range: the reason for the series",
+            "clear_refs walks the whole process, the ioctl a range; sparse mappings: asked for and not shown in 2022",
             tuple(_surroundings()),
         ),
         Suite(
