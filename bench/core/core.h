@@ -179,7 +179,7 @@ static inline uint64_t bitmap_words(const struct mapping *m)
 	return (m->watched + 63) / 64;
 }
 
-/* The page at which VMA i begins; of the last but one, where the mapping ends. */
+/* The page at which VMA i begins; where the mapping ends for i == vmas. */
 static inline uint64_t vma_start(const struct mapping *m, uint64_t i)
 {
 	return i * (m->pages / m->unit) / m->vmas * m->unit;

@@ -118,7 +118,8 @@ static int collect_once(struct tracker *t, const struct pattern *p, int atomic, 
 /*
  * The tracker collects while the writers write: once when they are half through, once when they have
  * finished. Every page written is to be in one of the two reports, the one that a write and a report
- * race for too, and no page that nobody wrote. A page may be in both: it may have been written twice.
+ * race for too, and no page that nobody wrote. A page may be in both: a handler
+ * notes it before the write, and a reset may fall between the two.
  */
 static int overlap(struct tracker *t, const struct pattern *p, int atomic, struct team *team,
 		   struct interval *intervals, uint64_t count)

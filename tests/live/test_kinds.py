@@ -131,7 +131,7 @@ def test_populating_leaves_what_it_says(how):
         entries = pagemap.read(8 * 512)
         present = sum(entries[i + 7] >> 7 for i in range(0, len(entries), 8))
         assert present == (0 if how == "none" else 512)
-        assert made.struct.populate_ns >= 0
+        assert how == "none" or made.struct.populate_ns > 10_000, "512 pages take longer than ten microseconds"
 
 
 def test_a_kernel_that_does_not_give_huge_pages_is_caught(monkeypatch):
