@@ -1,32 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The suites: named lists of points, each with where its question comes from."""
+"""The suites: named lists of points, or all scenarios, each with where its question comes from."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from bench.errors import BadInput
-from bench.mapping import KINDS
-from bench.suite import Point, grid, make_point
+from bench.plan.interfaces import INTERFACES
+from bench.plan.kinds import KINDS
+from bench.plan.points import Point, grid, make_point
 
 _SIZES = (1, 10, 100, 1000, 10_000, 65_536)
 _MIB = 256  # pages
 _GIB = 1024 * _MIB
-LEGACY_AND_IOCTL = ("clear_refs", "scan-softdirty", "scan-wp")
+LEGACY_AND_IOCTL = tuple(row.name for row in INTERFACES.values() if row.role)
 
 
 class Suite(NamedTuple):
     """A named list of points, with the defaults of how often to measure them, and the source of its question.
 
-    Points that need more memory than is safe are left out where it runs.
+    Points that need more memory than is safe are left out where it runs. Without points it plays the scenarios.
     """
 
     name: str
     summary: str
     source: str
     points: tuple[Point, ...]
-    processes: int = 22  # at 1 % noise, 2 % is found among 88 comparisons in 95 of 100 cases: tests/test_stats.py
-    values: int = 1
+    processes: int = (
+        22  # at 1 % noise, 2 % is found among 88 comparisons in 95 of 100 cases: tests/stats/test_samples.py
+    )
+    values: int = 1  # of a process; of a scenario how often it is played
     interfaces: tuple[str, ...] = ()  # all, where none is named
 
 
@@ -55,7 +58,7 @@ SUITES = {
     for suite in (
         Suite(
             "quick",
-            "every interface over 1 to 65,536 pages, three dirty fractions and all patterns",
+            "1 to 65,536 pages, 1, 10 and 100 % written, all patterns: the legacy interface and the ioctl",
             "the main question of the v6 discussion",
             (
                 Point("idle", 1, 0.0),  # what the empty mapping costs: the process around it, for clear_refs
@@ -66,14 +69,14 @@ SUITES = {
         ),
         Suite(
             "lkml-2022",
-            "every tracker over the sizes of the 2022 table, all pages written, also in TSC cycles",
+            "every interface over the sizes of the 2022 table, all pages written, also in TSC cycles",
             "M. U. Anjum, lore 54d4c322-cd6e-eefd-b161-2af2b56aae24@collabora.com",
             tuple(grid(["all"], (1, 10, 100, 1000, 10_000), [100])),
         ),
         Suite(
             "density",
             "0 to 100 % of 16,384 pages written, contiguous and scattered",
-            "what there is to find: a cost of each page walked, and one of each page found",
+            "tells the cost of each page walked from that of each page found",
             (
                 *grid(["idle", "all"], [16_384], [0]),
                 *grid(["sequential", "random"], [16_384], (0.1, 1, 5, 10, 20, 50, 80)),
@@ -81,20 +84,20 @@ SUITES = {
         ),
         Suite(
             "scale",
-            "4 KiB to 16 GiB, as far as memory allows, 10 % written: cost per page",
+            "4 KiB to 16 GiB, as far as memory allows, 10 % written: the cost of a page",
             "scaling with memory size: asked for and not shown in 2022",
             tuple(grid(["random"], [4**n for n in range(12)], [10])),
             interfaces=LEGACY_AND_IOCTL,
         ),
         Suite(
             "who-pays",
-            "1 MB to 1 GB, all pages written: overhead of tracker and tracked in percent of the writes",
+            "1 MB to 1 GB, all pages written: what tracker and tracked program pay, in percent of the writes",
             "Bitchebe and Tchana, OoH, SC '22, Table I",
             tuple(grid(["all"], [n * _MIB for n in (1, 10, 50, 100, 250, 500, 1024)], [100])),
         ),
         Suite(
             "getwritewatch",
-            "part of the mapping watched, atomic get and reset, page limit, large process",
+            "a part of the mapping watched, atomic collect and reset, a limit of pages, a large process",
             "what emulation of Windows' GetWriteWatch does, for which PAGEMAP_SCAN was made",
             tuple(
                 grid(
@@ -130,19 +133,19 @@ SUITES = {
         ),
         Suite(
             "buffers",
-            "vec_len, max_pages, pagemap read size and category masks, one changed at a time",
+            "vec_len, max_pages, bytes of a pagemap read and category masks, one changed at a time",
             "the scan's buffer size: asked for and not shown in 2022",
             tuple(_buffers()),
         ),
         Suite(
             "surroundings",
-            "many VMAs, ballast, a part watched, a sparse mapping, one changed at a time",
-            "clear_refs walks the whole process, the ioctl a range; sparse mappings: asked for and not shown in 2022",
+            "many VMAs, other memory of the process, a part watched, a sparse mapping, one changed at a time",
+            "clear_refs walks the whole process, the ioctl only a range; sparse mappings were asked for in 2022",
             tuple(_surroundings()),
         ),
         Suite(
             "arm",
-            "first arming of 1 and 10 GiB and the first writes after it, four ways of populating, THP on and off",
+            "first reset of 1 and 10 GiB and the first writes after it, four ways of populating, THP on and off",
             "P. Xu, userfaultfd WP_UNPOPULATED, 2bad466cc9d9 (Linux 6.4)",
             tuple(
                 grid(
@@ -159,10 +162,20 @@ SUITES = {
     )
 }
 
+MEANING = Suite(
+    "meaning",
+    "what each interface reports that nobody wrote, and misses that somebody did",
+    "the discussion of v6: what PAGEMAP_NO_REUSED_REGIONS is for, and the reproducer that was asked for",
+    points=(),
+    processes=1,
+    values=100,
+)
+
 
 def find(name: str) -> Suite:
     """Return the suite of that name. Raises BadInput that lists the names there are."""
+    known = SUITES | {MEANING.name: MEANING}
     try:
-        return SUITES[name]
+        return known[name]
     except KeyError:
-        raise BadInput(f"there is no suite {name!r}", f"one of: {', '.join([*SUITES, 'meaning'])}") from None
+        raise BadInput(f"there is no suite {name!r}", f"one of: {', '.join(known)}") from None

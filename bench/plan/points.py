@@ -7,13 +7,15 @@ from fnmatch import fnmatch
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import workloads
 from bench.errors import BadInput
-from bench.mapping import DIRECTORY, KINDS, POPULATE, READ_BYTES, Ask, Layout
+from bench.plan import catalogue
+from bench.plan.kinds import DIRECTORY, KINDS, POPULATE, READ_BYTES, USUAL_KIND, Ask, Layout
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from bench.plan.interfaces import Interface
 
 MAX_PAGES = 2**32  # page indices are 32 bits wide in the core: 16 TiB
 MAX_WRITERS = 256
@@ -30,7 +32,7 @@ class Point(NamedTuple):
     workload: str
     pages: int
     dirty_percent: float  # of the populated pages
-    kind: str = "anon"
+    kind: str = USUAL_KIND
     writers: int = 1
     sharing: str = "disjoint"  # each writer its part, or `shared`: each all pages
     concurrent: int = 0  # collect while the writers write
@@ -115,13 +117,30 @@ class Point(NamedTuple):
         """What decides which interfaces can work: the kind of memory, and whose it is."""
         return self.kind, self.external
 
-    def order(self, seed: int) -> array[int]:
-        """Page indices in the order one interval writes them: uint32[writes]."""
-        picked = workloads.load(self.workload).order(self.populated, self.dirty, seed)
+    @property
+    def elsewhere_name(self) -> str:
+        """The same in words, as in reasons: shmem, another process, another process of shmem."""
+        kind = [self.kind] * (self.kind != DEFAULTS["kind"] or not self.external)
+        return " of ".join(["another process"] * self.external + kind)
+
+    def forms(self, rows: Iterable[Interface]) -> list[tuple[Interface, bool]]:
+        """Return what is measured at this point: interfaces, each in its separate and, True, in its atomic form.
+
+        Of a first interval there is no atomic one: what an atomic form times first is the second, behind a reset.
+        """
+        return [(row, atomic) for row in rows for atomic in row.forms if not (atomic and self.first)]
+
+    @property
+    def round_seconds(self) -> float:
+        """More than one round of one form ever takes, on a machine that is emulated and busy: a limit, no estimate."""
+        return 120 + (1e-3 * self.dirty * self.writers + 1e-4 * self.pages) * (self.loops + 4)
+
+    def spread(self, order: array[int]) -> array[int]:
+        """Take a workload's pages from the populated ones to their places in the mapping; the array is changed."""
         if self.populated < self.pages:
-            for i, page in enumerate(picked):
-                picked[i] = page * self.pages // self.populated
-        return picked
+            for i, page in enumerate(order):
+                order[i] = page * self.pages // self.populated
+        return order
 
     def layout(self, directory: str = DIRECTORY, cpu: int = -1) -> Layout:
         """How the memory is made; outside on this CPU where it is another process's."""
@@ -145,44 +164,56 @@ def size(count: int) -> str:
     return f"{count}B"
 
 
+MEMORY, ASKING = "Memory and writers", "How collect asks"  # groups of settings, as in --help
+
+
 class Setting(NamedTuple):
-    """A field of Point as the command line takes it and as names say it. `sort`: word, int, percent, size or flag."""
+    """A field of Point as the command line takes it and as names say it.
+
+    `sort`: how its values are typed, one of words, counts, percents, sizes or flag (bench/run/options.py).
+    """
 
     option: str
     sort: str
     named: Callable[[Any], str]
     help: str
+    group: str = MEMORY
 
 
 def _same(value: Any) -> str:
     return str(value)
 
 
+# fmt: off
 SETTINGS: Mapping[str, Setting] = {
-    "kind": Setting("--kind", "word", "kind={}".format, f"Kinds of memory: {', '.join(KINDS)}."),
-    "writers": Setting("--writers", "int", "writers={}".format, "Threads that write."),
-    "sharing": Setting("--sharing", "word", _same, "disjoint: each writer its part of the pages; shared: each all."),
-    "concurrent": Setting("--concurrent", "flag", lambda _: "concurrent", "Collect while the writers write, too."),
+    "kind": Setting("--kind", "words", "kind={}".format, f"Kinds of memory: {', '.join(KINDS)}."),
+    "writers": Setting("--writers", "counts", "writers={}".format, "Numbers of threads that write."),
+    "sharing": Setting("--sharing", "words", _same,
+                       "disjoint: each writer has its part of the pages; shared: each writes all of them."),
+    "concurrent": Setting("--concurrent", "flag", lambda _: "concurrent",
+                          "Collect while the writers write, not only after them."),
     "external": Setting("--external", "flag", lambda _: "external", "Track another process, as CRIU does."),
-    "vmas": Setting("--vmas", "int", "vmas={}".format, "VMAs that the mapping is cut into."),
-    "watch_percent": Setting("--watch", "percent", "watch={:g}%".format, "Part of the mapping that is tracked."),
-    "populated_percent": Setting(
-        "--populated", "percent", "populated={:g}%".format, "Part of the mapping that has memory: sparse mappings."
-    ),
-    "populate": Setting("--populate", "word", "populate={}".format, f"By what means: {', '.join(POPULATE)}."),
-    "first": Setting("--first", "flag", lambda _: "first", "Only the first interval of each fresh mapping."),
-    "ballast": Setting("--ballast", "size", lambda n: f"ballast={size(n)}", "Other resident memory of the process."),
-    "vec_len": Setting(
-        "--vec-len", "int", "vec_len={}".format, "Regions an ioctl may return; 0: as many as there are."
-    ),
-    "max_pages": Setting("--max-pages", "int", "max_pages={}".format, "Pages an ioctl may report; 0: no limit."),
-    "read_bytes": Setting(
-        "--read", "size", lambda n: f"read={size(n) if n else 'one'}", "Bytes of pagemap a read; 0: all in one."
-    ),
-    "masks": Setting(
-        "--masks", "word", "masks={}".format, "fast: WRITTEN alone; extra: more than the fast path knows."
-    ),
+    "vmas": Setting("--vmas", "counts", "vmas={}".format, "Numbers of VMAs that the mapping is cut into."),
+    "watch_percent": Setting("--watch", "percents", "watch={:g}%".format,
+                             "Part of the mapping that is tracked, in percent."),
+    "populated_percent": Setting("--populated", "percents", "populated={:g}%".format,
+                                 "Part of the mapping that has memory behind it, in percent."),
+    "populate": Setting("--populate", "words", "populate={}".format, f"How memory gets there: {', '.join(POPULATE)}."),
+    "first": Setting("--first", "flag", lambda _: "first",
+                     "Measure only the first interval of each fresh mapping, not later ones."),
+    "ballast": Setting("--ballast", "sizes", lambda n: f"ballast={size(n)}",
+                       "Other resident memory of the process, in bytes."),
+    "vec_len": Setting("--vec-len", "counts", "vec_len={}".format,
+                       "Most regions that one ioctl may return; 0: no limit.", ASKING),
+    "max_pages": Setting("--max-pages", "counts", "max_pages={}".format,
+                         "Most pages that one ioctl may report; 0: no limit.", ASKING),
+    "read_bytes": Setting("--read", "sizes", lambda n: f"read={size(n) if n else 'one'}",
+                          "Bytes of pagemap in one read(2); 0: all in one.", ASKING),
+    "masks": Setting("--masks", "words", "masks={}".format,
+                     "What the ioctl asks for. fast: the one category of the kernel's fast path; extra: more.",
+                     ASKING),
 }
+# fmt: on
 
 
 def grid(
@@ -192,19 +223,19 @@ def grid(
     points: dict[Any, Point] = {}
     for name, pages, percent, *chosen in product(names, sizes, percents, *settings.values()):
         point = make_point(name, pages, percent, **dict(zip(settings, chosen, strict=True)))
-        same = point._replace(dirty_percent=0 if name in ("idle", "all") else point.dirty)
+        same = point if catalogue.fraction(name) is not None else point._replace(dirty_percent=point.dirty)
         points.setdefault(same, point)
     return list(points.values())
 
 
 def make_point(name: str, pages: int, percent: float, **settings: Any) -> Point:
     """Return a point. Raises BadInput for an unknown workload and for what can't be."""
-    workloads.check(name)
+    entry = catalogue.workload(name)
     if not 1 <= pages <= MAX_PAGES:
-        raise BadInput(f"{pages} pages can't be mapped", f"give 1 to {MAX_PAGES} pages")
+        raise BadInput(f"{pages} pages can't be mapped", f"give --pages 1 to {MAX_PAGES}")
     if not 0 <= percent <= 100:
-        raise BadInput(f"{percent:g} % of the pages can't be dirty", "give 0 to 100")
-    point = Point(name, pages, {"idle": 0.0, "all": 100.0}.get(name, percent), **settings)
+        raise BadInput(f"--dirty can't be {percent:g} %", "give a percentage of the pages: 0 to 100")
+    point = Point(name, pages, percent if entry.dirty_percent is None else entry.dirty_percent, **settings)
     _check_words(point)
     _check_sizes(point)
     return point
@@ -212,29 +243,31 @@ def make_point(name: str, pages: int, percent: float, **settings: Any) -> Point:
 
 def _check_words(point: Point) -> None:
     """Raise BadInput for a setting that is none of those there are, or that excludes another."""
-    for key, known in (
-        ("kind", list(KINDS)),
-        ("populate", list(POPULATE)),
-        ("sharing", ["disjoint", "shared"]),
-        ("masks", ["fast", "extra"]),
+    for what, word, known in (
+        ("kind", point.kind, list(KINDS)),
+        ("--populate", point.populate, list(POPULATE)),
+        ("--sharing", point.sharing, ["disjoint", "shared"]),
+        ("--masks", point.masks, ["fast", "extra"]),
     ):
-        if getattr(point, key) not in known:
-            raise BadInput(f"there is no {key} {getattr(point, key)!r}", f"one of: {', '.join(known)}")
+        if word not in known:
+            raise BadInput(f"there is no {what} {word!r}", f"one of: {', '.join(known)}")
     if point.external and point.writers > 1:
-        raise BadInput("a process tracked from outside has one writer", "leave out --writers or --external")
-    if point.concurrent and (point.sharing == "shared" or workloads.repeats(point.workload)):
+        raise BadInput("with --external only one thread can write", "leave out --writers or --external")
+    if point.concurrent and (point.sharing == "shared" or catalogue.workload(point.workload).repeats):
         raise BadInput(
-            "what is written twice can't be checked while it is collected: the second write may be the lost one",
-            "leave out --concurrent, or --sharing shared and workloads that write a page more than once",
+            "--concurrent can't be checked where an interval writes a page twice: if only one of the two writes is "
+            "reported, nobody can tell whether the other was lost",
+            "leave out --concurrent, or what writes pages twice: --sharing shared, or the workload",
         )
     if point.concurrent and point.first:
         raise BadInput(
-            "the first interval of a mapping is armed by the one reset it is about", "leave out --concurrent"
+            "--first is about one reset and the writes after it; with --concurrent there are two resets an interval",
+            "leave out --first or --concurrent",
         )
     if point.populated_percent < 100 and (point.populate != "write" or KINDS[point.kind].unit > 1):
         raise BadInput(
-            "a mapping is populated in part only page by page, by writing",
-            "leave out --populate, or huge pages in --kind",
+            "--populated below 100 % works page by page, by writing: not in huge pages, and not with other --populate",
+            "leave out --populated, or --populate and the kinds of huge pages",
         )
 
 
@@ -243,7 +276,8 @@ def _check_sizes(point: Point) -> None:
     unit = KINDS[point.kind].unit
     if point.pages % unit:
         raise BadInput(
-            f"{point.pages} pages are no whole huge pages, as {point.kind} needs", f"give --pages in steps of {unit}"
+            f"{point.pages} pages make no whole huge pages, which {point.kind} consists of",
+            f"give --pages in steps of {unit}",
         )
     if not 1 <= point.vmas <= point.pages // unit:
         raise BadInput(
@@ -254,12 +288,18 @@ def _check_sizes(point: Point) -> None:
         raise BadInput(f"{point.writers} writers can't be started", f"give --writers 1 to {MAX_WRITERS}")
     for what, percent in (("--watch", point.watch_percent), ("--populated", point.populated_percent)):
         if not 0 < percent <= 100:
-            raise BadInput(f"{percent:g} % of the mapping is no part of it", f"give {what} more than 0, up to 100")
+            raise BadInput(f"{what} can't be {percent:g} %", f"give {what} more than 0, up to 100")
     if point.read_bytes % 8:
-        raise BadInput("pagemap is read in entries of 8 bytes", "give --read 64K, for example; 0: all in one read")
-    for what, count in (("--vec-len", point.vec_len), ("--max-pages", point.max_pages), ("--ballast", point.ballast)):
-        if not 0 <= count < 2**63 or (what == "--max-pages" and count >= 2**32):
-            raise BadInput(f"{what} can't be {count}", "0 is the default")
+        raise BadInput(
+            f"--read can't be {point.read_bytes}: an entry of pagemap has 8 bytes",
+            "give --read 64K, for example; 0: all in one read",
+        )
+    for key, end in (("vec_len", 2**63), ("max_pages", 2**32), ("ballast", 2**63), ("read_bytes", 2**63)):
+        if not 0 <= getattr(point, key) < end:
+            raise BadInput(
+                f"{SETTINGS[key].option} can't be {getattr(point, key)}",
+                f"give 0 to {end - 1}; the default is {DEFAULTS[key]}",
+            )
 
 
 def matching(points: Iterable[Point], pattern: str | None) -> list[Point]:

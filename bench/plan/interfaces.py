@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The table of interfaces: a row says what an interface is and can do. Its C is bench/core/interfaces/NAME.c."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bench.errors import BadInput
+
+ATOMIC = " atomic"  # what a form's name ends with where collect and reset are one call
+
+
+class Reason(NamedTuple):
+    """Why something can't be measured here, and what would change that."""
+
+    why: str
+    remedy: str
+
+
+class Interface(NamedTuple):
+    """One way to learn which pages were written, in the order of tables and plots.
+
+    `contract`: what a wrong result of its probe means, since a kernel can accept every call and track nothing.
+    `role`: `legacy` is what every ratio is over, `ioctl` what it is of: the first such form that was measured; `hybrid`
+    resets as the first of them and collects as the second.
+    """
+
+    name: str
+    summary: str
+    contract: Reason
+    role: str = ""
+    tracks: bool = True  # False: the untracked baseline
+    atomic: bool = False  # it can collect and reset in one step
+    parts: bool = False  # it can reset a part of what it tracks
+    wp_async: bool = False  # PAGEMAP_SCAN over memory that is registered with userfaultfd WP_ASYNC
+    uffd: bool = False  # it has a userfaultfd
+    kernel_writes: bool = True  # False: what the kernel writes for the program, as in read(2), fails with EFAULT
+    flushes: bool = True  # False: a reset leaves TLB entries, through which a page written before can be written unseen
+    tabled: bool = True  # False: in no table of interfaces against each other, where there is no room for it
+    heading: str = ""  # of its column, where that is more than the name
+
+    @property
+    def forms(self) -> tuple[bool, ...]:
+        """False, and True where it has an atomic form."""
+        return (False, True) if self.atomic else (False,)
+
+
+GUEST = "or boot one that has it: ./bench.py run --where vm --kernel debian:6.12"
+SOFT_DIRTY = Reason(
+    "clear_refs takes the 4, but written pages do not become soft-dirty", f"build with CONFIG_MEM_SOFT_DIRTY, {GUEST}"
+)
+V6 = Reason(
+    "the ioctl of v6's number and size tracks something other than soft-dirty, as v10 of February 2023 did",
+    "boot a kernel with the v6 series: ./bench.py run --kernel IMAGE",
+)
+_MAINTAINERS = "report this to the kernel's maintainers"
+_HANDLER = Reason("its handler notes other pages than were written", _MAINTAINERS)
+
+INTERFACES = {
+    row.name: row
+    for row in (
+        Interface("none", "nothing is tracked: the baseline of dirty", Reason("", ""), tracks=False),
+        Interface(
+            "clear_refs",
+            "write 4 to clear_refs, read pagemap bit 55",
+            SOFT_DIRTY,
+            role="legacy",
+            heading="clear_refs + pagemap",
+        ),
+        Interface(
+            "scan-softdirty",
+            "write 4 to clear_refs, PAGEMAP_SCAN for PAGE_IS_SOFT_DIRTY",
+            SOFT_DIRTY,
+            role="hybrid",
+            tabled=False,
+        ),
+        Interface(
+            "scan-wp",
+            "PAGEMAP_SCAN write-protects and finds PAGE_IS_WRITTEN (userfaultfd WP_ASYNC)",
+            Reason("PAGEMAP_SCAN reports other pages than were written", _MAINTAINERS),
+            role="ioctl",
+            atomic=True,
+            parts=True,
+            wp_async=True,
+            uffd=True,
+        ),
+        Interface(
+            "v6",
+            "the v6 series of November 2022: GET and CLEAR of soft-dirty in one ioctl",
+            V6,
+            atomic=True,
+            parts=True,
+            flushes=False,
+        ),
+        Interface(
+            "v6-no-reused",
+            "v6 with PAGEMAP_NO_REUSED_REGIONS: the pages' bits alone, not VM_SOFTDIRTY",
+            V6,
+            atomic=True,
+            parts=True,
+            flushes=False,
+        ),
+        Interface(
+            "uffd-sync",
+            "userfaultfd write protection, a thread answers each first write",
+            _HANDLER,
+            uffd=True,
+            kernel_writes=False,
+        ),
+        Interface(
+            "mprotect",
+            "read-only memory, a SIGSEGV handler notes each first write",
+            _HANDLER,
+            kernel_writes=False,
+        ),
+    )
+}
+UNTRACKED = next(row.name for row in INTERFACES.values() if not row.tracks)
+LEGACY = next(row.name for row in INTERFACES.values() if row.role == "legacy")
+
+
+def find(name: str) -> Interface:
+    """Return the interface of that name. Raises BadInput that lists the names there are."""
+    try:
+        return INTERFACES[name]
+    except KeyError:
+        raise BadInput(f"there is no interface {name!r}", f"one of: {', '.join(INTERFACES)}") from None
+
+
+def form(interface: str, atomic: bool) -> str:
+    """Name an interface and how it was used: `scan-wp`, or `scan-wp atomic` (get and reset in one step)."""
+    return f"{interface}{ATOMIC}" if atomic else interface
+
+
+# The forms whose ratio over LEGACY is shown: the first of them that was measured.
+IOCTL = tuple(form(row.name, atomic) for row in INTERFACES.values() if row.role == "ioctl" for atomic in (True, False))
