@@ -29,8 +29,11 @@ int bare_loop(uint64_t count, uint64_t *collect_ns)
 	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct uffdio_register reg = { .range = { (uintptr_t)page, 4096 }, .mode = UFFDIO_REGISTER_MODE_WP };
 	struct page_region vec[1];
-	struct pm_scan_arg wp = { .size = sizeof(wp), .start = (uintptr_t)page, .end = (uintptr_t)page + 4096,
-				  .flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, .category_mask = PAGE_IS_WRITTEN };
+	struct pm_scan_arg wp = { .size = sizeof(wp),
+				  .start = (uintptr_t)page,
+				  .end = (uintptr_t)page + 4096,
+				  .flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+				  .category_mask = PAGE_IS_WRITTEN };
 	struct pm_scan_arg get = wp;
 	int pagemap = open("/proc/self/pagemap", O_RDONLY), uffd;
 

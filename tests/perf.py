@@ -5,18 +5,19 @@ import statistics
 import subprocess
 import tempfile
 from array import array
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cffi
 
-from bench import interfaces
-from bench.mapping import Mapping, Pattern, Tracker
+from bench.measure.core import Mapping, Pattern, Tracker
 
 ROUNDS = 41
 INTERVALS = 500
 
 
-def bare_rounds() -> object:
+def bare_rounds() -> Callable[[], float]:
     """Compile bare.c and return its loop."""
     ffi = cffi.FFI()
     ffi.cdef("int bare_loop(uint64_t count, uint64_t *collect_ns);")
@@ -24,13 +25,13 @@ def bare_rounds() -> object:
         library = Path(folder, "bare.so")
         source = Path(__file__).with_name("bare.c")
         subprocess.run(["cc", "-O2", "-std=gnu11", "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
-        loaded = ffi.dlopen(str(library))
+        loaded: Any = ffi.dlopen(str(library))
     out = ffi.new("uint64_t[]", INTERVALS)
 
     def median() -> float:
         failed_step = loaded.bare_loop(INTERVALS, out)
         assert not failed_step
-        return statistics.median(out)
+        return float(statistics.median(out))
 
     return median
 
@@ -38,7 +39,7 @@ def bare_rounds() -> object:
 def suite_round() -> float:
     """Median collect of one page in the suite's own loop, in ns, and every interval exact."""
     pattern = Pattern(array("I", [0]), 1)
-    with Mapping(1) as mapping, Tracker(interfaces.find("scan-wp").table, mapping) as tracker:
+    with Mapping(1) as mapping, Tracker("scan-wp", mapping) as tracker:
         intervals = tracker.run(pattern, INTERVALS, atomic=False)
     assert not any(i.extra or i.missed for i in intervals)
     return statistics.median(i.collect_ns for i in intervals)

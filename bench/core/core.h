@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The engine's hot part: mappings, trackers and the interval loop. What stands between the two cffi
- * marks is read by build.py as it is, so that nothing is declared twice.
+ * What Python uses of the core. What stands between the two cffi marks is read by build.py as it is, so
+ * that nothing is declared twice. What the core's files offer each other is in layers.h.
  *
  * A function that can fail returns 0 or a negative errno; the call that failed is named by
  * failed_call().
@@ -28,7 +28,7 @@ enum populate {
 struct layout {
 	uint64_t pages;
 	enum kind kind;
-	int huge;              /* transparent huge pages wanted; kinds that have none: 0 */
+	int huge; /* transparent huge pages wanted; kinds that have none: 0 */
 	enum populate populate;
 	uint64_t populated;    /* this many, evenly spread, where populate is POPULATE_WRITE */
 	uint64_t vmas;         /* cut into so many VMAs of one size */
@@ -38,17 +38,21 @@ struct layout {
 
 /* The memory under test: 2 MiB-aligned, with PROT_NONE guards on both sides. */
 struct mapping {
-	uint8_t *base;      /* first byte; an address in the process below, if there is one */
-	uint64_t pages;     /* size in pages */
-	uint64_t page_size; /* in bytes */
-	uint64_t granule;   /* pages that one protection covers: 512 in hugetlb, else 1 */
-	uint64_t unit;      /* pages that no VMA's edge may part: 512 where huge pages are wanted, else 1 */
+	uint8_t *base;          /* first byte; an address in the process below, if there is one */
+	uint64_t pages;         /* size in pages */
+	uint64_t page_size;     /* in bytes */
+	uint64_t granule;       /* pages that one protection covers: 512 in hugetlb, else 1 */
+	uint64_t unit;          /* pages that no VMA's edge may part: 512 where huge pages are wanted, else 1 */
 	uint64_t vmas, watched; /* as in struct layout */
-	uint8_t *area;      /* the reservation around it, guards included */
-	uint64_t area_len;  /* in bytes */
-	uint64_t populate_ns; /* what populating took */
-	int without_thp;    /* PR_SET_THP_DISABLE was lifted for it, and is to be set again */
-	struct process *process; /* the process whose memory it is; NULL: this one */
+	uint8_t *area;          /* the reservation around it, guards included */
+	uint64_t area_len;      /* in bytes */
+	uint64_t populate_ns;   /* what populating took */
+	int without_thp;        /* PR_SET_THP_DISABLE was lifted for it, and is to be set again */
+
+	/* Of another process, where it is that one's memory; else 0 and NULL. */
+	int pid;
+	struct process *process;
+	void (*end)(struct process *); /* ends it, and the mapping with it */
 };
 
 /* One range of reported pages, [start, end) in addresses. Laid out as the kernel's struct
@@ -70,13 +74,17 @@ struct tracker {
 	const struct interface *interface;
 	const struct mapping *mapping;
 	struct ask ask;
-	struct range *ranges; /* what collect delivers, sorted; allocated and touched at open */
+	uint8_t *buffers;     /* what the pointers below point into */
+	uint64_t buffers_len; /* in bytes */
+	uint64_t buffers_used;
+	struct range *ranges; /* what collect delivers, sorted; touched at open */
 	uint64_t n_ranges;
-	uint64_t capacity;    /* of ranges */
-	uint64_t *entries;    /* buffer for pagemap entries, where the interface reads them */
-	uint64_t n_entries;   /* its length */
-	uint64_t *noted;      /* bitmap of written pages, where a handler keeps one */
-	void *handler;        /* the handler's thread, where the interface has one */
+	uint64_t capacity;  /* of ranges */
+	uint64_t *entries;  /* buffer for pagemap entries, where the interface reads them */
+	uint64_t n_entries; /* its length */
+	uint64_t *noted;    /* bitmap of written pages, where a handler keeps one */
+	void *handler;      /* the handler's thread, where the interface has one */
+
 	int clear_refs_fd, pagemap_fd, uffd; /* -1 where not used */
 };
 
@@ -87,7 +95,7 @@ struct interface {
 	int (*reset)(struct tracker *);         /* from now on, writes count */
 	int (*collect)(struct tracker *);       /* ranges written since the reset */
 	int (*collect_reset)(struct tracker *); /* both at once, atomically */
-	void (*close)(struct tracker *);        /* ends the handler; descriptors and buffers are freed after it */
+	void (*close)(struct tracker *);        /* ends the handler; descriptors and buffers go after it */
 };
 
 /*
@@ -96,8 +104,8 @@ struct interface {
  */
 struct interval {
 	uint64_t reset_ns, dirty_ns, collect_ns;
-	uint64_t extra;  /* pages reported but not written */
-	uint64_t missed; /* pages written but not reported */
+	uint64_t extra;      /* pages reported but not written */
+	uint64_t missed;     /* pages written but not reported */
 	uint64_t overlapped; /* 1: a writer was still writing when the first of two collects had ended */
 };
 
@@ -105,20 +113,24 @@ struct interval {
 struct pattern {
 	const uint32_t *order; /* page indices, one write each */
 	uint64_t writes;
-	uint64_t *written;     /* bitmap over the watched pages: the truth */
-	uint64_t *seen;        /* bitmaps of the same size, scratch of the check */
+	uint64_t *written; /* bitmap over the watched pages: the truth */
+	uint64_t *seen;    /* bitmaps of the same size, scratch of the check */
 	uint64_t *before;
 };
 
 struct team; /* writers other than the tracking thread */
 
+/* fail.c */
 const char *failed_call(void);
 
+/* mapping.c, process.c */
 int mapping_create(struct mapping *mapping, const struct layout *layout);
 int mapping_create_outside(struct mapping *mapping, const struct layout *layout, int cpu);
 int mapping_huge_kib(const struct mapping *mapping, uint64_t *kib);
+int process_id(const struct mapping *mapping);
 void mapping_destroy(struct mapping *mapping);
 
+/* tracker.c */
 int tracker_open(struct tracker *tracker, const struct interface *interface, const struct mapping *mapping,
 		 const struct ask *ask);
 int tracker_reset(struct tracker *tracker);
@@ -126,27 +138,31 @@ int tracker_collect(struct tracker *tracker);
 int tracker_collect_reset(struct tracker *tracker);
 void tracker_close(struct tracker *tracker);
 
+/* pattern.c */
 uint64_t pattern_init(struct pattern *pattern, uint64_t watched);
-void check_ranges(const struct tracker *tracker, const struct pattern *pattern, uint64_t *extra, uint64_t *missed);
-int run_intervals(struct tracker *tracker, const struct pattern *pattern, int atomic, struct team *team,
-		  int concurrent, struct interval *intervals, uint64_t count);
-
-int writers_start(struct team **team, const struct mapping *mapping, const struct pattern *pattern,
-		  uint64_t count, int shared, const int *cpus, uint64_t n_cpus);
-void writers_stop(struct team *team);
-int process_id(const struct mapping *mapping);
-
 void sample_pages(uint32_t *out, uint64_t total, uint64_t count, uint64_t seed);
 void draw_pages(uint32_t *out, uint64_t total, uint64_t count, uint64_t seed);
+
+/* writers.c */
+int writers_start(struct team **team, const struct mapping *mapping, const struct pattern *pattern, uint64_t count,
+		  int shared, const int *cpus, uint64_t n_cpus);
+void writers_stop(struct team *team);
+
+/* loop.c */
+void check_ranges(const struct tracker *tracker, const struct pattern *pattern, uint64_t *extra, uint64_t *missed);
+int run_intervals(struct tracker *tracker, const struct pattern *pattern, int atomic, struct team *team, int concurrent,
+		  struct interval *intervals, uint64_t count);
+
+/* host.c */
 double clock_cost_ns(void);
 double tsc_hz(void);
 double syscall_cost_ns(void);
 void hypervisor_signature(char *out);
-int die_with_parent(void);
+int die_with_parent(int parent);
 int forgo_huge_pages(void);
 int hold_memory(uint64_t bytes);
 
-/* What scenarios do (stage.c). Addresses and lengths in bytes; int64_t: an address, or a negative errno. */
+/* stage.c: what scenarios do to memory. Addresses and lengths in bytes; int64_t: an address, or a negative errno. */
 int64_t stage_mmap(uint64_t address, uint64_t length, int protection, int flags, int fd);
 int stage_munmap(uint64_t address, uint64_t length);
 int stage_mprotect(uint64_t address, uint64_t length, int protection);
@@ -157,64 +173,20 @@ int stage_allow_huge_pages(void);
 void stage_write(uint64_t address, uint64_t pages, uint64_t page_size, uint8_t value);
 void stage_read(uint64_t address, uint64_t pages, uint64_t page_size);
 int stage_vm_write(uint64_t address, uint8_t value);
+int stage_collect_unchecked(struct tracker *tracker);
+double stage_copy_page_ns(const struct mapping *mapping);
+
+/* pinned.c: the same, by io_uring */
+int stage_pin(uint64_t address, uint64_t length);
+int stage_read_pinned(int fd, uint64_t address, uint32_t length);
+void stage_unpin(void);
+
+/* races.c: writes of scenarios that meet a reset or a collect */
 int stage_rewrite(struct tracker *tracker, uint64_t address, uint64_t rounds, uint64_t *missed);
 int stage_rewrite_elsewhere(struct tracker *tracker, uint64_t address, uint64_t rounds, int cpu, uint64_t *missed,
 			    uint64_t *seen);
 int stage_writers(struct tracker *tracker, int threads, int atomic, uint64_t *lost, uint64_t *met);
-int stage_collect_unchecked(struct tracker *tracker);
-int stage_pin(uint64_t address, uint64_t length);
-int stage_read_pinned(int fd, uint64_t address, uint32_t length);
-void stage_unpin(void);
-double stage_copy_page_ns(const struct mapping *mapping);
 
 /* cffi: end */
-
-#define HUGE_PAGES 512 /* of 4 KiB, in a huge page of 2 MiB */
-
-/* Remember which call failed and return its -errno. */
-int fail(const char *call);
-
-static inline uint64_t bitmap_words(const struct mapping *m)
-{
-	return (m->watched + 63) / 64;
-}
-
-/* The page at which VMA i begins; where the mapping ends for i == vmas. */
-static inline uint64_t vma_start(const struct mapping *m, uint64_t i)
-{
-	return i * (m->pages / m->unit) / m->vmas * m->unit;
-}
-
-/* Shared by the interfaces that need them. */
-int open_proc(const struct tracker *tracker, const char *name, int flags, int *fd);
-int open_pagemap_scan(struct tracker *tracker);
-int soft_dirty_clear(struct tracker *tracker);
-int uffd_wp(const struct mapping *mapping, uint64_t features, const char *api_call, int *fd);
-int register_wp(struct tracker *tracker, uint64_t features, const char *api_call);
-int noted_open(struct tracker *tracker);
-void noted_clear(struct tracker *tracker);
-void note_page(struct tracker *tracker, uint64_t page);
-int noted_collect(struct tracker *tracker);
-int v6_open(struct tracker *tracker);
-int v6_scan(struct tracker *tracker, uint32_t flags, int output);
-int pagemap_scan(struct tracker *tracker, uint64_t category, uint64_t flags, int output);
-
-/* Where somebody else writes: writers.c. */
-struct team *process_team(struct process *process, const struct pattern *pattern);
-int process_uffd_wp(const struct mapping *mapping, uint64_t features, const char *api_call, int *fd);
-void process_end(struct process *process);
-void team_go(struct team *team, uint8_t value);
-int team_wait(struct team *team);
-int team_wait_half(struct team *team);
-int team_busy(const struct team *team);
-uint64_t team_ns(const struct team *team);
-
-/* One byte a page: what makes a page dirty is the write, not its size. */
-static inline void write_pages(uint8_t *base, uint64_t page_size, const uint32_t *order, uint64_t count,
-			       uint8_t value)
-{
-	for (uint64_t i = 0; i < count; i++)
-		*(volatile uint8_t *)(base + order[i] * page_size) = value;
-}
 
 #endif

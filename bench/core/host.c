@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the machine and the process are: costs of clock and system call, hypervisor, and the parent's death. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +14,7 @@
 #endif
 
 #include "clock.h"
-#include "core.h"
+#include "layers.h"
 
 #define COST_ROUNDS 64
 #define COST_CALLS 1024
@@ -89,10 +90,18 @@ void hypervisor_signature(char *out)
 #endif
 }
 
-/* A worker whose run was killed must not go on measuring for nobody. */
-int die_with_parent(void)
+/*
+ * A worker whose run was killed must not go on measuring for nobody. A parent that died before the prctl
+ * sends no signal any more: ESRCH.
+ */
+int die_with_parent(int parent)
 {
-	return prctl(PR_SET_PDEATHSIG, SIGKILL) ? fail("prctl(PR_SET_PDEATHSIG)") : 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return fail("prctl(PR_SET_PDEATHSIG)");
+	if (getppid() == parent)
+		return 0;
+	errno = ESRCH;
+	return fail("getppid");
 }
 
 /*
@@ -111,7 +120,8 @@ int hold_memory(uint64_t bytes)
 
 	if (held == MAP_FAILED)
 		return fail("mmap(ballast)");
-	for (uint64_t at = 0; at < bytes; at += 4096) /* a page there is no memory for kills this process: never unsaid */
+	/* A page there is no memory for kills this process: never unsaid. */
+	for (uint64_t at = 0; at < bytes; at += 4096)
 		((volatile uint8_t *)held)[at] = 1;
 	return 0;
 }

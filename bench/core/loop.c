@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "core.h"
+#include "layers.h"
 
 /*
  * Take note of the pages reported. A page reported twice or outside the mapping is one the caller would
@@ -29,8 +29,7 @@ static uint64_t take(const struct tracker *t, const struct pattern *p)
 }
 
 /* Compare the pages seen in reports with those written, and forget them. */
-static void compare(const struct mapping *m, const struct pattern *p, uint64_t *seen, uint64_t *extra,
-		    uint64_t *missed)
+static void compare(const struct mapping *m, const struct pattern *p, uint64_t *seen, uint64_t *extra, uint64_t *missed)
 {
 	for (uint64_t w = 0; w < bitmap_words(m); w++) {
 		*extra += (uint64_t)__builtin_popcountll(seen[w] & ~p->written[w]);
@@ -79,7 +78,8 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 		collected = now();
 		if (err)
 			return err;
-		*out = (struct interval){ .reset_ns = armed - start, .collect_ns = collected - dirtied,
+		*out = (struct interval){ .reset_ns = armed - start,
+					  .collect_ns = collected - dirtied,
 					  .dirty_ns = team ? team_ns(team) : dirtied - armed };
 		if (collect)
 			check_ranges(t, p, &out->extra, &out->missed);
@@ -118,8 +118,8 @@ static int collect_once(struct tracker *t, const struct pattern *p, int atomic, 
 /*
  * The tracker collects while the writers write: once when they are half through, once when they have
  * finished. Every page written is to be in one of the two reports, the one that a write and a report
- * race for too, and no page that nobody wrote. A page may be in both: a handler
- * notes it before the write, and a reset may fall between the two.
+ * race for too, and no page that nobody wrote. A page may be in both: a handler notes it before the write,
+ * and a reset may fall between the two.
  */
 static int overlap(struct tracker *t, const struct pattern *p, int atomic, struct team *team,
 		   struct interval *intervals, uint64_t count)
@@ -187,7 +187,6 @@ int run_intervals(struct tracker *t, const struct pattern *p, int atomic, struct
 	}
 	if (err)
 		return err;
-	err = concurrent && team ? overlap(t, p, atomic, team, intervals, count) :
-				   alternate(t, p, atomic, team, intervals, count);
+	err = (concurrent && team ? overlap : alternate)(t, p, atomic, team, intervals, count);
 	return err || !count ? err : settle(t, p, &intervals[count - 1]);
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "core.h"
+#include "layers.h"
 
 #ifndef MADV_POPULATE_WRITE /* Linux 5.14, 4ca9b3859dac */
 #define MADV_POPULATE_READ 22
@@ -167,11 +167,14 @@ int mapping_create(struct mapping *m, const struct layout *layout)
 	const int huge = layout->huge || layout->kind == KIND_HUGETLB;
 	int err;
 
-	*m = (struct mapping){ .pages = layout->pages, .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
+	*m = (struct mapping){ .pages = layout->pages,
+			       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
 			       .granule = layout->kind == KIND_HUGETLB ? HUGE_PAGES : 1,
-			       .unit = huge ? HUGE_PAGES : 1, .vmas = layout->vmas, .watched = layout->watched };
+			       .unit = huge ? HUGE_PAGES : 1,
+			       .vmas = layout->vmas,
+			       .watched = layout->watched };
 	m->area_len = (bytes(m) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + 2 * ALIGNMENT;
-	m->area = mmap(NULL, m->area_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	m->area = mmap(MAPPING_PLACE, m->area_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->area == MAP_FAILED) {
 		m->area = NULL;
 		return fail("mmap(reservation)");
@@ -215,14 +218,24 @@ int mapping_huge_kib(const struct mapping *m, uint64_t *kib)
 	return fail("AnonHugePages in /proc/PID/smaps");
 }
 
+/* The id of the process whose memory it is. */
+int process_id(const struct mapping *m)
+{
+	return m->pid ? m->pid : getpid();
+}
+
 void mapping_destroy(struct mapping *m)
 {
-	if (m->process)
-		process_end(m->process);
-	else if (m->area)
-		munmap(m->area, m->area_len);
-	if (m->without_thp && !m->process)
-		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	if (m->end) {
+		m->end(m->process);
+	} else {
+		if (m->area)
+			munmap(m->area, m->area_len);
+		if (m->without_thp)
+			prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	}
 	m->area = m->base = NULL;
 	m->process = NULL;
+	m->end = NULL;
+	m->pid = m->without_thp = 0;
 }

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The bitmap that a fault handler keeps, for interfaces where the kernel keeps none. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "layers.h"
 
-int noted_open(struct tracker *t)
+void noted_open(struct tracker *t)
 {
-	t->noted = malloc(bitmap_words(t->mapping) * 8);
-	if (!t->noted)
-		return fail("malloc(noted)");
-	noted_clear(t); /* also touches it, so that the first timed write needn't */
-	return 0;
+	t->noted = tracker_buffer(t, bitmap_words(t->mapping) * 8);
 }
 
 void noted_clear(struct tracker *t)

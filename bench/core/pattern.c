@@ -2,7 +2,7 @@
 /* Which pages an interval writes: the truth as a bitmap, and random choices that repeat everywhere. */
 #include <string.h>
 
-#include "core.h"
+#include "layers.h"
 
 /* Fill the bitmap of written pages from the order. Returns how many distinct watched pages that is. */
 uint64_t pattern_init(struct pattern *p, uint64_t watched)

@@ -3,12 +3,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../abi.h"
-#include "../core.h"
+#include "../layers.h"
 
 static int legacy_open(struct tracker *t)
 {
@@ -21,10 +19,7 @@ static int legacy_open(struct tracker *t)
 	t->n_entries = t->mapping->watched;
 	if (t->ask.read_bytes && t->ask.read_bytes / sizeof(*t->entries) < t->n_entries)
 		t->n_entries = t->ask.read_bytes / sizeof(*t->entries);
-	t->entries = malloc(t->n_entries * sizeof(*t->entries));
-	if (!t->entries)
-		return fail("malloc(entries)");
-	memset(t->entries, 0, t->n_entries * sizeof(*t->entries));
+	t->entries = tracker_buffer(t, t->n_entries * sizeof(*t->entries));
 	return 0;
 }
 

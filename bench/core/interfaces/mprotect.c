@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#include "../core.h"
+#include "../layers.h"
 
 static struct tracker *active; /* a process has one handler of SIGSEGV */
 static struct sigaction before;
@@ -66,9 +66,7 @@ static int mprotect_open(struct tracker *t)
 		errno = active ? EBUSY : EOPNOTSUPP;
 		return fail(active ? "sigaction(SIGSEGV)" : "mprotect of another process");
 	}
-	err = noted_open(t);
-	if (err)
-		return err;
+	noted_open(t);
 	refused = 0;
 	active = t;
 	if (!sigaction(SIGSEGV, &action, &before))

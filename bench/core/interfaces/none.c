@@ -2,6 +2,6 @@
 /* none: nothing is tracked. Its dirty phase is the baseline of all others. */
 #include <stddef.h>
 
-#include "../core.h"
+#include "../layers.h"
 
 struct interface interface_none = { .name = "none" };

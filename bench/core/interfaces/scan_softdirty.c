@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "../abi.h"
-#include "../core.h"
+#include "../layers.h"
 
 static int hybrid_open(struct tracker *t)
 {

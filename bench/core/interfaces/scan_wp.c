@@ -7,14 +7,16 @@
 #include <stddef.h>
 
 #include "../abi.h"
-#include "../core.h"
+#include "../layers.h"
 
 static int wp_open(struct tracker *t)
 {
 	int err = open_pagemap_scan(t);
 
-	return err ? err : register_wp(t, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED,
-				       "ioctl(UFFDIO_API, WP_ASYNC)");
+	if (!err)
+		err = register_wp(t, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED,
+				  "ioctl(UFFDIO_API, WP_ASYNC)");
+	return err;
 }
 
 static int wp_reset(struct tracker *t)

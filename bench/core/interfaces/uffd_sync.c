@@ -13,15 +13,16 @@
 #include <unistd.h>
 
 #include "../abi.h"
-#include "../core.h"
+#include "../layers.h"
 
 #define MESSAGES 16 /* a read takes as many as there are, up to so many writers at once */
 
 struct handler {
 	pthread_t thread;
-	int stop;            /* eventfd that ends the thread */
-	int refused;         /* errno of a call that failed in the thread */
-	pthread_mutex_t answering; /* a reset between note and unprotect would forget one and be undone by the other */
+	int stop;    /* eventfd that ends the thread */
+	int refused; /* errno of a call that failed in the thread */
+	/* A reset between note and unprotect would forget the one and be undone by the other. */
+	pthread_mutex_t answering;
 };
 
 static int protect(const struct tracker *t, uint64_t start, uint64_t len, uint64_t mode)
@@ -101,20 +102,18 @@ static int sync_open(struct tracker *t)
 		close(t->uffd); /* its one UFFDIO_API is used up */
 		err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP, api);
 	}
-	if (!err)
-		err = noted_open(t);
 	if (err)
 		return err;
+	noted_open(t);
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return fail("malloc(handler)");
 	pthread_mutex_init(&h->answering, NULL);
 	h->stop = eventfd(0, EFD_CLOEXEC);
 	t->handler = h;
-	errno = h->stop < 0 ? errno : pthread_create(&h->thread, NULL, handle, t);
-	if (!errno)
+	err = h->stop < 0 ? fail("eventfd") : thread_start(&h->thread, -1, handle, t);
+	if (!err)
 		return 0;
-	err = fail("pthread_create(handler)");
 	if (h->stop >= 0)
 		close(h->stop);
 	free(h);

@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "../abi.h"
-#include "../core.h"
+#include "../layers.h"
 
 /* The kernel allocates and clears a buffer of vec_len regions at every call: no more than needed. */
 #define REGIONS 512
@@ -26,7 +26,9 @@ static int scan_vma(struct tracker *t, uint64_t start, uint64_t end, uint32_t fl
 	const uint64_t page = t->mapping->page_size, most = t->ask.vec_len ? t->ask.vec_len : REGIONS;
 
 	while (start < end) {
-		struct v6_scan_arg arg = { .start = start, .len = end - start, .flags = flags,
+		struct v6_scan_arg arg = { .start = start,
+					   .len = end - start,
+					   .flags = flags,
 					   .required_mask = V6_PAGE_IS_SOFTDIRTY,
 					   .return_mask = V6_PAGE_IS_SOFTDIRTY };
 		struct range *found = t->ranges + t->n_ranges;
@@ -77,9 +79,12 @@ int v6_scan(struct tracker *t, uint32_t flags, int output)
  */
 int v6_open(struct tracker *t)
 {
-	struct v6_scan_arg arg = { .start = (uintptr_t)t->mapping->base, .len = t->mapping->page_size,
-				   .vec = (uintptr_t)t->ranges, .vec_len = 1,
-				   .required_mask = V6_PAGE_IS_PRESENT, .return_mask = V6_PAGE_IS_PRESENT };
+	struct v6_scan_arg arg = { .start = (uintptr_t)t->mapping->base,
+				   .len = t->mapping->page_size,
+				   .vec = (uintptr_t)t->ranges,
+				   .vec_len = 1,
+				   .required_mask = V6_PAGE_IS_PRESENT,
+				   .return_mask = V6_PAGE_IS_PRESENT };
 	int err = open_proc(t, "pagemap", O_RDONLY, &t->pagemap_fd);
 
 	if (!err && ioctl(t->pagemap_fd, V6_PAGEMAP_SCAN, &arg) < 0)

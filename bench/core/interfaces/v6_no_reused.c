@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "../abi.h"
-#include "../core.h"
+#include "../layers.h"
 
 static int no_reused_reset(struct tracker *t)
 {

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A process whose memory is tracked from outside: it makes its mapping, writes it when told to, and is killed. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "layers.h"
+
+/* In memory that both processes share. */
+struct process {
+	struct mapping mapping;
+	uint64_t features; /* of REGISTER */
+	const char *call;  /* that failed; strings are at the same place in a forked process */
+	int status, uffd;
+	uint64_t size;
+	uint32_t *order; /* shared memory too: the pattern may be younger than the process */
+	struct team *team;
+};
+
+/* The life of the tracked process. It never returns to Python: it shares the stack's contents, no more. */
+static void live(struct process *process, const struct layout *layout, int cpu, pid_t parent)
+{
+	struct team *team = process->team;
+	struct mapping *m = &process->mapping;
+
+	if (die_with_parent(parent))
+		_exit(1);
+	if (cpu >= 0)
+		pin_to(cpu);
+	process->status = mapping_create(m, layout);
+	process->call = failed_call();
+	team->base = m->base;
+	team->page_size = m->page_size;
+	team_finished(team);
+	for (uint32_t turn = 0;; turn++) {
+		if (team_next(team, turn) == WRITE) {
+			team_write(&team->writers[0]);
+		} else {
+			process->status = uffd_wp(m, process->features, process->call, &process->uffd);
+			process->call = failed_call();
+		}
+		team_finished(team);
+	}
+}
+
+static void end(struct process *process)
+{
+	struct team *team = process->team;
+
+	if (team->process > 0) {
+		kill(team->process, SIGKILL); /* whatever it is doing, a protected page nobody answers for included */
+		waitpid(team->process, NULL, 0);
+	}
+	munmap(team, team->size);
+	munmap(process, process->size);
+}
+
+/* What failed there, as if it had failed here. */
+static int status(const struct process *process)
+{
+	errno = -process->status;
+	return errno ? fail(process->call) : 0;
+}
+
+/*
+ * Make the mapping in a process of its own. CLONE_FILES: the descriptors of the process are ours too, so
+ * that a userfaultfd, which serves the address space that opened it, can be had by its tracker.
+ */
+int mapping_create_outside(struct mapping *m, const struct layout *layout, int cpu)
+{
+	const pid_t self = getpid();
+	const uint64_t size = sizeof(struct process) + layout->pages * sizeof(uint32_t);
+	struct process *process = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+	int err;
+
+	*m = (struct mapping){ 0 };
+	if (process == MAP_FAILED)
+		return fail("mmap(process)");
+	*process = (struct process){ .size = size, .order = (uint32_t *)(process + 1), .uffd = -1 };
+	process->team = team_new(m, 1);
+	if (!process->team) {
+		err = fail("mmap(team)");
+		munmap(process, size);
+		return err;
+	}
+	process->team->busy = 1;
+	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!pid)
+		live(process, layout, cpu, self);
+	process->team->process = pid; /* by us alone: the memory is shared */
+	err = pid < 0 ? fail("clone") : team_wait(process->team);
+	if (!err)
+		err = status(process);
+	if (err) {
+		end(process);
+		return err;
+	}
+	*m = process->mapping;
+	m->pid = pid;
+	m->process = process;
+	m->end = end;
+	return 0;
+}
+
+/* The one writer that the process is, with the pattern of the next intervals. */
+struct team *process_team(struct process *process, const struct pattern *p)
+{
+	struct team *team = process->team;
+
+	for (uint64_t i = 0; i < p->writes; i++)
+		process->order[i] = p->order[i];
+	team->order = process->order;
+	team->writes = p->writes;
+	return team;
+}
+
+/* Register the mapping with userfaultfd, which serves the address space of the process that opened it. */
+int register_wp(struct tracker *t, uint64_t features, const char *api_call)
+{
+	struct process *process = t->mapping->process;
+	int err;
+
+	if (!process)
+		return uffd_wp(t->mapping, features, api_call, &t->uffd);
+	process->features = features;
+	process->call = api_call;
+	team_give(process->team, REGISTER);
+	err = team_wait(process->team);
+	if (err)
+		return err;
+	t->uffd = process->uffd;
+	return status(process);
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes of scenarios that meet a reset or a collect: loops in which a write follows so closely, or so
+ * concurrently, that Python would be in the way.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "layers.h"
+
+#define WAIT_NS 1000000000ULL /* how long a write by another CPU may take to be seen */
+#define TAKES 16              /* collects while the writers are busy */
+
+static int reported(const struct tracker *t, uint64_t address)
+{
+	for (uint64_t i = 0; i < t->n_ranges; i++)
+		if (address >= t->ranges[i].start && address < t->ranges[i].end)
+			return 1;
+	return 0;
+}
+
+/* Reset as the interface does it in a running program: atomically where it can. */
+static int rearm(struct tracker *t)
+{
+	return t->interface->collect_reset ? tracker_collect_reset(t) : tracker_reset(t);
+}
+
+/*
+ * Write, reset, write again with nothing in between: the CPU's TLB still holds the writable entry of
+ * the first write, unless the reset flushed it. Counts the second writes that are not reported.
+ */
+int stage_rewrite(struct tracker *t, uint64_t address, uint64_t rounds, uint64_t *missed)
+{
+	volatile uint64_t *word = (volatile uint64_t *)(uintptr_t)address;
+	int err = 0;
+
+	*missed = 0;
+	for (uint64_t i = 0; i < rounds && !err; i++) {
+		*word = 2 * i;
+		err = rearm(t);
+		*word = 2 * i + 1;
+		if (!err)
+			err = tracker_collect(t);
+		*missed += !err && !reported(t, address);
+	}
+	return err;
+}
+
+struct racer {
+	pthread_t thread;
+	uint64_t base, first, pages, step, page_size; /* page numbers first, first + step ... below pages */
+	int go, stop, done;                           /* atomics */
+};
+
+static void *write_on(void *argument)
+{
+	struct racer *w = argument;
+
+	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED))
+		++*(volatile uint64_t *)(uintptr_t)w->base;
+	return NULL;
+}
+
+/* Whether the word at address changes within the time in which any machine would have let it. */
+static int advances(uint64_t address)
+{
+	volatile uint64_t *word = (volatile uint64_t *)(uintptr_t)address;
+	const uint64_t before = *word, start = now();
+
+	while (*word - before < 2) { /* the first may have begun before the reset */
+		if (now() - start > WAIT_NS)
+			return 0;
+		sched_yield(); /* a handler's thread may need this CPU */
+	}
+	return 1;
+}
+
+/*
+ * As stage_rewrite(), but the writer is a thread on another CPU that never stops: its TLB must be
+ * flushed by the reset too. A round in which it was not seen to write counts for nothing; `seen` are the others.
+ */
+int stage_rewrite_elsewhere(struct tracker *t, uint64_t address, uint64_t rounds, int cpu, uint64_t *missed,
+			    uint64_t *seen)
+{
+	struct racer w = { .base = address };
+	int err;
+
+	*missed = *seen = 0;
+	err = thread_start(&w.thread, cpu, write_on, &w);
+	if (err)
+		return err;
+	for (uint64_t i = 0; i < rounds && !err; i++) {
+		int wrote;
+
+		err = rearm(t);
+		wrote = !err && advances(address);
+		if (!err)
+			err = tracker_collect(t);
+		*missed += !err && wrote && !reported(t, address);
+		*seen += !err && wrote;
+	}
+	__atomic_store_n(&w.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(w.thread, NULL);
+	return err;
+}
+
+static void *write_once(void *argument)
+{
+	struct racer *w = argument;
+
+	while (!__atomic_load_n(&w->go, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (uint64_t i = w->first; i < w->pages; i += w->step)
+		++*(volatile uint64_t *)(uintptr_t)(w->base + i * w->page_size);
+	__atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* What a migration does with an interval's result: copy what was reported, here one word a page. */
+static void copy_out(const struct tracker *t, uint64_t *copy)
+{
+	const uint64_t base = (uintptr_t)t->mapping->base, size = t->mapping->page_size;
+
+	for (uint64_t r = 0; r < t->n_ranges; r++)
+		for (uint64_t a = t->ranges[r].start; a < t->ranges[r].end; a += size)
+			if (a >= base && (a - base) / size < t->mapping->pages)
+				copy[(a - base) / size] = *(volatile uint64_t *)(uintptr_t)a;
+}
+
+static int take(struct tracker *t, int atomic, uint64_t *copy, uint64_t *found)
+{
+	int err = atomic ? tracker_collect_reset(t) : tracker_collect(t);
+
+	if (err)
+		return err;
+	*found = t->n_ranges;
+	copy_out(t, copy);
+	return atomic ? 0 : tracker_reset(t);
+}
+
+/*
+ * Threads write each page once while the caller collects, resets and copies what was reported. In the
+ * end the copy must be that of the memory: a page that differs was written and never reported. `met` are
+ * the collects that found some pages written and ended before others were.
+ */
+int stage_writers(struct tracker *t, int threads, int atomic, uint64_t *lost, uint64_t *met)
+{
+	const struct mapping *m = t->mapping;
+	struct racer *w = calloc((size_t)threads, sizeof(*w));
+	uint64_t *copy = calloc(m->pages, sizeof(*copy));
+	int started = 0, busy = 1, takes = 0, err = w && copy ? 0 : fail("malloc(copy)");
+
+	*met = 0;
+	for (uint64_t i = 0; i < m->pages && !err; i++)
+		copy[i] = *(volatile uint64_t *)(m->base + i * m->page_size);
+	for (; started < threads && !err; started += !err) {
+		w[started] = (struct racer){ .base = (uintptr_t)m->base,
+					     .first = (uint64_t)started,
+					     .pages = m->pages,
+					     .step = (uint64_t)threads,
+					     .page_size = m->page_size };
+		err = thread_start(&w[started].thread, -1, write_once, &w[started]);
+	}
+	if (!err)
+		err = tracker_reset(t);
+	for (int i = 0; i < started; i++)
+		__atomic_store_n(&w[i].go, 1, __ATOMIC_RELEASE);
+	while (busy && !err) {
+		uint64_t found = 0;
+
+		busy = 0;
+		for (int i = 0; i < threads; i++)
+			busy |= !__atomic_load_n(&w[i].done, __ATOMIC_ACQUIRE);
+		if (busy) /* let them write between collects, and in the end without any: or they would never finish */
+			usleep(takes < TAKES ? 20 : 100);
+		if (!busy || takes++ < TAKES)
+			err = take(t, atomic, copy, &found); /* the last one after the last write */
+		*met += busy && found;
+	}
+	for (int i = 0; i < started; i++)
+		pthread_join(w[i].thread, NULL);
+	*lost = 0;
+	for (uint64_t i = 0; i < m->pages && !err; i++)
+		*lost += copy[i] != *(volatile uint64_t *)(m->base + i * m->page_size);
+	free(copy);
+	free(w);
+	return err;
+}
