@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from array import array
 
+DIRTY_PERCENT = 100.0  # whatever is asked for
+
 
 def order(pages: int, dirty: int, seed: int) -> array[int]:
     """All pages."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 
-from bench.mapping import sample
+from bench.measure.core import sample
 
 RUN = 16  # pages: 64 KiB, a common allocation and readahead unit
 

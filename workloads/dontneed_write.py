@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.memory import MADV_DONTNEED
+from bench.measure.memory import MADV_DONTNEED
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
-    """One page was written, one other went away."""
+    """One page is written, another went away."""
     mapping = stage.map(8)
     stage.track(mapping)
     stage.reset()
     stage.madvise(mapping[2:4], MADV_DONTNEED)
     stage.changed(mapping[2:4])
-    stage.may_miss(mapping[3], "no interface promises a word about content that went away without a write")
+    stage.may_miss(mapping[3], "no interface promises to report content that goes away without a write")
     stage.write(mapping[2])
     stage.collect()

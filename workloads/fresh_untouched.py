@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
@@ -18,6 +18,6 @@ def play(stage: Stage) -> None:
     mapping = stage.map(8, populate=False)
     stage.track(mapping)
     stage.may_report(
-        mapping, "until the first reset nothing is promised: soft-dirty marks new memory in whole (VM_SOFTDIRTY)"
+        mapping, "nothing is promised before the first reset: soft-dirty marks all new memory (VM_SOFTDIRTY)"
     )
     stage.collect()

@@ -2,7 +2,7 @@
 """A fresh mapping of which one page is written, before any reset.
 
 As in fresh_untouched: VM_SOFTDIRTY counts for every page of the VMA. The v6 series' PAGEMAP_NO_REUSED_REGIONS leaves
-it out and would report the one page. What arms itself at the reset only has nothing to say yet.
+it out and would report the one page. Interfaces that only a reset arms have nothing to report yet.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
@@ -19,7 +19,7 @@ def play(stage: Stage) -> None:
     stage.track(mapping)
     stage.write(mapping[3])
     stage.may_report(
-        mapping, "until the first reset nothing is promised: soft-dirty marks new memory in whole (VM_SOFTDIRTY)"
+        mapping, "nothing is promised before the first reset: soft-dirty marks all new memory (VM_SOFTDIRTY)"
     )
-    stage.may_miss(mapping, "until the first reset nothing is promised: protection that is not armed sees no write")
+    stage.may_miss(mapping, "nothing is promised before the first reset: protection that is not armed sees no write")
     stage.collect()

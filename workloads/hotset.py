@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 
-from bench.mapping import draw, sample
+from bench.measure.core import draw, sample
 
 REPEATS = True  # a page may be written more than once in an interval
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A write to /proc/self/mem changes the tracked memory, as debuggers do.
 
-access_remote_vm() uses FOLL_FORCE: it writes to memory that is read-only for the program too, so that a tracker by
-mprotect hears nothing.
+access_remote_vm() uses FOLL_FORCE: it writes to memory that is read-only for the program too, so a tracker that
+uses mprotect hears nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:

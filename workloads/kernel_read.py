@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The kernel writes into the tracked memory for the program: read(2).
 
-copy_to_user() faults as the program's own write does. Interfaces whose handler is user space's get no fault, and the
+copy_to_user() faults as the program's own write does. Interfaces with a handler in user space get no fault, and the
 call fails with EFAULT.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:

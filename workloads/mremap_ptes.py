@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The mapping moves by mremap, page by page: the new place is no multiple of 2 MiB away.
+"""The mapping moves by mremap, page by page: the distance is not a multiple of 2 MiB.
 
 move_ptes() marks what it moves soft-dirty since 0f8975ec4db2 (Linux 3.11), whose message says why: "from the user
 perspective mremap modifies the virtual memory at mremap's new address". A userfaultfd registration without
@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
-    """All pages are new where they are now."""
+    """All pages are new at their new address."""
     mapping = stage.map(8)
     to = stage.reserve(16)[8:]
     stage.track(mapping)

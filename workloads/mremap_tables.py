@@ -2,21 +2,21 @@
 """The mapping moves by mremap with its whole page table: 2 MiB from and to a multiple of 2 MiB.
 
 move_normal_pmd() (2c91bd4a4e2e, Linux 5.0) moves the page table as it is and marks nothing, where move_ptes() marks
-all. The same move is reported or not by how it is aligned.
+all. Whether a move is reported depends on its alignment.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.memory import TABLE
+from bench.measure.memory import TABLE
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
-    """All pages are new where they are now."""
+    """All pages are new at their new address."""
     mapping = stage.map(TABLE)
     to = stage.reserve(TABLE)
     stage.track(mapping)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.memory import TABLE
+from bench.measure.memory import TABLE
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
-    """All pages are new where they are now."""
+    """All pages are new at their new address."""
     mapping = stage.map_huge()
     to = stage.reserve(TABLE)
     stage.track(mapping)

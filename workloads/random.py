@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.mapping import sample
+from bench.measure.core import sample
 
 if TYPE_CHECKING:
     from array import array

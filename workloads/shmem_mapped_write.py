@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Shared memory (memfd) mapped shared is written through the tracked mapping.
 
-Shared memory is not written back, so that its writes fault because of the tracking alone: vma_wants_writenotify() has
+Shared memory is not written back, so its writes fault because of the tracking alone: vma_wants_writenotify() has
 to ask for it (51d3d5eb74ff for userfaultfd, January 2023).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
-    """One page has another content."""
+    """The content of one page changes."""
     backing = stage.memfd(8)
     mapping = stage.map(8, backing=backing)
     stage.track(mapping)
@@ -21,6 +21,6 @@ def play(stage: Stage) -> None:
     stage.pwrite(backing, 2)
     stage.changed(mapping[2])
     stage.may_miss(
-        mapping[2], "the bits belong to one mapping's page table: who writes to the file another way is not tracked"
+        mapping[2], "the bits belong to one mapping's page table: writes that reach the file otherwise are not tracked"
     )
     stage.collect()

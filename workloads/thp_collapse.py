@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.memory import MADV_COLLAPSE, TABLE
+from bench.measure.memory import MADV_COLLAPSE, TABLE
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:

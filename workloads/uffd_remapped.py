@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
@@ -20,7 +20,7 @@ def play(stage: Stage) -> None:
     stage.track(mapping)
     stage.reset()
     stage.mremap(mapping, to)
-    stage.may_miss(to[:3], "the tracker moved the memory itself and needs no word about it")
-    stage.may_miss(to[4:], "the tracker moved the memory itself and needs no word about it")
+    stage.may_miss(to[:3], "the tracker moved the memory itself and need not be told")
+    stage.may_miss(to[4:], "the tracker moved the memory itself and need not be told")
     stage.write(to[3])
     stage.collect()

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.stage import Stage
+    from bench.measure.stage import Stage
 
 
 def play(stage: Stage) -> None:
     """Pages that differ from the copy are lost updates."""
     mapping = stage.map(256)
     stage.track(mapping)
-    stage.race_writers(atomic=False, may_miss="two calls leave a gap: the program must be stopped for them")
+    stage.race_writers(atomic=False, may_miss="two calls leave a gap: the program must be stopped meanwhile")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 
-from bench.interfaces import Reason
-from bench.mapping import Mapping, check, ffi, lib
+from bench.measure.core import Mapping, check, ffi, lib
+from bench.plan.interfaces import Reason
 
 PROT_NONE = 0
 MAP_FIXED, MAP_NORESERVE, MAP_HUGETLB = 0x10, 0x4000, 0x40000  # include/uapi/asm-generic/mman*.h

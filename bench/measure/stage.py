@@ -4,28 +4,16 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from bench.errors import WorkerFailed
-from bench.interfaces import Interface
-from bench.mapping import Tracker, check, ffi, lib
-from bench.memory import Memory, NotPossible, Pages, View
+from bench.measure.core import Tracker, check, ffi, lib
+from bench.measure.memory import Memory, NotPossible, Pages, View
+from bench.plan.interfaces import Interface
+from bench.plan.records import Plays
 
 ROUNDS, ROUNDS_ELSEWHERE = 20, 5  # of one play; waiting for another CPU takes its time
 WRITERS = 2
 RACES = 50  # at most, of one play
-
-
-class Verdict(NamedTuple):
-    """How one play ended: pages too many and too few against the truth, and how many of them break the contract."""
-
-    extra: int = 0
-    missed: int = 0
-    broken: int = 0
-    written: int = 0  # the truth's size
-    why: str = ""  # it was not possible, for this reason
-    remedy: str = ""
-    failed: str = ""  # it did not come to an end as it should: died, hung, or a call failed that never should
 
 
 class Stage(Memory):
@@ -53,16 +41,16 @@ class Stage(Memory):
             self._tracker.close()
         super().close()
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Plays:
         """Return what all checks so far found."""
         if not self._checks:
             raise WorkerFailed("the scenario collected nothing", "its play(stage) must call collect or a race")
-        return Verdict(self._extra, self._missed, self._broken, self._written)
+        return Plays(1, self._extra, self._missed, self._broken, self._written)
 
     def track(self, pages: Pages) -> None:
         """Open the interface on pages. Writes count from the first reset on."""
         self._view = View(pages)
-        self._tracker = Tracker(self.interface.table, self._view)
+        self._tracker = Tracker(self.interface.name, self._view)
         self._truth.clear()
 
     def reset(self, part: Pages | None = None) -> None:
@@ -72,8 +60,7 @@ class Stage(Memory):
             tracker.reset()
             self._truth.clear()
             return
-        state = tracker.struct
-        if state.clear_refs_fd >= 0 or state.noted != ffi.NULL:
+        if not self.interface.parts:
             raise NotPossible("its reset has no smaller unit than all that it tracks")
         whole = Pages(view.first, view.pages, self.page_size)
         view.aim(part)
@@ -85,7 +72,7 @@ class Stage(Memory):
         """Compare what is reported with the truth. unchecked: a PAGEMAP_SCAN without PM_SCAN_CHECK_WPASYNC."""
         tracker, view = self._tools()
         if unchecked:
-            if tracker.struct.pagemap_fd < 0 or tracker.struct.uffd < 0:
+            if not self.interface.wp_async:
                 raise NotPossible("it has no PM_SCAN_CHECK_WPASYNC to leave out")
             check(lib.stage_collect_unchecked(tracker.struct))
             found = tracker._ranges()
@@ -148,7 +135,7 @@ class Stage(Memory):
     def close_uffd(self) -> None:
         """Close the interface's userfaultfd, which ends its registrations; the number stays taken."""
         tracker, _ = self._tools()
-        if tracker.struct.uffd < 0:
+        if not self.interface.uffd:
             raise NotPossible("it has no userfaultfd to close")
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, tracker.struct.uffd, inheritable=False)

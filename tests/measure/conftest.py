@@ -2,17 +2,19 @@
 """The interfaces under test; each skips with its probe's reason."""
 
 import functools
+import importlib
 
 import pytest
 
-from bench import interfaces
+from bench.measure import probe
+from bench.plan import interfaces
 
 TRACKING = [name for name, interface in interfaces.INTERFACES.items() if interface.tracks]
 
 
 @functools.cache
 def why_not(name):
-    return interfaces.probe(interfaces.find(name))
+    return probe.probe(interfaces.find(name))
 
 
 def working(name):
@@ -32,6 +34,12 @@ def interface(request):
 def any_interface(request):
     """Any interface: ask rounds() how often the same pages may be written."""
     return working(request.param)
+
+
+def order(point, seed):
+    """The pages that an interval of the point writes, as a worker has them."""
+    load = importlib.import_module(f"workloads.{point.workload}")
+    return point.spread(load.order(point.populated, point.dirty, seed))
 
 
 def rounds(interface, count):

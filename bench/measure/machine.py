@@ -6,12 +6,12 @@ from __future__ import annotations
 import gzip
 import os
 import platform
-import re
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.mapping import clock_cost, hypervisor, syscall_cost, tsc_rate
+from bench.measure.core import clock_cost, hypervisor, syscall_cost, tsc_rate
+from bench.plan import kconfig
 
 CPU = Path("/sys/devices/system/cpu")
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -19,15 +19,6 @@ NUMA = Path("/proc/sys/kernel/numa_balancing")
 KSM = Path("/sys/kernel/mm/ksm/run")
 SETTLED = 10.0  # seconds since boot; until 4, clear_refs took up to twice its time in guests
 GOVERNOR = CPU / "cpu0/cpufreq/scaling_governor"
-
-
-# what the cost of a page-table walk, a fault or a TLB flush depends on
-OPTIONS = (
-    *("MEM_SOFT_DIRTY", "USERFAULTFD", "PTE_MARKER_UFFD_WP", "TRANSPARENT_HUGEPAGE", "PER_VMA_LOCK", "LRU_GEN"),
-    *("PREEMPT", "PREEMPT_VOLUNTARY", "PREEMPT_LAZY", "PREEMPT_RT", "HZ", "NUMA_BALANCING", "KSM", "MEMCG"),
-    *("PAGE_TABLE_ISOLATION", "MITIGATION_PAGE_TABLE_ISOLATION", "INIT_ON_ALLOC_DEFAULT_ON", "PAGE_TABLE_CHECK"),
-    *("DEBUG_VM", "DEBUG_PAGEALLOC", "PROVE_LOCKING", "LOCK_STAT", "KASAN", "KCSAN", "UBSAN", "KCOV"),
-)
 
 
 class Disturbance(NamedTuple):
@@ -64,12 +55,6 @@ def where() -> str:
 def chosen(path: Path) -> str:
     """Return the word in brackets of a sysfs choice such as `always [madvise] never`."""
     return read(path).partition("[")[2].partition("]")[0]
-
-
-def config_options(config: str) -> str:
-    """Return the OPTIONS of a kernel configuration's text that are set: `HZ=250 KSM=y`; `unknown` without a text."""
-    found = dict(re.findall(r"^CONFIG_(\w+)=(\S+)$", config, re.MULTILINE))
-    return " ".join(f"{name}={found[name]}" for name in OPTIONS if name in found) if found else "unknown"
 
 
 def running_config() -> str:
@@ -123,7 +108,7 @@ def settle() -> None:
 
 
 def record() -> dict[str, str | int | float]:
-    """Return the machine's metadata: pyperf's own keys, and what ABI.md section 9 says disturbs."""
+    """Return the machine's metadata: pyperf's own keys, and what is known to disturb measurements."""
     import pyperf  # noqa: PLC0415  (seconds under TCG: only where it is used)
 
     found: dict[str, str | int | float] = dict(pyperf.Run((1.0,)).get_metadata())
@@ -141,7 +126,7 @@ def record() -> dict[str, str | int | float]:
         "page_size": os.sysconf("SC_PAGE_SIZE"),
         "memory_bytes": meminfo("MemTotal"),
         "swap_bytes": meminfo("SwapTotal"),
-        "kernel_config": config_options(running_config()),
+        "kernel_config": kconfig.chosen(running_config()),
         "cmdline": read(Path("/proc/cmdline")) or "unknown",
         "mitigations": "; ".join(mitigations) or "none",
         "thp_enabled": chosen(THP) or "not built",

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from bench.errors import Unsupported
+from bench.plan.kinds import ANON, KINDS, POPULATE, USUAL, Ask, Kind, Layout
 
 try:
     from bench.core._core import ffi, lib
@@ -73,72 +74,6 @@ class _Resource:
         raise TypeError("a resource says how it is closed")
 
 
-class Kind(NamedTuple):
-    """What backs a mapping. `unit`: pages that sizes are multiples of; `tables` says it in titles."""
-
-    number: int
-    huge: bool
-    unit: int
-    tables: str
-    summary: str
-
-
-HUGE_PAGES = 512  # of 4 KiB, in a huge page
-KINDS = {
-    "anon": Kind(lib.KIND_ANON, False, 1, "anon memory, 4 KiB pages, THP off", "private anonymous memory"),
-    "anon-thp": Kind(
-        lib.KIND_ANON, True, HUGE_PAGES, "anon memory, THP on", "the same in transparent huge pages, verified"
-    ),
-    "shmem": Kind(lib.KIND_SHMEM, False, 1, "shmem (memfd), 4 KiB pages, THP off", "shared memory of a memfd"),
-    "shmem-thp": Kind(
-        lib.KIND_SHMEM, True, HUGE_PAGES, "shmem (memfd), THP on", "the same in transparent huge pages, verified"
-    ),
-    "file-shared": Kind(lib.KIND_FILE_SHARED, False, 1, "shared file", "MAP_SHARED of a file in --directory"),
-    "file-private": Kind(lib.KIND_FILE_PRIVATE, False, 1, "private file", "MAP_PRIVATE of a file in --directory"),
-    "hugetlb": Kind(
-        lib.KIND_HUGETLB, False, HUGE_PAGES, "hugetlb, 2 MiB pages", "huge pages of 2 MiB that you have reserved"
-    ),
-}
-POPULATE = {
-    "write": lib.POPULATE_WRITE,
-    "read": lib.POPULATE_READ,
-    "madvise-read": lib.POPULATE_MADVISE_READ,
-    "none": lib.POPULATE_NONE,
-}
-DIRECTORY = "/dev/shm"  # noqa: S108  (where file mappings are made unless another is given: a tmpfs)
-READ_BYTES = 65536  # of pagemap entries: large enough to hide the system call, small enough for the L2 cache
-
-
-class Ask(NamedTuple):
-    """How collect asks, as in core.h: 0 is the interface's own best, and for read_bytes all in one read."""
-
-    vec_len: int = 0
-    max_pages: int = 0
-    read_bytes: int = READ_BYTES
-    extra_masks: bool = False
-
-
-USUAL = Ask()
-
-
-class Layout(NamedTuple):
-    """How the memory under test is made. populated: pages, evenly spread, or None for all; watched: the tracked ones.
-
-    outside: make it in a process of its own, on this CPU (-1: on any).
-    """
-
-    kind: str = "anon"
-    populate: str = "write"
-    populated: int | None = None
-    vmas: int = 1
-    watched: int | None = None
-    directory: str = DIRECTORY
-    outside: int | None = None
-
-
-ANON = Layout()
-
-
 class Mapping(_Resource):
     """`pages` pages of memory, guarded; huge pages are verified, to be there or not to be there.
 
@@ -152,7 +87,8 @@ class Mapping(_Resource):
         self.watched = layout.watched or pages
         directory = ffi.new("char[]", os.fsencode(layout.directory))
         made = ffi.new("struct layout *")
-        made.pages, made.kind, made.huge, made.populate = pages, kind.number, kind.huge, POPULATE[layout.populate]
+        made.pages, made.kind, made.huge = pages, getattr(lib, kind.number), kind.huge
+        made.populate = getattr(lib, POPULATE[layout.populate])
         made.populated = pages if layout.populated is None else layout.populated
         made.vmas, made.watched, made.directory = layout.vmas, self.watched, directory
         if layout.outside is None:
@@ -172,7 +108,7 @@ class Mapping(_Resource):
             raise Unsupported(
                 f"the kernel backed only {huge >> 20} of {size >> 20} MiB with huge pages",
                 "free memory, or allow them: echo advise > /sys/kernel/mm/transparent_hugepage/"
-                + ("shmem_enabled" if kind.number == lib.KIND_SHMEM else "enabled"),
+                + ("shmem_enabled" if kind.number == "KIND_SHMEM" else "enabled"),
             )
 
     def huge_kib(self) -> int:
@@ -232,12 +168,12 @@ class Writers(_Resource):
 
 
 class Tracker(_Resource):
-    """An interface's C table at work on a mapping. Every failing call raises OSError with its name."""
+    """An interface at work on a mapping. Every failing call raises OSError with its name."""
 
-    def __init__(self, table: Any, mapping: Mapping, ask: Ask = USUAL) -> None:
+    def __init__(self, interface: str, mapping: Mapping, ask: Ask = USUAL) -> None:
         self.struct = ffi.new("struct tracker *")
         self._mapping = mapping
-        check(lib.tracker_open(self.struct, table, mapping.struct, ffi.new("struct ask *", list(ask))))
+        check(lib.tracker_open(self.struct, table(interface), mapping.struct, ffi.new("struct ask *", list(ask))))
 
     def reset(self) -> None:
         """From now on, writes count."""
@@ -281,6 +217,14 @@ class Tracker(_Resource):
         lib.tracker_close(self.struct)
 
 
+def table(interface: str) -> Any:
+    """Pointer to the C table of bench/core/interfaces/NAME.c. Raises Unsupported where the core is older than it."""
+    try:
+        return ffi.addressof(lib, f"interface_{interface.replace('-', '_')}")
+    except AttributeError:
+        raise Unsupported(f"the C core is older than its sources: it has no {interface}", "run: make setup") from None
+
+
 def clock_cost() -> float:
     """Nanoseconds of one clock reading: what each timed phase contains too much."""
     return float(lib.clock_cost_ns())
@@ -303,9 +247,13 @@ def hypervisor() -> str:
     return bytes(ffi.string(signature)).decode("ascii", "replace")
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies, however that happens."""
-    check(lib.die_with_parent())
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, however that happens; and end if it has died already.
+
+    parent: its process id, taken where it certainly lived.
+    """
+    if lib.die_with_parent(parent):
+        os._exit(1)
 
 
 def forgo_huge_pages() -> None:

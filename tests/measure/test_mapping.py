@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The mapping under test is what DESIGN says: guarded, populated, without huge pages, and gone afterwards."""
+"""The mapping under test is guarded, populated, without huge pages, and gone afterwards."""
 
 import errno
 import os
 
 import pytest
 
-from bench.mapping import Mapping, ffi
+from bench.measure.core import Mapping, ffi
 
 
 def vmas():

@@ -3,10 +3,10 @@
 
 import pytest
 
-from bench.mapping import Ask, Mapping, Pattern, Tracker
-from bench.suite import make_point
-from tests.live.conftest import rounds
-from tests.live.test_interfaces import merged, ranges, write
+from bench.measure.core import Ask, Mapping, Pattern, Tracker
+from bench.plan.points import make_point
+from tests.measure.conftest import order, rounds
+from tests.measure.test_interfaces import merged, ranges, write
 
 PAGES = 3000
 ASKS = [
@@ -31,16 +31,16 @@ ASKS = [
 def test_every_way_of_asking_is_exact(any_interface, workload, ask):
     """More than 512 ranges, runs longer than max_pages, and single pages: each resumption could lose or repeat some."""
     point = make_point(workload, PAGES, 40)
-    pattern = Pattern(point.order(3), PAGES)
+    pattern = Pattern(order(point, 3), PAGES)
     for atomic in [False, True] if any_interface.atomic else [False]:
-        with Mapping(PAGES) as mapping, Tracker(any_interface.table, mapping, ask) as tracker:
+        with Mapping(PAGES) as mapping, Tracker(any_interface.name, mapping, ask) as tracker:
             found = tracker.run(pattern, rounds(any_interface, 3), atomic=atomic)
             assert {(i.extra, i.missed) for i in found} == {(0, 0)}
 
 
 def test_small_answers_are_small(scan_wp):
     """A vec_len of 1 takes a call for each range: the kernel is really asked as it says."""
-    with Mapping(64) as mapping, Tracker(scan_wp.table, mapping, Ask(max_pages=2)) as tracker:
+    with Mapping(64) as mapping, Tracker(scan_wp.name, mapping, Ask(max_pages=2)) as tracker:
         tracker.reset()
         write(mapping, range(10, 17))
         assert tracker.collect() == [(10, 12), (12, 14), (14, 16), (16, 17)]
@@ -48,7 +48,7 @@ def test_small_answers_are_small(scan_wp):
 
 
 def test_get_alone_and_write_protect_alone(scan_wp):
-    with Mapping(64) as mapping, Tracker(scan_wp.table, mapping) as tracker:
+    with Mapping(64) as mapping, Tracker(scan_wp.name, mapping) as tracker:
         tracker.reset()
         write(mapping, [3])
         assert tracker.collect() == tracker.collect() == [(3, 4)], "a GET changes nothing"

@@ -8,19 +8,21 @@ import sys
 
 import pytest
 
-from bench import interfaces
 from bench.errors import Unsupported
-from bench.mapping import DIRECTORY, KINDS, POPULATE, Layout, Mapping, Pattern, Tracker
-from bench.suite import make_point
-from tests.live.conftest import rounds, working
-from tests.live.test_mapping import address, vmas
+from bench.measure import probe
+from bench.measure.core import Mapping, Pattern, Tracker
+from bench.plan.interfaces import INTERFACES, UNTRACKED
+from bench.plan.kinds import DIRECTORY, KINDS, POPULATE, Layout
+from bench.plan.points import make_point
+from tests.measure.conftest import order, rounds, working
+from tests.measure.test_mapping import address, vmas
 
 PAGES = 2048
 
 
 def mapping(pages, **layout):
     """The mapping, or a skip with the kernel's reason for not having it."""
-    if why := interfaces.probe(interfaces.find("none"), Layout(kind=layout.get("kind", "anon"))):
+    if why := probe.probe(INTERFACES[UNTRACKED], Layout(kind=layout.get("kind", "anon"))):
         pytest.skip(f"{layout.get('kind')}: {why.why}")
     return Mapping(pages, Layout(**layout))
 
@@ -29,30 +31,30 @@ def mapping(pages, **layout):
 def test_what_the_probe_promises_for_a_kind_holds(any_interface, kind):
     """Exact at the granularity of the memory where the probe says yes; where it says no, there is a reason."""
     interface = any_interface
-    why = interfaces.probe(interface, Layout(kind=kind))
+    why = probe.probe(interface, Layout(kind=kind))
     if why:
         assert why.why
         assert why.remedy
         pytest.skip(f"{interface.name} on {kind}: {why.why}")
     point = make_point("random", PAGES, 3, kind=kind)
-    pattern = Pattern(point.order(5), PAGES)
-    blocks = len({page // 512 for page in point.order(5)})
-    with Mapping(PAGES, Layout(kind=kind)) as made, Tracker(interface.table, made) as tracker:
+    pattern = Pattern(order(point, 5), PAGES)
+    blocks = len({page // 512 for page in order(point, 5)})
+    with Mapping(PAGES, Layout(kind=kind)) as made, Tracker(interface.name, made) as tracker:
         for one in tracker.run(pattern, rounds(interface, 3), atomic=False):
             assert one.missed == 0
             assert one.extra in ({0} if KINDS[kind].unit == 1 else {0, 512 * blocks - pattern.written})
 
 
 def test_a_byte_in_a_huge_page_of_shmem_is_reported_as_512_pages(scan_wp):
-    """Honest granularity: 511 extra pages, not none (E:6.18.44: such a PMD is not split by a write)."""
-    pattern = Pattern(make_point("random", PAGES, 0.01, kind="shmem-thp").order(1), PAGES)
+    """Honest granularity: 511 extra pages, not none: a write does not split such a PMD (seen on 6.18.44)."""
+    pattern = Pattern(order(make_point("random", PAGES, 0.01, kind="shmem-thp"), 1), PAGES)
     assert pattern.written == 1
-    with mapping(PAGES, kind="shmem-thp") as made, Tracker(scan_wp.table, made) as tracker:
+    with mapping(PAGES, kind="shmem-thp") as made, Tracker(scan_wp.name, made) as tracker:
         assert [(i.extra, i.missed) for i in tracker.run(pattern, 2, atomic=False)] == [(511, 0)] * 2
 
 
 def test_a_byte_in_a_huge_page_of_anonymous_memory_splits_it(scan_wp):
-    with mapping(1024, kind="anon-thp") as made, Tracker(scan_wp.table, made) as tracker:
+    with mapping(1024, kind="anon-thp") as made, Tracker(scan_wp.name, made) as tracker:
         assert made.huge_kib() == 4096
         tracker.reset()
         assert made.huge_kib() == 4096, "write-protecting whole huge pages keeps them"
@@ -72,7 +74,7 @@ def test_hugetlb_without_reserved_pages_says_how_to_reserve_them():
     free = int(open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").read())  # noqa: SIM115
     if free:
         pytest.skip(f"hugetlb works here: {free} pages are reserved")
-    why = interfaces.probe(interfaces.find("none"), Layout(kind="hugetlb"))
+    why = probe.probe(INTERFACES[UNTRACKED], Layout(kind="hugetlb"))
     assert "reserved" in why.why
     assert "nr_hugepages" in why.remedy
 
@@ -93,8 +95,8 @@ def test_no_file_is_ever_seen(kind, tmp_path):
 def test_a_mapping_is_cut_into_so_many_vmas_and_tracked_whole(any_interface, count):
     interface = any_interface
     point = make_point("random", 640, 40, vmas=count)
-    pattern = Pattern(point.order(3), 640)
-    with Mapping(640, point.layout()) as made, Tracker(interface.table, made) as tracker:
+    pattern = Pattern(order(point, 3), 640)
+    with Mapping(640, point.layout()) as made, Tracker(interface.name, made) as tracker:
         base, end = address(made), address(made) + 640 * made.page_size
         assert sum(base <= start < end for start, _, _ in vmas()) == count
         found = tracker.run(pattern, rounds(interface, 2), atomic=False)
@@ -105,10 +107,10 @@ def test_a_mapping_is_cut_into_so_many_vmas_and_tracked_whole(any_interface, cou
 def test_only_what_is_watched_is_reported(any_interface, percent):
     interface = any_interface
     point = make_point("random", 640, 40, watch_percent=percent)
-    pattern = Pattern(point.order(3), point.watched)
-    assert pattern.written == len({page for page in point.order(3) if page < point.watched})
+    pattern = Pattern(order(point, 3), point.watched)
+    assert pattern.written == len({page for page in order(point, 3) if page < point.watched})
     assert pattern.writes == 256
-    with Mapping(640, point.layout()) as made, Tracker(interface.table, made) as tracker:
+    with Mapping(640, point.layout()) as made, Tracker(interface.name, made) as tracker:
         found = tracker.run(pattern, rounds(interface, 3), atomic=False)
         assert {(i.extra, i.missed) for i in found} == {(0, 0)}
 
@@ -121,7 +123,7 @@ def test_a_sparse_mapping_has_memory_only_where_it_is_populated():
         entries = pagemap.read(8 * 4096)
         present = {i // 8 for i in range(0, len(entries), 8) if entries[i + 7] & 0x80}
     assert len(present) == 41
-    assert set(point.order(1)) <= present
+    assert set(order(point, 1)) <= present
 
 
 @pytest.mark.parametrize("how", POPULATE)
@@ -148,7 +150,8 @@ def test_the_process_may_have_no_huge_pages_but_those_asked_for():
     """Lifted for a mapping that wants them, and set again after it: the heap must stay alike."""
     working("scan-wp")
     program = (
-        "from bench.mapping import Layout, Mapping, forgo_huge_pages\n"
+        "from bench.measure.core import Mapping, forgo_huge_pages\n"
+        "from bench.plan.kinds import Layout\n"
         "def off(): return next(l.split()[1] for l in open('/proc/self/status') if l.startswith('THP_enabled'))\n"
         "forgo_huge_pages(); print(off())\n"
         "with Mapping(512, Layout(kind='anon-thp')) as m: print(off(), m.huge_kib())\n"

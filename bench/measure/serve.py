@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The server of workers: `python -m bench.measure.serve`, here or in a guest.
+
+It reads lines and answers each with one record: first the plan and the number of the boot, answered by what the machine
+is; then job after job, each done by a process forked from this one. An empty line ends it. Nothing runs while it waits
+for the next job, so whoever keeps the records never disturbs a worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchError
+from bench.measure import isolated, probe, timing
+from bench.measure.core import die_with_parent, forgo_huge_pages
+from bench.plan import records
+from bench.plan.interfaces import INTERFACES, Reason
+from bench.plan.plan import Plan, Play, Timing
+from bench.plan.records import Failed, Machine, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
+MACHINE_SECONDS = 300.0  # to say what the machine is, the wait after its boot included
+
+
+def main() -> int:
+    """Serve until an empty line or the end of input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to answer, and it ends this process
+    if len(sys.argv) > 1:
+        die_with_parent(int(sys.argv[1]))
+    forgo_huge_pages()
+    lines = _lines()
+    plan, boot = records.decode(next(lines)), int(next(lines))
+    assert isinstance(plan, Plan)
+    if plan.where == "vm":  # a machine of ours: nobody else's settings
+        _reserve(plan.huge_pages)
+    machine = survey(plan, boot)
+    _say(machine)
+    for line in lines:
+        _say(_done(records.decode_job(line), plan, machine))
+    return 0
+
+
+def _lines() -> Iterator[str]:
+    for line in sys.stdin:
+        if not line.strip():
+            return
+        yield line
+
+
+def _say(record: Record) -> None:
+    """Print one record, whole."""
+    data = records.encode(record).encode() + b"\n"
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def _reserve(pages: int) -> None:
+    """Reserve pages of hugetlb. A kernel that has none says so in the probe."""
+    if pages:
+        try:
+            with open(HUGE_PAGES, "w") as reserved:
+                reserved.write(str(pages))
+        except OSError as error:
+            print(f"no hugetlb pages in this kernel: {error.strerror}", file=sys.stderr)
+
+
+def survey(plan: Plan, boot: int) -> Machine:
+    """Say what the machine is and what can't be measured on it. Raises BenchError where it can't be told."""
+    said, trouble = isolated.run(lambda say: say(_facts(plan)), MACHINE_SECONDS)
+    if trouble or not said:
+        raise BenchError(f"the machine can't be described: {trouble or 'nothing was said'}")
+    reasons = probe.survey(plan.interfaces, plan.points, plan.directory)
+    tracking = [name for name in plan.interfaces if INTERFACES[name].tracks]
+    if plan.scenarios and all(name in reasons for name in tracking):
+        reasons.setdefault("scenarios", Reason("no interface can be played with here", "./bench.py probe says why"))
+    return Machine(boot, said[0], reasons)
+
+
+def _facts(plan: Plan) -> records.Facts:
+    """In a process of its own: what it imports is no part of the workers."""
+    from bench.measure import machine, play  # noqa: PLC0415  (pyperf: seconds under TCG)
+
+    machine.settle()
+    facts = machine.record()
+    return facts | {"copy_page_ns": play.copy_cost()} if plan.scenarios else facts
+
+
+def _done(job: Timing | Play, plan: Plan, machine: Machine) -> Record:
+    """Do a job in a process of its own, and return its record, which says so where it failed."""
+    if isinstance(job, Play):
+        from bench.measure import play  # noqa: PLC0415  (no part of a worker that measures)
+
+        return play.perform(job, machine.boot)
+    names = machine.usable(plan.interfaces, job.point)
+    seconds = job.point.round_seconds * plan.values * 2 * len(plan.interfaces)
+    said, trouble = isolated.run(lambda say: say(_work(job, plan, names, machine.boot)), seconds)
+    if said and not trouble:
+        return records.decode(said[0])
+    return Failed(machine.boot, job.name, trouble or "it said nothing")
+
+
+def _work(job: Timing, plan: Plan, names: list[str], boot: int) -> str:
+    try:
+        return records.encode(timing.measure(job, plan, names, boot))
+    except OSError as error:
+        why = f"{error.filename} failed: {error.strerror} (errno {error.errno})"
+    except (BenchError, MemoryError) as error:
+        why = str(error) or "out of memory"
+    return records.encode(Failed(boot, job.name, why))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Measures one point across all interfaces: a worker process, in it a process for each round of each form.
+
+The rounds are forked from one image of the worker: every form's mapping comes to the same place of the same address
+space, whatever the forms before it did. Imports little: a worker stays lean, since clear_refs walks all of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import importlib
+import os
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bench.errors import BenchError, WorkerFailed
+from bench.measure import isolated
+from bench.measure.core import Mapping, Pattern, Tracker, Writers, hold_memory, sample
+from bench.plan.interfaces import INTERFACES, Interface, form
+from bench.plan.kinds import KINDS
+from bench.plan.records import POPULATE, Facts, Series, Timed, coded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.measure.core import Interval
+    from bench.plan.plan import Plan, Timing
+    from bench.plan.points import Point
+
+PHASES = {False: ("reset", "dirty", "collect"), True: ("dirty", "collect_reset")}
+# No memory, no VMAs; or part of a hugetlb page, at which a walk with max_pages stops where it began.
+REFUSED = (errno.ENOMEM, errno.ELOOP)
+WARMUPS = 1  # intervals per fresh mapping: the first write-protects what was never protected
+
+
+class Scene(NamedTuple):
+    """What all rounds of a worker share."""
+
+    point: Point
+    pattern: Pattern
+    directory: str
+    counted: bool
+    cpus: list[int]  # of this process, then the others
+
+
+def measure(job: Timing, plan: Plan, names: Sequence[str], boot: int) -> Timed:
+    """Measure one point across the interfaces, in rounds shuffled by the seed. Raises WorkerFailed.
+
+    It changes the process it runs in: pinned to a CPU, without garbage collection, with the point's ballast.
+    """
+    point, seed = job.point, plan.seed + job.process
+    gc.disable()
+    cpus = _pinned()
+    start, date = time.monotonic(), time.strftime("%Y-%m-%d %H:%M:%S")
+    order = importlib.import_module(f"workloads.{point.workload}").order(point.populated, point.dirty, seed)
+    scene = Scene(point, Pattern(point.spread(order), point.watched), plan.directory, plan.counted, cpus)
+    hold_memory(point.ballast)
+    forms = point.forms(INTERFACES[name] for name in names)
+    rounds: dict[str, list[dict[str, Any]]] = {form(row.name, atomic): [] for row, atomic in forms}
+    refused: dict[str, str] = {}
+    for turn in range(plan.values):
+        for i in sample(len(forms), len(forms), seed * 1000 + turn):
+            row, atomic = forms[i]
+            label = form(row.name, atomic)
+            if label not in refused:
+                found = _round(scene, row, atomic)
+                if why := found.get("refused"):
+                    refused[label] = why
+                else:
+                    rounds[label].append(found)
+    series = [_series(row, atomic, rounds[form(row.name, atomic)]) for row, atomic in forms if
+              form(row.name, atomic) not in refused]  # fmt: skip
+    own = (0 if point.external else point.mapped_bytes) + point.ballast
+    memory: Facts = next((one["memory"] for some in rounds.values() for one in some), {})
+    facts = memory | {
+        "worker_bytes": max([one["peak"] for some in rounds.values() for one in some], default=own) - own,
+        "writes": scene.pattern.writes,
+        "written_pages": scene.pattern.written,
+        "watched_pages": point.watched,
+        "cpu_affinity": str(cpus[0]),
+        "other_cpus": ",".join(map(str, cpus[1:])),
+        "date": date,
+        "duration": time.monotonic() - start,
+    }
+    if KINDS[point.kind].file:
+        facts["file_system"] = file_system(plan.directory)
+    return Timed(boot, point, job.process, series, refused, facts)
+
+
+def _pinned() -> list[int]:
+    """Pin this process to the last of its CPUs: a migration in mid-interval is nobody's cost. Return it and the others.
+
+    The others are where writers go: this one too, where there is no other.
+    """
+    cpu = max(os.sched_getaffinity(0))
+    others = sorted(os.sched_getaffinity(0) - {cpu})
+    os.sched_setaffinity(0, {cpu})
+    return [cpu, *others]
+
+
+def _round(scene: Scene, row: Interface, atomic: bool) -> dict[str, Any]:
+    """One round in a process of its own. Raises WorkerFailed for what no refusal explains."""
+    said, trouble = isolated.run(lambda say: say(_intervals(scene, row, atomic)), scene.point.round_seconds)
+    what = form(row.name, atomic)
+    if trouble or not said:
+        raise WorkerFailed(f"{what}: {trouble or 'it said nothing'}", "the messages above say more")
+    if failed := said[0].get("failed"):
+        raise WorkerFailed(f"{what}: {failed}")
+    return dict(said[0])
+
+
+def _intervals(scene: Scene, row: Interface, atomic: bool) -> dict[str, Any]:
+    """A fresh mapping, the warmup interval, then the timed ones, and what they were: what a round says."""
+    point = scene.point
+    warmups = 0 if point.first else WARMUPS
+    cpu, *others = scene.cpus
+    layout = point.layout(scene.directory, (others or [cpu])[0])
+    memory = _own_memory()
+    try:
+        with ExitStack() as stack:
+            mapping = stack.enter_context(Mapping(point.pages, layout))
+            tracker = stack.enter_context(Tracker(row.name, mapping, point.ask))
+            writers = None
+            if not point.external and not point.alone:
+                shared = point.sharing == "shared"
+                where = [*others, cpu]
+                writers = stack.enter_context(Writers(mapping, scene.pattern, point.writers, shared=shared, cpus=where))
+            concurrent = bool(point.concurrent)
+            count = warmups + point.loops
+            found = tracker.run(scene.pattern, count, atomic=atomic, writers=writers, concurrent=concurrent)
+            return {
+                "warmup": _value(found[:warmups], row, atomic, scene),
+                "value": _value(found[warmups:], row, atomic, scene),
+                "populate": int(mapping.struct.populate_ns),
+                "intervals": [list(one) for one in coded([(i.extra, i.missed, i.overlapped) for i in found])],
+                "huge_kib": mapping.huge_kib() if KINDS[point.kind].huge else 0,
+                "memory": memory,
+                "peak": _peak_memory(),
+            }
+    except OSError as error:
+        kind = "refused" if error.errno in REFUSED and row.tracks else "failed"
+        return {kind: f"{error.filename} failed: {error.strerror}"}
+    except (BenchError, MemoryError) as error:
+        return {"failed": str(error) or "out of memory"}
+
+
+def _value(intervals: list[Interval], row: Interface, atomic: bool, scene: Scene) -> dict[str, float]:
+    """Nanoseconds of each phase that there is: the mean over intervals.
+
+    The median where the clock counts instructions, of an even number the lower one: there intervals repeat, and a timer
+    tick in one of them, which is no part of what is measured and only ever adds, would make 4 % of the mean.
+    """
+    columns = {"reset": "reset_ns", "dirty": "dirty_ns", "collect": "collect_ns", "collect_reset": "collect_ns"}
+    there = [phase for phase in PHASES[atomic] if (scene.pattern.writes > 0 if phase == "dirty" else row.tracks)]
+    taken = {phase: sorted(getattr(i, columns[phase]) for i in intervals) for phase in there if intervals}
+    if scene.counted:
+        return {phase: float(some[(len(some) - 1) // 2]) for phase, some in taken.items()}
+    return {phase: sum(some) / len(some) for phase, some in taken.items()}
+
+
+def _series(row: Interface, atomic: bool, rounds: list[dict[str, Any]]) -> Series:
+    """All rounds of a form as one record."""
+    runs = [(count, *pages) for one in rounds for count, pages in one["intervals"]]
+    extra, missed, overlapped = (sum(run[0] * run[i] for run in runs) for i in (1, 2, 3))
+    values, warmups = ({phase: [one[key][phase] for one in rounds] for phase in rounds[0][key]}
+                       for key in ("value", "warmup"))  # fmt: skip
+    if not rounds[0]["warmup"]:
+        values[POPULATE] = [one["populate"] for one in rounds]
+    every = [pages[:2] for one in rounds for count, pages in one["intervals"] for _ in range(count)]
+    return Series(
+        row.name,
+        atomic,
+        sum(run[0] for run in runs),
+        extra,
+        missed,
+        values,
+        warmups,
+        wrong=" ".join(f"{count}x+{more}-{less}" for count, (more, less) in coded(every)) if extra or missed else "",
+        overlapped=overlapped,
+        huge_kib_left=rounds[-1]["huge_kib"],
+    )
+
+
+def _own_memory() -> Facts:
+    """Return what clear_refs walks besides the mapping: this process, before it maps any."""
+    with open("/proc/self/statm") as statm, open("/proc/self/maps") as maps:
+        resident, vmas = int(statm.read().split()[1]), sum(1 for _ in maps)
+    return {"worker_resident_bytes": resident * os.sysconf("SC_PAGE_SIZE"), "worker_vmas": vmas}
+
+
+def _peak_memory() -> int:
+    """Return the most bytes that were ever resident in this process."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+def file_system(directory: str) -> str:
+    """Return the type of the file system that a directory is on: tmpfs, ext4."""
+    path, best, kind = os.path.realpath(directory) + "/", "", "unknown"
+    with open("/proc/self/mounts") as mounts:
+        for line in mounts:
+            where, what = line.split()[1:3]
+            if path.startswith(where.rstrip("/") + "/") and len(where) >= len(best):
+                best, kind = where, what
+    return kind
