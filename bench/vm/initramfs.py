@@ -14,15 +14,19 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache as cache_results
 from importlib import metadata
 from pathlib import Path
 from typing import IO
 
 from bench.errors import Unsupported
+from bench.files import replacing
 from bench.vm import cache, cpio
-from bench.vm.guest import PACKAGES, PROJECT, REQUEST
+from bench.vm.init import PACKAGES, PROJECT, REQUEST
 
-_ALWAYS = (Path("bench"), Path("workloads"))
+# What measures. Who reads results stays at home: it would have to be compiled, sent and kept in memory.
+_ALWAYS = tuple(map(Path, ("bench/__init__.py", "bench/errors.py", "bench/core", "bench/plan", "bench/measure",
+                           "bench/vm/__init__.py", "bench/vm/init.py", "workloads")))  # fmt: skip
 _SOURCE = Path(__file__).resolve().parents[2]
 _INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 # Never asked for in a guest, and each costs the kernel time to unpack and the guest memory.
@@ -64,8 +68,8 @@ def _init() -> cpio.Entry:
         f"#!{_INTERPRETER} -SEB",
         "import sys",
         f"sys.path.append('{PROJECT}')",
-        "from bench.vm import guest",
-        "guest.main()",
+        "from bench.vm import init",
+        "init.main()",
     )
     return cpio.file("\n".join(lines).encode(), executable=True)
 
@@ -91,7 +95,7 @@ def _base(packages: list[str]) -> Path:
             entries = dict(_compiled(path, source) for path, source in parts)
             entries.update(_binaries([source for _, source in parts if ".so" in source.suffixes]))
             entries.update(_nodes())
-            with cache.replacing(archive) as file:
+            with replacing(archive) as file:
                 file.write(cpio.pack(entries))
     return archive
 
@@ -128,6 +132,7 @@ def _compiled(path: str, source: Path) -> tuple[str, cpio.Entry]:
     return path, cpio.file(_stripped(source) if source.suffix == ".so" else source.read_bytes())
 
 
+@cache_results  # boots of one run have the same sources
 def _bytecode(path: str, source: bytes) -> bytes:
     code = compile(source, path, "exec", dont_inherit=True, optimize=0)
     # PEP 552: flag 1 is a hash that is never checked

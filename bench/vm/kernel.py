@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from bench.errors import BadInput, Unsupported
+from bench.files import replacing
 from bench.vm import apt, cache
 
 DEFAULT = "debian:6.12"
@@ -115,7 +116,7 @@ def _fetched(series: str, echo: Callable[[str], None]) -> Path:
         with tempfile.TemporaryDirectory(dir=image.parent, prefix=".download-") as scratch:
             package = apt.download(f"{name}={kernel.package_version}", Path(scratch))
             for prefix, content in _files_in(package):
-                with cache.replacing(image.with_name(f"{prefix}{kernel.version}")) as file:
+                with replacing(image.with_name(f"{prefix}{kernel.version}")) as file:
                     shutil.copyfileobj(content, file)
     if not image.exists():
         raise Unsupported(f"{kernel.package} holds no kernel image", "give one with --kernel IMAGE")

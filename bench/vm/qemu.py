@@ -10,10 +10,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.errors import BadInput, BenchError, Unsupported
+from bench.files import replacing
 from bench.vm import cache, initramfs
-from bench.vm.process import Guest
+from bench.vm.guest import Guest
 
 _QEMU = "qemu-system-x86_64"
 _KVM = Path("/dev/kvm")
@@ -23,96 +25,94 @@ _TRIAL_MEMORY_MIB = 512
 # oops=panic: a kernel that went wrong must not go on measuring. panic=-1 with -no-reboot ends QEMU at once.
 _KERNEL_OPTIONS = "console=ttyS0 panic=-1 oops=panic loglevel=7 printk.time=1 random.trust_cpu=on rdinit=/init"
 # -cx16: QEMU 7.2's TCG corrupts state around cmpxchg16b; guests oopsed in 3 of 6 boots.
-_TCG = ["-cpu", "max,-cx16,-erms", "-accel", "tcg"]
+_TCG = ("-cpu", "max,-cx16,-erms", "-accel", "tcg")
+# Counted runs are to repeat: the same addresses in every boot.
+_SAME_ADDRESSES = "nokaslr norandmaps"
+
+
+class Accelerator(NamedTuple):
+    """How QEMU runs a guest: what it is asked for by, its name in records and for people, options, why it was chosen.
+
+    `works`: False where it stands in for KVM, which does not work.
+    """
+
+    word: str
+    where: str
+    title: str
+    options: tuple[str, ...]
+    kernel_options: str = ""
+    why: str = "as asked"
+    works: bool = True
+
+    @property
+    def counted(self) -> bool:
+        """Whether the guest's clock counts instructions, one a nanosecond; it has one CPU then."""
+        return "-icount" in self.options
+
+
 _ACCELERATORS = {
-    "kvm": ("kvm", ["-cpu", "host", "-accel", "kvm"]),
-    "tcg": ("tcg", _TCG),
-    "icount": ("tcg-icount", [*_TCG, "-icount", "shift=0,sleep=off"]),
+    "kvm": Accelerator("kvm", "kvm", "KVM", ("-cpu", "host", "-accel", "kvm")),
+    "tcg": Accelerator("tcg", "tcg", "TCG", _TCG),
+    "icount": Accelerator(
+        "icount", "tcg-icount", "TCG, counting instructions", (*_TCG, "-icount", "shift=0,sleep=off"), _SAME_ADDRESSES
+    ),
 }
 
 
-def run(
-    image: Path,
-    argv: Sequence[str],
-    *,
-    packages: Sequence[str],
-    trees: Sequence[Path] = (),
-    memory_mib: int,
-    cpus: int,
-    accel: str,
-    time_limit: float,
-    log: Path,
-    echo: Callable[[str], None],
-) -> Guest:
-    """Boot `image`, run Python with `argv` in it, return the guest, which yields the command's stdout lines.
+def accelerator(accel: str, image: Path, packages: Sequence[str], echo: Callable[[str], None], *,
+                otherwise: str = "icount") -> Accelerator:  # fmt: skip
+    """Choose: auto, kvm, tcg or icount. `otherwise` is what auto takes where KVM does not work: icount or tcg.
 
-    accel is auto, kvm, tcg or icount (one CPU, whatever `cpus` says); time_limit is in seconds, 0 for none; the
-    console is appended to `log`. Raises Unsupported without QEMU or where KVM was asked for and doesn't work.
+    Raises Unsupported without QEMU or where KVM was asked for and doesn't work, BadInput for another word.
     """
     if platform.machine() != "x86_64":
         raise Unsupported(f"guests need an x86-64 machine, not {platform.machine()}", "measure here: --where here")
     if shutil.which(_QEMU) is None:
         raise Unsupported(f"no {_QEMU} on this machine", "install qemu-system-x86")
-    accel, reason = _choose(accel, image, packages, echo)
-    echo(f"booting {image.name} under {_ACCELERATORS[accel][0]} ({reason}), console in {log}")
-    limits = (_HELLO_SECONDS, time_limit)
-    return _boot(
-        image,
-        argv,
-        accel,
-        packages=packages,
-        trees=trees,
-        memory_mib=memory_mib,
-        cpus=cpus,
-        limits=limits,
-        log=log,
-        reason=reason,
-        echo=echo,
-    )
+    if accel not in {"auto", *_ACCELERATORS}:
+        raise BadInput(f"no accelerator {accel!r}", f"there are auto, {', '.join(_ACCELERATORS)}")
+    if accel in {"tcg", "icount"}:
+        return _ACCELERATORS[accel]
+    trouble = _kvm_trouble(image, packages, echo)
+    if not trouble:
+        return _ACCELERATORS["kvm"]._replace(why="a trial boot worked")
+    if accel == "kvm":
+        raise Unsupported(f"KVM doesn't work here: {trouble}", "use auto or tcg")
+    # Plain TCG's times move with whatever else the host does; instruction counts repeat.
+    return _ACCELERATORS[otherwise]._replace(why=f"KVM does not work here: {trouble}", works=False)
 
 
-def _boot(
+def boot(
     image: Path,
     argv: Sequence[str],
-    accel: str,
+    accel: Accelerator,
     *,
     packages: Sequence[str],
     trees: Sequence[Path] = (),
     memory_mib: int,
     cpus: int,
-    limits: tuple[float, float],
+    time_limit: float,
     log: Path,
-    reason: str = "",
     echo: Callable[[str], None],
+    start_limit: float = _HELLO_SECONDS,
 ) -> Guest:
-    where, options = _ACCELERATORS[accel]
+    """Boot `image` and run Python with `argv` in it. time_limit: seconds that iterating waits for a line.
+
+    The console is appended to `log`, and what it says while the command runs is echoed.
+    """
     ours, qemus = socket.socketpair()
     # An unlinked file and a socket pair, both inherited: nothing to tidy up, whatever kills us.
     with tempfile.TemporaryFile() as archive, qemus:
         initramfs.build(archive, argv, packages=packages, trees=trees)
         command = [
             *(_QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
-            *options,
-            *("-m", str(memory_mib), "-smp", str(1 if accel == "icount" else cpus)),
-            *("-kernel", str(image), "-initrd", f"/dev/fd/{archive.fileno()}", "-append", _KERNEL_OPTIONS),
+            *accel.options,
+            *("-m", str(memory_mib), "-smp", str(1 if accel.counted else cpus)),
+            *("-kernel", str(image), "-initrd", f"/dev/fd/{archive.fileno()}"),
+            *("-append", f"{_KERNEL_OPTIONS} {accel.kernel_options}".strip()),
             *("-serial", "stdio", "-chardev", f"socket,id=results,fd={qemus.fileno()}", "-serial", "chardev:results"),
         ]
-        return Guest(command, ours, where=where, accel_reason=reason, limits=limits, log=log, echo=echo)
-
-
-def _choose(accel: str, image: Path, packages: Sequence[str], echo: Callable[[str], None]) -> tuple[str, str]:
-    """Return the accelerator to use, and why."""
-    if accel not in {"auto", *_ACCELERATORS}:
-        raise BadInput(f"no accelerator {accel!r}", f"there are auto, {', '.join(_ACCELERATORS)}")
-    if accel in {"tcg", "icount"}:
-        return accel, "as asked"
-    trouble = _kvm_trouble(image, packages, echo)
-    if not trouble:
-        return "kvm", "a trial boot worked"
-    if accel == "kvm":
-        raise Unsupported(f"KVM doesn't work here: {trouble}", "use auto or tcg")
-    # Plain TCG's times move with whatever else the host does; instruction counts of two runs agree within 2 %.
-    return "icount", f"TCG counting instructions, since there is no KVM: {trouble}"
+        return Guest(command, ours, limits=(start_limit, time_limit), log=log, echo=echo)
 
 
 def _kvm_trouble(image: Path, packages: Sequence[str], echo: Callable[[str], None]) -> str:
@@ -133,7 +133,7 @@ def _kvm_trouble(image: Path, packages: Sequence[str], echo: Callable[[str], Non
                 old.unlink()
         echo(f"trying KVM, for at most {_TRIAL_SECONDS:.0f} s")
         trouble = _trial(image, packages)
-        with cache.replacing(verdict) as file:
+        with replacing(verdict) as file:
             file.write(trouble.encode())
     return verdict.read_text()
 
@@ -144,14 +144,15 @@ def _trial(image: Path, packages: Sequence[str]) -> str:
     with tempfile.NamedTemporaryFile(suffix=".log") as log:
         try:
             list(
-                _boot(
+                boot(
                     image,
                     ["-c", "pass"],
-                    "kvm",
+                    _ACCELERATORS["kvm"],
                     packages=packages,
                     memory_mib=_TRIAL_MEMORY_MIB,
                     cpus=1,
-                    limits=(_TRIAL_SECONDS, _TRIAL_SECONDS),
+                    start_limit=_TRIAL_SECONDS,
+                    time_limit=_TRIAL_SECONDS,
                     log=Path(log.name),
                     echo=lambda _: None,
                 )

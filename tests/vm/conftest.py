@@ -12,8 +12,9 @@ def boot(image, tmp_path):
     guests = []
 
     def start(*argv, **options):
-        settings = {"memory_mib": 256, "cpus": 1, "accel": "tcg", "time_limit": 100, "log": tmp_path / "guest.log"}
-        guests.append(qemu.run(image, argv, packages=[], **(settings | {"echo": print} | options)))
+        settings = {"memory_mib": 256, "cpus": 1, "time_limit": 100, "log": tmp_path / "guest.log", "echo": print}
+        accel = qemu.accelerator("tcg", image, [], print)
+        guests.append(qemu.boot(image, argv, accel, packages=[], **(settings | options)))
         return guests[-1]
 
     yield start

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BadInput, Unsupported
-from bench.vm import cpio, guest, initramfs, qemu
+from bench.vm import cpio, init, initramfs, qemu
 
 
 def sent(payloads):
     checksum, records = 0, []
     for payload in payloads:
-        record, checksum = guest.frame(payload, checksum)
+        record, checksum = init.frame(payload, checksum)
         records.append(record)
     return records
 
@@ -27,7 +27,7 @@ payload = st.binary(max_size=50).map(lambda content: content.replace(b"\n", b"")
 
 @given(st.lists(payload), st.integers(1, 20))
 def test_records_come_back_as_they_were_sent_however_they_are_cut(payloads, size):
-    data, records = b"".join(sent(payloads)), guest.Records()
+    data, records = b"".join(sent(payloads)), init.Records()
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
     assert [found for piece in pieces for found in records.feed(piece)] == payloads
 
@@ -39,15 +39,15 @@ def test_a_record_with_a_changed_byte_is_refused(payloads, data):
     byte = data.draw(st.integers(0, 255).filter(lambda value: value != whole[place]))
     damaged = whole[:place] + bytes([byte]) + whole[place + 1 :]
     with pytest.raises(ValueError, match="broken record"):
-        list(guest.Records().feed(damaged))
+        list(init.Records().feed(damaged))
 
 
 def test_a_lost_a_repeated_or_a_foreign_record_is_refused():
     one, two, three = sent([b"Lone", b"Ltwo", b"Lthree"])
     for stream in (one + three, one + one, two, b"\n", b"x\n", one + b"[    1.0] kernel: text\n" + two):
         with pytest.raises(ValueError, match="broken record"):
-            list(guest.Records().feed(stream))
-    assert list(guest.Records().feed(one + two + three[:-1])) == [b"Lone", b"Ltwo"]
+            list(init.Records().feed(stream))
+    assert list(init.Records().feed(one + two + three[:-1])) == [b"Lone", b"Ltwo"]
 
 
 def unpacked(archive):
@@ -106,35 +106,34 @@ def test_the_initramfs_holds_python_the_project_and_the_request():
     interpreter = found["init"][2].split(b"\n")[0].split()[0].removeprefix(b"#!/").decode()
     assert stat.S_IMODE(found[interpreter][0]) == 0o755
     assert found["request"][2].split(b"\0") == [argument.encode() for argument in argv]
-    assert {"dev/console", "project/pyproject.toml", "project/bench/vm/guest.py", "project/workloads/random.py"} <= set(
+    assert {"dev/console", "project/pyproject.toml", "project/bench/vm/init.py", "project/workloads/random.py"} <= set(
         found
     )
-    assert f"project/bench/vm/__pycache__/guest.{sys.implementation.cache_tag}.pyc" in found
+    assert f"project/bench/vm/__pycache__/init.{sys.implementation.cache_tag}.pyc" in found
     names = {name.rpartition("/")[2] for name in found}
     assert {"os.pyc", "ctypes"} <= names
     assert not {"os.py", "test", "tkinter", "_core.c"} & names
     assert len(first) < 40e6
 
 
-def start(**options):
-    settings = {"packages": [], "memory_mib": 256, "cpus": 1, "accel": "tcg", "time_limit": 60}
-    return qemu.run(Path("image"), ["-c", "pass"], log=Path("/dev/null"), echo=print, **(settings | options))
+def accelerator(name):
+    return qemu.accelerator(name, Path("image"), [], print)
 
 
 def test_without_qemu_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Unsupported, match="no qemu-system-x86_64") as caught:
-        start()
+        accelerator("tcg")
     assert "qemu-system-x86" in caught.value.hint
 
 
 def test_an_unknown_accelerator_is_refused_and_kvm_needs_its_device(monkeypatch):
     monkeypatch.setattr(qemu.shutil, "which", lambda name: name)
     with pytest.raises(BadInput, match="no accelerator 'xen'"):
-        start(accel="xen")
+        accelerator("xen")
     monkeypatch.setattr(qemu, "_KVM", Path("/dev/absent"))
     with pytest.raises(Unsupported, match=r"KVM doesn't work here: there is no /dev/absent"):
-        start(accel="kvm")
+        accelerator("kvm")
 
 
 def test_a_package_that_is_not_installed_is_named():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Finding a kernel: bad images, versions, which package carries the image, where Debian's archive is."""
 
-import os
 import re
 import subprocess
 
@@ -148,14 +147,3 @@ def test_a_machine_without_a_debian_mirror_is_told_what_to_set(monkeypatch):
     monkeypatch.setenv("BENCH_DEBIAN_MIRROR", "other/debian")
     with pytest.raises(BadInput, match="is no URI"):
         apt._mirror()
-
-
-def test_a_write_that_breaks_off_leaves_nothing(tmp_path):
-    def fail():
-        with cache.replacing(tmp_path / "file") as file:
-            file.write(b"half")
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
-    assert os.listdir(tmp_path) == []

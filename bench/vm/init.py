@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""PID 1 of a guest: mounts, runs Python with the request, sends each line of its output home; both ends of that line.
+
+Imports next to nothing: under TCG every import costs some 20 times what it costs on the host.
+"""
+
+import ctypes
+import os
+import sys
+import termios
+import zlib
+from collections.abc import Iterator
+
+PROJECT, PACKAGES, REQUEST = "/project", "/packages", "/request"
+# What a record carries, by its first byte.
+HELLO, LINE, END = b"H", b"L", b"E"
+_MOUNTS = {"/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs", "/tmp": "tmpfs", "/dev/shm": "tmpfs"}  # noqa: S108
+_MOUNTS |= {"/var/tmp": "ramfs"}  # noqa: S108  (for files that are no shmem)
+_RB_AUTOBOOT = 0x01234567  # include/uapi/linux/reboot.h; with -no-reboot QEMU ends, and that needs no ACPI
+_CONSOLE_LEVEL = b"5"  # from here on only warnings and worse: printing to a serial port disturbs what is measured
+_ENVIRONMENT = {
+    "HOME": "/root",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",  # the same heap in every boot
+    "PYTHONPATH": f"{PROJECT}:{PACKAGES}",
+}
+
+
+def frame(payload: bytes, previous: int) -> tuple[bytes, int]:
+    """Return the record of `payload` and its checksum, which continues the `previous` record's.
+
+    So a lost or repeated record breaks the chain as a damaged one does.
+    """
+    checksum = zlib.crc32(payload, previous)
+    return b"%08x %d %s\n" % (checksum, len(payload), payload), checksum
+
+
+class Records:
+    """The host's end: takes bytes as they come, gives the payloads of the records that are complete."""
+
+    def __init__(self) -> None:
+        self._checksum = 0
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the payloads that `data` completes; raise ValueError at the first that isn't what was sent."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            payload = line.split(b" ", 2)[-1]
+            record, self._checksum = frame(payload, self._checksum)
+            if record != line + b"\n":
+                raise ValueError(f"broken record: {line[:60]!r}")
+            yield payload
+
+
+class _Port:
+    """The second serial port, in raw mode: what goes in comes out."""
+
+    def __init__(self, path: str) -> None:
+        self._checksum = 0
+        self._descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        settings = termios.tcgetattr(self._descriptor)
+        speed = termios.B115200
+        settings[:6] = [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL | speed, 0, speed, speed]
+        termios.tcsetattr(self._descriptor, termios.TCSANOW, settings)
+
+    def send(self, kind: bytes, text: bytes) -> None:
+        record, self._checksum = frame(kind + text, self._checksum)
+        while record:
+            record = record[os.write(self._descriptor, record) :]
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def drain(self) -> None:
+        termios.tcdrain(self._descriptor)
+
+
+def main() -> None:
+    """Do PID 1's work; returning from here would be a kernel panic."""
+    _mount_all()
+    with open("/proc/sys/kernel/printk", "wb") as level:
+        level.write(_CONSOLE_LEVEL)
+    try:
+        port = _Port("/dev/ttyS1")
+    except (OSError, termios.error) as error:
+        _say(f"no second serial port ({error}): CONFIG_SERIAL_8250_RUNTIME_UARTS must be 2 or more")
+        _end()
+    port.send(HELLO, os.uname().release.encode())
+    status = _run(port)
+    termios.tcdrain(sys.stderr.fileno())  # the console's last lines go first: the host stops at the end record
+    port.send(END, b"%d" % status)
+    port.drain()
+    _end()
+
+
+def _mount_all() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    for target, kind in _MOUNTS.items():
+        os.makedirs(target, exist_ok=True)
+        if libc.mount(kind.encode(), target.encode(), kind.encode(), 0, None) != 0:
+            _say(f"can't mount {kind} on {target}: {os.strerror(ctypes.get_errno())}")
+
+
+def _run(port: _Port) -> int:
+    """Run the request, relay its output line by line, return its exit status (negative: the signal).
+
+    Its input is the port: what the host sends.
+    """
+    with open(REQUEST, "rb") as request:
+        argv = [os.fsencode(sys.executable), *request.read().split(b"\0")]
+    os.chdir(PROJECT)
+    out, command_out = os.pipe()
+    actions = [(os.POSIX_SPAWN_DUP2, port.fileno(), 0), (os.POSIX_SPAWN_DUP2, command_out, 1)]
+    process = os.posix_spawn(argv[0], argv, _ENVIRONMENT, file_actions=actions)
+    os.close(command_out)
+    rest = b""
+    while chunk := os.read(out, 1 << 16):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            port.send(LINE, line)
+    if rest:
+        port.send(LINE, rest)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def _say(text: str) -> None:
+    print(f"bench.vm.init: {text}", file=sys.stderr, flush=True)
+
+
+def _end() -> None:
+    ctypes.CDLL(None).reboot(_RB_AUTOBOOT)
