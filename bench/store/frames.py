@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results as pandas frames: the only place that turns records into rows, and what an interval or a wrong page is."""
+
+import gc
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BadInput
+from bench.plan.interfaces import INTERFACES, UNTRACKED, form
+from bench.plan.plan import Plan
+from bench.plan.points import Point
+from bench.plan.records import (
+    INSTRUCTIONS,
+    PHASES,
+    POPULATE,
+    TIME,
+    Failed,
+    Machine,
+    Record,
+    Series,
+    Timed,
+    wrong_intervals,
+)
+from bench.store import log, old
+
+POINT = ["workload", "kind", "pages", "dirty_percent", "setting"]  # what tells points apart; setting: all other fields
+FORM = ["interface", "atomic"]
+CASE = [*POINT, "form"]
+CYCLES = "cycles"  # of the time stamp counter: a quantity that times can be had in
+UNITS = {TIME: "second", INSTRUCTIONS: "instruction", CYCLES: "cycle", "pages": "page"}  # by quantity
+COUNTS = ["intervals", "wrong_intervals", "extra", "missed"]
+SCALE = {TIME: 1e-9, INSTRUCTIONS: 1.0}  # from nanoseconds of the clock
+
+_WORDS = ("suite", "workload", "kind", "setting", "file_system", "interface", "phase", "where", "kernel_release", "cpu",
+          "sharing", "populate", "masks")  # fmt: skip
+_WHOLE = ("pages", "writes", "written_pages", "boot", "process", "seed", *COUNTS, "overlapped")
+_MEASURES = ["interval", "untracked", "cost", "tracker", "tracked"]
+
+
+class Result(NamedTuple):
+    """A result of timings. frame: tidy, one row per value; the rest is what its machines and its plan say.
+
+    Columns of frame: the point (POINT, and every field of Point, typed), `interface`, `atomic`, `phase`, `boot`,
+    `process`, `round` (number of the value in its process), `quantity`, `unit`, `value`; and what is known of the whole
+    process at that point: `intervals`, `wrong_intervals`, `extra`, `missed`, `overlapped` (pages, over all intervals),
+    `writes`, `written_pages`, `suite`, `seed`, `file_system`, `where`, `kernel_release`, `cpu`, `tsc_hz`.
+
+    host: facts that all boots share (numbers that differ from boot to boot as their median, words as all of them), and
+    `suite`, `seed`, `command`, `suite_version`; unavailable: by interface, or form and point, why it is missing;
+    planned: how many processes were to measure a point; notes: what a reader must know of the file.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    host: dict[str, Any]
+    unavailable: dict[str, str]
+    planned: int
+    notes: list[str]
+
+
+def load(folder: Path) -> Result:
+    """Read the result in a folder: its log, or what older versions wrote.
+
+    Raises BadInput for a result that is missing, damaged, of another program or a later version.
+    """
+    gc.disable()  # 200,000 objects, none of them garbage: collecting twice as long as reading
+    try:
+        if path := log.find(folder):
+            found, torn = log.read(path)
+            return _of_records(folder.resolve().name, found, path, [torn] if torn else [])
+        return _of_old(folder)
+    finally:
+        gc.enable()
+
+
+def _of_records(name: str, found: Sequence[Record], path: Path, notes: list[str]) -> Result:
+    plan = next((record for record in found if isinstance(record, Plan)), None)
+    if plan is None:
+        raise BadInput(f"{path} has no plan in its first line", log.HINT)
+    machines = {record.boot: record for record in found if isinstance(record, Machine)}
+    timed = [record for record in found if isinstance(record, Timed)]
+    if not timed:
+        if plan.scenarios:
+            hint = f"./bench.py report {path.parent.name} takes it, with others of its kind: one table over kernels"
+            raise BadInput(f"{path.parent} is a result of the suite meaning, which has no times", hint)
+        raise BadInput(f"{path} has no values", "the run ended before its first worker did; measure again")
+    runs = [(record, one) for record in timed for one in record.series]
+    columns = _columns(plan, machines, runs)
+    values = [(phase, some) for _, one in runs for phase, some in one.values.items()]
+    repeat = [len(one.values) for _, one in runs]
+    spread = {key: list(chain.from_iterable([x] * n for x, n in zip(column, repeat, strict=True)))
+              for key, column in columns.items()}  # fmt: skip
+    spread["phase"] = [phase for phase, _ in values]
+    frame = _checked(path, spread, [some for _, some in values])
+    notes += [f"A job failed: {one.job}: {one.why}" for one in found if isinstance(one, Failed)]
+    unavailable = {what: why.why for one in machines.values() for what, why in one.unavailable.items()}
+    for record in timed:
+        unavailable |= {f"{label} at {record.point.name}": why for label, why in record.refused.items()}
+    host = log.merged([one.facts for one in machines.values()])
+    host |= {"suite": plan.suite, "seed": plan.seed, "command": plan.command, "suite_version": plan.version}
+    return Result(name, frame, host, unavailable, planned(plan, machines), notes)
+
+
+def planned(plan: Plan, machines: dict[int, Machine]) -> int:
+    """How many processes were to measure a point, less those for which no interface works there."""
+    first = next(iter(machines.values()), None)
+    lacking = set(first.unavailable) if first else set()
+    left = [point for point in plan.points if point.elsewhere_name not in lacking]
+    return len(left) * plan.processes
+
+
+def _columns(plan: Plan, machines: dict[int, Machine], runs: list[tuple[Timed, Series]]) -> dict[str, list[Any]]:
+    """One cell for each process and form, by column."""
+    points: dict[Point, dict[str, Any]] = {}
+    for record, _ in runs:
+        if record.point not in points:
+            points[record.point] = record.point._asdict() | {"setting": record.point.setting}
+    keys = [*Point._fields, "setting"]
+    columns: dict[str, list[Any]] = {key: [points[record.point][key] for record, _ in runs] for key in keys}
+    for key in ("interface", "atomic", "intervals", "extra", "missed", "overlapped"):
+        columns[key] = [getattr(one, key) for _, one in runs]
+    columns["wrong_intervals"] = [wrong_intervals(one.wrong, one.extra, one.missed) for _, one in runs]
+    columns |= {"boot": [r.boot for r, _ in runs], "process": [r.process for r, _ in runs]}
+    of_point: dict[str, str | int] = {"writes": 0, "written_pages": 0, "file_system": ""}
+    for key, default in of_point.items():
+        columns[key] = [record.facts.get(key, default) for record, _ in runs]
+    columns["quantity"] = [machines[record.boot].quantity for record, _ in runs]
+    columns |= {"suite": [plan.suite] * len(runs), "seed": [plan.seed] * len(runs)}
+    of_machine = {"where": "unknown", "kernel_release": "unknown", "cpu_model_name": "unknown CPU", "tsc_hz": 0.0}
+    for key, lacking in of_machine.items():
+        columns[key] = [machines[record.boot].facts.get(key, lacking) for record, _ in runs]
+    columns["cpu"] = columns.pop("cpu_model_name")
+    return columns
+
+
+def _of_old(folder: Path) -> Result:
+    """A result of an earlier version: suite.json, schema 1 to 3."""
+    found = old.load(folder)
+    frame = _checked(folder, found.columns, found.values)
+    return Result(folder.resolve().name, frame, found.host, found.unavailable, found.planned, found.notes)
+
+
+def _checked(path: Path, columns: dict[str, list[Any]], values: list[list[float]]) -> pd.DataFrame:
+    """The frame of a file. Raises BadInput that names it."""
+    try:
+        return assemble(columns, values)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}", error.hint or log.HINT) from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadInput(f"{path} is damaged ({type(error).__name__}: {error})", log.HINT) from None
+
+
+def assemble(columns: dict[str, list[Any]], values: list[list[float]]) -> pd.DataFrame:
+    """Return the frame of columns with one cell for each phase of each process; values in nanoseconds of the clock.
+
+    Raises BadInput for what can't be.
+    """
+    table = _typed(pd.DataFrame(columns))
+    lengths = np.fromiter(map(len, values), dtype=np.int64)
+    frame = table.loc[np.repeat(table.index, lengths)].reset_index(drop=True)
+    frame["round"] = np.arange(len(frame)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    amounts = np.fromiter(chain.from_iterable(values), dtype=np.float64)
+    if not (np.isfinite(amounts) & (amounts >= 0)).all():
+        raise BadInput("it has values that are negative or no numbers")
+    frame["value"] = amounts * frame["quantity"].map(SCALE).to_numpy(dtype=np.float64)
+    frame["unit"] = frame["quantity"].map(UNITS).astype("category")
+    return frame
+
+
+def _typed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Checked types. Text becomes categories: 10,000 benchmarks repeat a few words."""
+    for key in _WHOLE:
+        runs[key] = runs[key].astype("int64")
+    runs["dirty_percent"] = runs["dirty_percent"].astype("float64")
+    runs["atomic"] = runs["atomic"].astype(bool)
+    for key in (*_WORDS, "quantity"):
+        words = runs[key].astype("category")
+        runs[key] = words.cat.rename_categories([_text(word) for word in words.cat.categories])
+    if (runs[["pages", "intervals"]] < 1).any(axis=None) or (runs[["extra", "missed"]] < 0).any(axis=None):
+        raise BadInput("it has impossible counts of pages or intervals")
+    if not set(runs["phase"].cat.categories) <= {*PHASES, POPULATE}:
+        raise BadInput(f"it has phases other than {', '.join((*PHASES, POPULATE))}")
+    for key in ("where", "kernel_release", "quantity"):
+        if runs[key].nunique() > 1:
+            raise BadInput(f"it mixes results of several values of {key}", "keep one result per kernel and machine")
+    if runs.duplicated([*POINT, *FORM, "phase", "process"]).any():
+        raise BadInput("two runs of one benchmark have the same process number")
+    return runs
+
+
+def _text(word: Any) -> str:
+    """Words as text that can be written: JSON may hold halves of characters."""
+    return str(word).encode("utf-8", "replace").decode()
+
+
+def intervals(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per tracked interval of a Result's frame: (point, form, process, round), all in the frame's unit.
+
+    Columns besides the point's: `form` (ordered category), `quantity`, `unit`, each phase (NaN where the form has
+    none), `interval` (all phases), `untracked` (median `dirty` of the untracked baseline in the same process), `cost`
+    (interval - untracked: the headline), `tracker` (reset + collect, or collect_reset), `tracked` (dirty - untracked),
+    and the frame's counts. Raises BadInput where a phase or the baseline is missing: a sum without it would look fast.
+    """
+    keys = [*POINT, *FORM, "process", "round"]
+    tracked = frame[frame["interface"] != UNTRACKED]
+    if tracked.empty:
+        raise BadInput("it holds the untracked baseline only", "measure at least one interface: ./bench.py probe")
+    phases = [*PHASES, POPULATE]
+    wide = tracked.set_index([*keys, "phase"])["value"].unstack("phase").reindex(columns=phases)
+    facts = tracked.drop_duplicates(keys).set_index(keys).drop(columns=["phase", "value"])
+    facts = facts.rename(columns={"populate": "populated_by"})
+    rows = pd.concat([wide, facts.reindex(wide.index)], axis=1).reset_index()
+    baseline = frame[(frame["interface"] == UNTRACKED) & (frame["phase"] == "dirty")]
+    medians = baseline.groupby([*POINT, "process"], observed=True)["value"].median().rename("untracked")
+    rows = rows.merge(medians.reset_index(), how="left", on=[*POINT, "process"])
+    idle = rows["writes"] == 0
+    for column in ("dirty", "untracked"):
+        rows[column] = rows[column].mask(idle, 0.0)
+    rows["tracker"] = rows["collect_reset"].where(rows["atomic"], rows["reset"] + rows["collect"])
+    rows["interval"] = rows["tracker"] + rows["dirty"]
+    rows["tracked"] = rows["dirty"] - rows["untracked"]
+    rows["cost"] = rows["interval"] - rows["untracked"]
+    if rows["cost"].isna().any():
+        bad = rows[rows["cost"].isna()].iloc[0]
+        raise BadInput(
+            f"it lacks a phase or the untracked baseline of {bad.interface} in {bad.workload}, {bad.pages} pages"
+        )
+    rows["form"] = _ordered_forms(rows)
+    return rows
+
+
+def in_cycles(rows: pd.DataFrame) -> pd.DataFrame | None:
+    """Rows of intervals() in cycles of the time stamp counter; None where it is not invariant or time was not measured.
+
+    A quantity like others: whatever takes rows takes these.
+    """
+    rate = float(rows["tsc_hz"].iloc[0])
+    if not rate or rows["quantity"].iloc[0] != TIME:
+        return None
+    changed: dict[str, Any] = {key: rows[key] * rate for key in (*PHASES, POPULATE, *_MEASURES)}
+    constant = {"quantity": CYCLES, "unit": UNITS[CYCLES]}
+    changed |= {key: pd.Categorical([word] * len(rows)) for key, word in constant.items()}
+    return rows.assign(**changed)
+
+
+def _ordered_forms(rows: pd.DataFrame) -> "pd.Series[Any]":
+    """The form of each row, as a category in the order of tables and plots."""
+    names = [*INTERFACES, *(name for name in rows["interface"].cat.categories if name not in INTERFACES)]
+    used = rows[FORM].drop_duplicates().itertuples(index=False)
+    known = sorted({(names.index(r.interface), bool(r.atomic)) for r in used})
+    forms = [form(names[i], atomic) for i, atomic in known]
+    text: pd.Series[str] = rows["interface"].astype(str) + np.where(rows["atomic"], form("", True), "")
+    return text.astype(pd.CategoricalDtype(forms, ordered=True))
+
+
+def exactness(rows: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
+    """Return the COUNTS of each group of intervals()' rows, CASE by default, as totals."""
+    once = rows.drop_duplicates([*CASE, "process"])
+    return once.groupby(by or CASE, observed=True)[COUNTS].sum().reset_index()
