@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from bench import doubts
-from bench.stats import half_width
-from tests.test_stats import one, rows, simulated
+from bench.stats import diagnostics
+from bench.stats.samples import half_width
+from tests.stats.test_samples import one, rows, simulated
 
 
 def doubted(values):
-    return doubts.doubts(rows([[v] for v in values]), ["form"], "cost").iloc[0]
+    return diagnostics.doubts(rows([[v] for v in values]), ["form"], "cost").iloc[0]
 
 
 @pytest.mark.parametrize(("boots", "boot_noise"), [(1, 0.0), (10, 0.005)])
@@ -20,7 +20,7 @@ def test_noise_is_not_doubted(boots, boot_noise):
     rng = np.random.default_rng(22)
     claims = 0
     for _ in range(60):
-        found = doubts.doubts(simulated(rng, 88, boots=boots, boot_noise=boot_noise), ["case"], "cost")
+        found = diagnostics.doubts(simulated(rng, 88, boots=boots, boot_noise=boot_noise), ["case"], "cost")
         assert found["wide"].isna().all()
         claims += found[["drift", "split"]].notna().any(axis=None)
     assert claims <= 13, "each of two tests in 5 % of 60 results: more than 13 has a chance of 1 %"
@@ -47,4 +47,4 @@ def test_a_wide_interval_is_seen():
     values = np.random.default_rng(25).lognormal(0, 0.5, 20)
     found = doubted(values)
     assert found["wide"] == pytest.approx(half_width(one([[v] for v in values])))
-    assert found["wide"] > doubts.WIDE
+    assert found["wide"] > diagnostics.WIDE

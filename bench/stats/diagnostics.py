@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What makes a median doubtful: a wide interval, runs in two groups, drift over the run."""
+"""What makes a median doubtful: units that differ widely, that fall into two groups, that drift over the run."""
 
 import math
 from functools import lru_cache
@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from bench import stats
-from bench.stats import ALPHA, Floats
+from bench.stats import samples
+from bench.stats.samples import ALPHA, Floats
 
 WIDE = 0.05  # half width of a 95 % CI from which a reader is warned
+WIDE_COUNTED = 0.01  # distance of a boot that counted instructions from the median: it should repeat
 NOTABLE = 0.01  # drift or distance of two groups of runs from which a reader is warned
 ORDERED = 8  # units from which their order and their grouping tell something
 _NOISE = 10_000  # samples of noise that a grouping is held against
@@ -22,16 +23,16 @@ _SEED = 20221109  # fixed: the same data gives the same report
 def doubts(rows: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
     """What makes a group's median doubtful. All as fractions of the median, NaN where there is nothing to say.
 
-    `wide`: half width of the 95 % CI, from WIDE on. `split`: distance of two groups into which the units' medians fall,
-    where normal noise would rarely do so in any of the groups. `drift`: last third of the units, which ran one after
-    the other, against the first, where Spearman's rank correlation with their order is significant (Holm over all
-    groups). Both from NOTABLE on.
+    `wide`: half width of the 95 % CI, from WIDE on; of counts that of the range, from WIDE_COUNTED on. `split`:
+    distance of two groups into which the units' medians fall, where normal noise would rarely do so in any of the
+    groups. `drift`: last third of the units, which ran one after the other, against the first, where Spearman's rank
+    correlation with their order is significant (Holm over all groups). Both from NOTABLE on.
     """
-    summary = stats.medians(rows, by, column)
+    summary = samples.medians(rows, by, column)
     found = pd.DataFrame(index=summary.index)
     half = np.maximum(summary["high"] - summary["median"], summary["median"] - summary["low"]) / summary["median"].abs()
-    found["wide"] = half.where(summary["enough"] & (half >= WIDE))
-    values = stats.units(rows, by, column).reindex(found.index).to_numpy(dtype=np.float64)
+    found["wide"] = half.where(summary["enough"] & (half >= (WIDE_COUNTED if samples.counted(rows) else WIDE)))
+    values = samples.units(rows, by, column).reindex(found.index).to_numpy(dtype=np.float64)
     complete = ~np.isnan(values).any(axis=1)
     for name, of in (("split", _splits), ("drift", _drifts)):
         found[name] = np.nan
@@ -88,4 +89,4 @@ def _drifts(values: Floats) -> Floats:
     p[varies] = 2 * special.stdtr(n - 2, -np.abs(rho) * np.sqrt((n - 2) / (1 - rho**2)))
     third = n // 3
     moved = np.median(values[:, -third:], axis=1) - np.median(values[:, :third], axis=1)
-    return np.where(stats.holm(p) < ALPHA, moved, np.nan)
+    return np.where(samples.holm(p) < ALPHA, moved, np.nan)

@@ -5,6 +5,10 @@ The levels of the data: a boot has processes, a process has values. Values of a 
 other, and neither are processes of a boot (the kernel's and the page tables' place in memory are dealt once). So a
 value counts for its process and, where there was more than one boot, a process for its boot: the sample is the
 medians of the boots, or of the processes where only one boot was measured. Everything here is about that sample.
+
+Times are a sample of what could have been measured: their medians have confidence intervals, their differences a rank
+test. Counted instructions nearly repeat, and what is left comes in steps (a table more here, a tick more there), so no
+distribution of them is assumed: what boots differ by is their range, and a change is one that lies outside of it.
 """
 
 import math
@@ -15,6 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.plan.records import INSTRUCTIONS
+
 Floats = NDArray[np.float64]
 
 # The range of n values misses the true median with probability 2 * 0.5**n: with five processes no interval of
@@ -23,9 +29,18 @@ ENOUGH = 6
 RESAMPLES = 1000
 ALPHA = 0.05
 EXACT = 50  # units on a side up to which the exact distribution of U is computed
+# Counted units on a side from which a change is claimed: in 0.7 % of comparisons of equal kernels something differs
+# with five, in 3 % with four, in 16 % with three.
+REPEATS = 5
+LEAST_CHANGE = 0.002  # of counted medians: without it equal kernels differ twice as often, mostly by so much
 MEAN_RESAMPLES = 400  # of a geometric mean, which smooths what a median does not
 _SEED = 20221109  # fixed: the same data gives the same report
 _CHUNK = 128  # rows resampled at once, to bound memory
+
+
+def counted(rows: pd.DataFrame) -> bool:
+    """Whether rows hold counts, which nearly repeat, and not times."""
+    return not rows.empty and str(rows["quantity"].iloc[0]) == INSTRUCTIONS
 
 
 def unit(*results: pd.DataFrame) -> str:
@@ -51,12 +66,12 @@ def units(rows: pd.DataFrame, by: list[str], column: str, of: str | None = None)
 def medians(rows: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
     """Median of the units' medians of column, per group.
 
-    Returns float64 columns `median`, `low`, `high` in column's unit, `units` (int), `unit` (str) and `enough` (bool),
-    indexed by `by`. low and high are the 95 % confidence interval; where not `enough` the range of the units; NaN for
-    one.
+    Returns float64 columns `median`, `low`, `high` in column's unit, `units` (int), `unit` (str), `enough` and
+    `counted` (bool), indexed by `by`. low and high are the 95 % confidence interval; the range of the units where they
+    are `counted`, or not `enough`; NaN for one.
     """
     matrix = units(rows, by, column)
-    return _summary(matrix).assign(unit=unit(rows))
+    return _summary(matrix, counts=counted(rows)).assign(unit=unit(rows), counted=counted(rows))
 
 
 def ratios(rows: pd.DataFrame, by: list[str], column: str, base: str, new: str) -> pd.DataFrame:
@@ -65,7 +80,7 @@ def ratios(rows: pd.DataFrame, by: list[str], column: str, base: str, new: str) 
     Rounds are paired within a process, which cancels what disturbs both. Returns what medians() does, without unit;
     infinite where new costs nothing measurable. Groups that lack one of the two are left out.
     """
-    keys = [*by, "boot", "process", "value"]
+    keys = [*by, "boot", "process", "round"]
     old = rows[rows["form"] == base].set_index(keys)[column]
     other = rows[rows["form"] == new].set_index(keys)[column]
     pair = pd.concat({"base": old, "new": other}, axis=1, join="inner")
@@ -73,7 +88,7 @@ def ratios(rows: pd.DataFrame, by: list[str], column: str, base: str, new: str) 
     # infinitely less, not as a negative ratio, which a median would sort to the wrong end.
     pair["ratio"] = (pair["base"] / pair["new"]).where(pair["new"] > 0, np.inf)
     usable = pair[(pair["base"] > 0) | (pair["new"] > 0)]
-    return medians(usable.reset_index(), by, "ratio")
+    return medians(usable.reset_index().assign(quantity=rows["quantity"].iloc[0]), by, "ratio")
 
 
 def half_width(row: Mapping[str, Any] | pd.Series) -> float:
@@ -88,28 +103,57 @@ def differences(base: pd.DataFrame, new: pd.DataFrame, by: list[str], column: st
     """Compare column of two results, group by group; groups that only one of them has are left out.
 
     Returns, indexed by `by`: what medians() does for each, as `base`, `base_low` ... and `new`, `new_low` ...;
-    `ratio` (new / base; NaN where a median is not positive) with its 95 % CI `low` and `high` (where one side has not
-    enough units, the range; NaN where that is not known either); `p` of a two-sided Mann-Whitney test on the units,
-    not corrected; `least_p`, the smallest p that so many units can give; `enough`, whether both sides have the units
-    for confidence intervals. A unit is a boot if either result has several.
+    `ratio` (new / base; NaN where a median is not positive) with its 95 % CI `low` and `high` (of counts, or where one
+    side has not enough units, the range; NaN where that is not known either); `enough`, whether both sides have the
+    units that a claim needs. Of times, `p` of a two-sided Mann-Whitney test on the units, not corrected, and `least_p`,
+    the smallest p that so many units can give; of counts, `apart`, whether the change is claimed. A unit is a boot if
+    either result has several.
     """
+    counts = counted(base)
     first, second = (units(rows, by, column, unit(base, new)) for rows in (base, new))
     shared = first.index.intersection(second.index)
     old, other = (matrix.loc[shared].to_numpy(dtype=np.float64) for matrix in (first, second))
     found = pd.DataFrame(index=shared)
     for name, matrix in (("base", first), ("new", second)):
-        summary = _summary(matrix.loc[shared])
+        summary = _summary(matrix.loc[shared], counts=counts)
         found[[name, *(f"{name}_{what}" for what in ("low", "high", "units"))]] = summary[
             ["median", "low", "high", "units"]
         ]
     usable = (found["base"] > 0) & (found["new"] > 0)
     found["ratio"] = (found["new"] / found["base"]).where(usable)
-    bounds = _ratio_bounds(old, other, found)
+    bounds = _ratio_bounds(old, other, found, counts=counts)
     found["low"], found["high"] = (pd.Series(b, index=shared).where(usable) for b in bounds)
-    found["enough"] = (found[["base_units", "new_units"]] >= ENOUGH).all(axis=1)
+    found["enough"] = (found[["base_units", "new_units"]] >= (REPEATS if counts else ENOUGH)).all(axis=1)
+    if counts:
+        return found.assign(p=np.nan, least_p=np.nan, apart=_apart(found, old, other))
     found["p"] = mann_whitney(old, other)
     found["least_p"] = [least_p(int(n), int(m)) for n, m in zip(found["base_units"], found["new_units"], strict=True)]
-    return found
+    return found.assign(apart=False)
+
+
+def _apart(found: pd.DataFrame, base: Floats, new: Floats) -> "pd.Series[bool]":
+    """Which counted groups of differences() differ by more than their boots do.
+
+    The ranges must not overlap, and the medians must be further apart than both ranges together. That alone would now
+    and then take for a change what comes in two steps, if all boots of one result got the one and all of the other the
+    other: with ranges next to nothing, any distance would do. So the change must also be more than what boots differ by
+    in the middle one of all groups, and more than LEAST_CHANGE. tests/stats/test_counted.py: how often it is wrong.
+    """
+    (low, high), (new_low, new_high) = _core(base), _core(new)
+    middle, distance = found[["base", "new"]].abs().min(axis=1), (found["new"] - found["base"]).abs()
+    clear = (new_low > high) | (new_high < low)
+    ranges = high - low, new_high - new_low
+    usual = (np.maximum(*ranges) / middle).median()
+    wide: pd.Series[bool] = (distance > sum(ranges)) & (distance > max(LEAST_CHANGE, usual) * middle)
+    return wide & clear & found["enough"]
+
+
+def _core(values: Floats) -> tuple[Floats, Floats]:
+    """Ends of the range of each row; of ten or more units without a tenth on each side: one that was disturbed."""
+    ordered, sizes = np.sort(values, axis=1), (~np.isnan(values)).sum(axis=1)  # NaN last
+    ends = np.stack([sizes // 10, sizes - 1 - sizes // 10], axis=1)
+    low, high = np.take_along_axis(ordered, ends, axis=1).T
+    return low, high
 
 
 def mann_whitney(base: Floats, new: Floats) -> Floats:
@@ -177,7 +221,7 @@ def geomeans(
     usable = (middles[0] > 0) & (middles[1] > 0)
     logs = np.log(middles[1][usable] / middles[0][usable])
     names = index.get_level_values(apart)[usable].astype(str)
-    enough = min(values.shape[1] for values in arrays) >= ENOUGH
+    enough = min(values.shape[1] for values in arrays) >= ENOUGH and not counted(base)
     found, sums = {}, {}
     for name in dict.fromkeys(names):
         own = names == name
@@ -192,21 +236,22 @@ def geomeans(
     return {name: (mean, float(low), float(high)) for name, (mean, low, high) in exp.items()}
 
 
-def _summary(matrix: pd.DataFrame) -> pd.DataFrame:
+def _summary(matrix: pd.DataFrame, *, counts: bool) -> pd.DataFrame:
     """Summarise float64[n_groups, n_units], NaN where a unit did not measure a group."""
     values = matrix.to_numpy(dtype=np.float64)
     values = values if values.size else np.empty((0, 1))  # numpy refuses the minimum of nothing
-    counts = (~np.isnan(values)).sum(axis=1)
-    low, high = (np.where(counts > 1, edge(values, axis=1), np.nan) for edge in (np.nanmin, np.nanmax))
-    for n in np.unique(counts[counts >= ENOUGH]):
-        rows = np.flatnonzero(counts == n)
+    sizes = (~np.isnan(values)).sum(axis=1)
+    low, high = (np.where(sizes > 1, edge(values, axis=1), np.nan) for edge in (np.nanmin, np.nanmax))
+    for n in () if counts else np.unique(sizes[sizes >= ENOUGH]):
+        rows = np.flatnonzero(sizes == n)
         chosen = values[rows]
         resampled = _resampled_medians(chosen[~np.isnan(chosen)].reshape(len(rows), n), _SEED)
         # "lower"/"higher" take values that occurred: interpolating towards an infinite ratio gives NaN
         low[rows] = np.quantile(resampled, 0.025, axis=1, method="lower")
         high[rows] = np.quantile(resampled, 0.975, axis=1, method="higher")
     columns = {"median": np.nanmedian(values, axis=1), "low": low, "high": high}
-    return pd.DataFrame({**columns, "units": counts, "enough": counts >= ENOUGH}, index=matrix.index)
+    enough = sizes >= (2 if counts else ENOUGH)
+    return pd.DataFrame({**columns, "units": sizes, "enough": enough}, index=matrix.index)
 
 
 def _resampled_medians(values: Floats, seed: int) -> Floats:
@@ -221,13 +266,13 @@ def _resampled_medians(values: Floats, seed: int) -> Floats:
     return (ordered[:, ranks[:, (n - 1) // 2]] + ordered[:, ranks[:, n // 2]]) / 2
 
 
-def _ratio_bounds(base: Floats, new: Floats, found: pd.DataFrame) -> tuple[Floats, Floats]:
-    """95 % CI of new / base by resampling both sides; the quotients of their ranges where one has not enough units."""
+def _ratio_bounds(base: Floats, new: Floats, found: pd.DataFrame, *, counts: bool) -> tuple[Floats, Floats]:
+    """95 % CI of new / base by resampling both sides; the quotients of their ranges where that is all there is."""
     low = (found["new_low"] / found["base_high"]).to_numpy(copy=True)
     high = (found["new_high"] / found["base_low"]).to_numpy(copy=True)
-    counts = found[["base_units", "new_units"]].to_numpy()
-    for n, m in np.unique(counts[(counts >= ENOUGH).all(axis=1)], axis=0):
-        every = np.flatnonzero((counts == (n, m)).all(axis=1))
+    sizes = found[["base_units", "new_units"]].to_numpy()
+    for n, m in () if counts else np.unique(sizes[(sizes >= ENOUGH).all(axis=1)], axis=0):
+        every = np.flatnonzero((sizes == (n, m)).all(axis=1))
         for rows in np.array_split(every, max(1, len(every) // _CHUNK)):
             x, y = (side[rows][~np.isnan(side[rows])].reshape(len(rows), k) for side, k in ((base, n), (new, m)))
             with np.errstate(divide="ignore", invalid="ignore"):
