@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Makes small invented suite.json files through pyperf's own API. The numbers mean nothing: for tests only."""
+"""Makes small invented results through the coder of records. The numbers mean nothing: for tests only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyperf
 
-from bench.suite import Point
+from bench.plan import records
+from bench.plan.interfaces import INTERFACES, Reason, form
+from bench.plan.plan import Plan
+from bench.plan.points import Point
+from bench.plan.records import INSTRUCTIONS, TIME, Facts, Machine, Played, Plays, Record, Series, Timed
+from bench.store import log
 
 ALL = ("none", "clear_refs", "scan-softdirty", "scan-wp")
 SIZES = (1, 10, 100, 1000, 10000, 65536)
@@ -23,9 +27,7 @@ COST = {
     "uffd-sync": (2e-6, 5e-9, 1e-9, 6e-6),
     "mprotect": (2e-6, 5e-9, 1e-9, 3e-6),
 }
-HOST = {
-    "schema": "pagemap-bench 3",
-    "suite": "quick",
+HOST: Facts = {
     "where": "kvm",
     "kernel_release": "6.12.107+deb13-cloud-amd64",
     "kernel_version": "#1 SMP PREEMPT_DYNAMIC Debian 6.12.107-1 (2026-11-01)",
@@ -33,18 +35,16 @@ HOST = {
     "cpu_count": 2,
     "mitigations": "spectre_v2: none of this is real",
     "cmdline": "console=ttyS0 quiet",
-    "command": "./bench.py run --suite quick --seed 42",
     "page_size": 4096,
     "clock_ns": 21.5,
     "syscall_ns": 83.0,
     "perf_version": "2.10.0",
     "python_version": "3.11.2 (64-bit)",
     "tsc_hz": 2.5e9,
-    "seed": 42,
-    "unit": "second",
-    "loops": 4,
 }
-ATOMIC = ("scan-wp", "v6", "v6-no-reused")
+COUNTED = "tcg-icount"  # where= that makes a result of instructions
+COMMAND = "./bench.py run --suite quick --seed 42"
+LOOPS = 4  # intervals a value
 
 
 def points() -> list[tuple[str, int, float]]:
@@ -67,53 +67,117 @@ def phases(interface: str, atomic: bool, pages: int, written: int) -> dict[str, 
     return {"reset": call + reset * pages, **dirty, "collect": call / 4 + collect * pages}
 
 
-def suite(
-    path: Path,
+def result(
+    folder: Path,
     *,
     interfaces: Iterable[str] = ALL,
     what: Iterable[tuple[Any, ...]] | None = None,
     processes: int = 6,
     rounds: int = 4,
-    noise: float = 0.02,
+    noise: float | None = None,
     wrong: dict[tuple[str, str, int], tuple[int, int]] | None = None,
     boots: int = 1,
     luck: int = 7,
     factor: dict[str, float] | None = None,
-    **host: Any,
+    unavailable: dict[str, str] | None = None,
+    refused: dict[str, str] | None = None,
+    planned: int | None = None,
+    suite: str = "quick",
+    seed: int = 42,
+    command: str = COMMAND,
+    version: str = "1",
+    **facts: str | int | float,
 ) -> Path:
-    """Write path. what: the first fields of suite.Point, three or more.
+    """Write folder/records.jsonl and return the folder. what: the first fields of Point, three or more.
 
-    wrong: (form, workload, pages) -> (extra, missed) in one interval of each process;
-    factor: form -> by how much all its phases are slower; luck: seed of the noise.
+    noise: of each value, relative; 2 % unless instructions are counted (where="tcg-icount"), then 0.02 %;
+    wrong: (form, workload, pages) -> (extra, missed) in one interval of each process; factor: form -> by how much all
+    its phases are slower; luck: seed of the noise; unavailable: of the machine; refused: form -> why, at every point;
+    planned: processes of each point that were planned, where not all of them ended; facts: of the machine.
     """
+    known = [Point(*one) for one in (points() if what is None else what)]
+    plan = Plan(suite, command, version, tuple(interfaces), tuple(known), (), planned or processes, rounds, boots, seed)
+    machine: Facts = HOST | {key: value for key, value in facts.items() if key != "file_system"}
+    counted = machine["where"] == COUNTED
     rng = np.random.default_rng(luck)
-    what = list(points() if what is None else what)
-    common = {**HOST, "planned_runs": processes * len(what), **host}
-    runs: dict[str, list[pyperf.Run]] = {}
-    for point, process in product([Point(*one) for one in what], range(processes)):
-        workload, pages, written = point.workload, point.pages, point.dirty
-        for interface in interfaces:
-            for atomic in (False, True) if interface in ATOMIC and not point.first else (False,):
-                label = f"{interface}{' atomic' if atomic else ''}"
-                extra, missed = (wrong or {}).get((label, workload, pages), (0, 0))
-                facts = {
-                    **common, "workload": workload, "pages": pages, "dirty_percent": point.dirty_percent,
-                    "kind": point.kind, **point.changed, "writes": written,
-                    "written_pages": written, "interface": interface, "atomic": int(atomic), "process": process,
-                    "boot": process * boots // processes,
-                    "intervals": rounds * 4, "extra": extra, "missed": missed,
-                }  # fmt: skip
-                if extra or missed:
-                    facts["wrong"] = f"{rounds * 4 - 1}x+0-0 1x+{extra}-{missed}"
-                if point.setting:
-                    facts["setting"] = point.setting
-                populating = {"populate": 250e-9 * pages} if point.first else {}
-                for phase, seconds in (phases(interface, atomic, pages, written) | populating).items():
-                    name = f"{point.name} {label} {phase}"
-                    slower = (factor or {}).get(label, 1.0)
-                    values = (seconds * slower * rng.lognormal(0, noise, rounds)).tolist()
-                    metadata = {**facts, "phase": phase, "name": name}
-                    runs.setdefault(name, []).append(pyperf.Run(values, metadata=metadata, collect_metadata=False))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pyperf.BenchmarkSuite([pyperf.Benchmark(some) for some in runs.values()]).dump(str(path), replace=True)
-    return path
+    usual = 0.0002 if counted else 0.02
+    made: dict[tuple[int, int], Timed] = {}
+    for (index, point), process in product(enumerate(known), range(processes)):
+        some = _series(point, plan, wrong or {}, factor or {}, rng, usual if noise is None else noise)
+        own: Facts = {"writes": point.dirty, "written_pages": point.dirty}
+        own |= {"file_system": facts["file_system"]} if "file_system" in facts else {}
+        made[process, index] = Timed(process * boots // processes, point, process, list(some), refused or {}, own)
+    lines: list[Record] = [plan]
+    for boot in range(boots):
+        why = {name: Reason(text, "") for name, text in (unavailable or {}).items()}
+        lines.append(Machine(boot, machine, why, INSTRUCTIONS if counted else TIME))
+        lines += [made[key] for key in sorted(made) if made[key].boot == boot]
+    return write(folder, lines)
+
+
+def _series(
+    point: Point,
+    plan: Plan,
+    wrong: dict[tuple[str, str, int], tuple[int, int]],
+    factor: dict[str, float],
+    rng: np.random.Generator,
+    noise: float,
+) -> Iterator[Series]:
+    """What one process measures: every form at one point."""
+    forms = [(name, atomic) for name in plan.interfaces for atomic in INTERFACES[name].forms]
+    for name, atomic in forms:
+        if atomic and point.first:
+            continue
+        label, count = form(name, atomic), plan.values * LOOPS
+        extra, missed = wrong.get((label, point.workload, point.pages), (0, 0))
+        took = phases(name, atomic, point.pages, point.dirty)
+        took |= {"populate": 250e-9 * point.pages} if point.first else {}
+        values = {
+            phase: (1e9 * seconds * factor.get(label, 1.0) * rng.lognormal(0, noise, plan.values)).tolist()
+            for phase, seconds in took.items()
+        }
+        runs = f"{count - 1}x+0-0 1x+{extra}-{missed}" if extra or missed else ""
+        yield Series(name, atomic, count, extra, missed, values, {}, runs)
+
+
+# What an invented run of the suite meaning found; what is not named was exact.
+NAMES = ("clear_refs", "scan-wp", "uffd-sync")
+SCENARIOS = ("plain", "merge_mmap_after", "fork_child_writes", "writers_separate", "swapped")
+_NO_SWAP = [Plays(1, why="there is # no swap", remedy="swapon")]
+PLAYED = {
+    ("plain", "clear_refs"): [Plays(100, written=2)],
+    ("merge_mmap_after", "clear_refs"): [Plays(100, extra=7, broken=7, written=1)],
+    ("fork_child_writes", "clear_refs"): [Plays(100, extra=3, written=1)],
+    ("fork_child_writes", "scan-wp"): [Plays(100, missed=1, broken=1, written=1)],
+    ("writers_separate", "clear_refs"): [Plays(97), Plays(3, missed=4, broken=4)],
+    ("swapped", "clear_refs"): _NO_SWAP,
+    ("swapped", "scan-wp"): _NO_SWAP,
+}
+
+
+def played(
+    folder: Path,
+    release: str = "6.12.117+deb13-cloud-amd64",
+    runs: Mapping[tuple[str, str], list[Plays]] = PLAYED,
+    names: Iterable[str] = NAMES,
+    scenarios: Iterable[str] = SCENARIOS,
+    **facts: str | int | float,
+) -> Path:
+    """Write folder/records.jsonl of the suite meaning. With uffd-sync nothing can be played."""
+    plan = Plan("meaning", "./bench.py run --suite meaning", "1", tuple(names), (), tuple(scenarios))
+    machine: Facts = HOST | {"kernel_release": release, "kernel_version": "#1 SMP", "copy_page_ns": 100.0} | facts
+    lines: list[Record] = [plan, Machine(0, machine, {"uffd-sync": Reason("userfaultfd is refused", "allow it")})]
+    for scenario, name in product(plan.scenarios, plan.interfaces):
+        if name != "uffd-sync":
+            contract = "new memory counts" if scenario.startswith("fork") else ""
+            found = runs.get((scenario, name), [Plays(100, written=1)])
+            lines.append(Played(0, scenario, name, contract, found))
+    return write(folder, lines)
+
+
+def write(folder: Path, lines: Iterable[Record]) -> Path:
+    """Write a log of these records."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{records.encode(one)}\n" for one in lines)
+    (folder / log.FILE).write_text(text, encoding="utf-8")
+    return folder

@@ -5,12 +5,15 @@ from itertools import product
 
 import pytest
 
-from bench import compare, formats, report, results
-from bench.interfaces import INTERFACES
-from bench.suites import SUITES
+from bench.plan.interfaces import INTERFACES
+from bench.plan.records import PHASES
+from bench.plan.suites import SUITES
+from bench.report import comparisons, pages
+from bench.stats import comparison
 from tests import synthetic
-from tests.test_tables import assert_mailable
+from tests.texts import assert_mailable
 
+COUNTED = ("quick", "lkml-2022", "arm", "scale", "who-pays")  # the usual tables, and those that some suites have
 LONG = {
     "kernel_release": "6.18.0-rc7-next-20261122-my-own-branch-of-the-pagemap-scan-series-v12+",
     "cpu_model_name": "Some CPU whose vendor likes names with (R) and (TM) in them E5-0000 v4 @ 0.00GHz " * 2,
@@ -20,24 +23,29 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize(("suite", "extreme"), list(product(SUITES, [False, True])))
+@pytest.mark.parametrize(("suite", "extreme"), [*product(SUITES, ["", "times"]), *product(COUNTED, ["counts"])])
 def test_every_text_of_every_suite(tmp_path, suite, extreme):
     what = [tuple(point) for point in SUITES[suite].points]
     names = list(INTERFACES)
     wrong = {(form, p[0], p[1]): (10**6, p[1]) for form, p in product([*names, "scan-wp atomic"], what)}
     options = {"what": what, "interfaces": names, "suite": suite, "rounds": 1, "boots": 2 if extreme else 7}
     if extreme:
-        options |= {"wrong": wrong, "noise": 1.5, "where": "vm-some hypervisor"} | LONG
+        where = "tcg-icount" if extreme == "counts" else "vm-some hypervisor"
+        options |= {"wrong": wrong, "noise": 1.5, "where": where} | LONG
     folders = []
     for luck in (1, 2, 3):
         folders.append(tmp_path / f"result-of-a-patch-with-a-long-name-{luck}")
         factor = dict.fromkeys([*names, "scan-wp atomic"], 50.0**luck if extreme else luck)
-        synthetic.suite(folders[-1] / "suite.json", luck=luck, processes=7, factor=factor, **options)
-    made = report.read(folders[0])
-    for text in (report.page(made), report.everything(made), *(report.block(folders[:n]) for n in (1, 2, 3))):
+        synthetic.result(folders[-1], luck=luck, processes=7, factor=factor, **options)
+    made = pages.read(folders[0])
+    for text in (pages.page(made), pages.everything(made), *(pages.block(folders[:n]) for n in (1, 2, 3))):
         assert_mailable(text)
-    metrics = [metric for metric in compare.METRICS if metric not in results.PHASES or made.rows[metric].notna().any()]
+    metrics = [metric for metric in comparison.METRICS if metric not in PHASES or made.rows[metric].notna().any()]
+    sides = comparison.load(folders)
     for count, metric in [(3, "cost"), *((2, metric) for metric in metrics)]:
-        found = compare.compare(compare.load(folders[:count]), metric=metric)
-        for sort, sign in product(("case", "change", "p"), ("change", "improvement")):
-            assert_mailable(formats.text(found, sort=sort, sign=sign))
+        found = comparison.compare(sides[:count], metric=metric)
+        orders = (
+            product(("case", "change", "p"), ("change", "improvement")) if metric == "cost" else [("case", "change")]
+        )
+        for sort, sign in orders:
+            assert_mailable(comparisons.text(found, sort=sort, sign=sign))

@@ -12,10 +12,14 @@ import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from bench import results, stats, tables
+from bench.plan.interfaces import INTERFACES, LEGACY
+from bench.report import numbers, tables
+from bench.report.numbers import Unit
+from bench.stats import samples
+from bench.store import frames
+from bench.store.frames import CASE
 
-CASE = [*results.POINT, "form"]  # one row of the table
-SHOWN = ("cost", "reset", "dirty", "collect")  # whose every value is in the page, in us
+SHOWN = ("cost", "reset", "dirty", "collect")  # whose every value is in the page
 _WORDS = frozenset({"workload", "kind", "setting", "form"})
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
@@ -49,17 +53,20 @@ class Column(NamedTuple):
         return "t" if self.key in _WORDS else ""
 
 
-def page(name: str, summary: list[str], rows: pd.DataFrame, host: dict[str, Any], figures: dict[str, str]) -> str:
+def page(
+    name: str, summary: list[str], rows: pd.DataFrame, host: dict[str, Any], figures: dict[str, str], stored: str = ""
+) -> str:
     """Return the whole file; the same data gives the same text. It loads nothing and needs no script to be read.
 
     name: the result's; summary: paragraphs of plain text, where a newline is a line break; rows: of
-    results.intervals(); host: results.load()'s; figures: plot -> SVG. Everything may be hostile and is escaped.
+    frames.intervals(); host: frames.load()'s; figures: plot -> SVG; stored: where the data are. Everything may be
+    hostile and is escaped.
     Raises xml.etree.ElementTree.ParseError for a figure that is no SVG.
     """
     rows = _prepared(rows)
     cases = pd.MultiIndex.from_frame(rows[CASE].drop_duplicates())
     estimates = _estimates(rows, cases)
-    exact = results.exactness(rows).set_index(CASE).reindex(cases)
+    exact = frames.exactness(rows).set_index(CASE).reindex(cases)
     columns = _columns(rows, cases, estimates, exact)
     return _template().render(
         name=name,
@@ -72,10 +79,12 @@ def page(name: str, summary: list[str], rows: pd.DataFrame, host: dict[str, Any]
         groups=_groups(columns),
         lines=_lines(cases, columns, exact),
         interval=tables.interval_name(estimates["cost"]),
-        legacy=results.LEGACY,
+        legacy=INTERFACES[LEGACY].heading or LEGACY,
+        unit=numbers.unit(rows),
         data=_data(rows, columns, estimates, exact),
         host={key: str(host[key]) for key in sorted(host)},
         command=str(host.get("command", "")),
+        stored=stored,
     )
 
 
@@ -105,19 +114,19 @@ def _prepared(rows: pd.DataFrame) -> pd.DataFrame:
     idle = rows["writes"] == 0
     changed = {"collect": rows["collect"].fillna(rows["collect_reset"])}
     changed |= {key: rows[key].mask(idle) for key in ("dirty", "untracked")}
-    return rows.assign(**changed).sort_values([*CASE, "boot", "process", "value"], ignore_index=True)
+    return rows.assign(**changed).sort_values([*CASE, "boot", "process", "round"], ignore_index=True)
 
 
 def _estimates(rows: pd.DataFrame, cases: pd.MultiIndex) -> dict[str, pd.DataFrame]:
-    """Median of each phase per case, in seconds; of the cost with its interval, as of stats.medians().
+    """Median of each phase per case, in the rows' unit; of the cost with its interval, as of samples.medians().
 
     The phases go without: to resample them all would double the time that a page of 10,000 benchmarks takes.
     """
     found = {
-        key: stats.units(rows, CASE, key).median(axis=1).to_frame("median")
+        key: samples.units(rows, CASE, key).median(axis=1).to_frame("median")
         for key in ("reset", "dirty", "untracked", "collect")
     }
-    found["cost"] = stats.medians(rows, CASE, "cost")
+    found["cost"] = samples.medians(rows, CASE, "cost")
     return {key: table.reindex(cases) for key, table in found.items()}
 
 
@@ -125,19 +134,21 @@ def _columns(
     rows: pd.DataFrame, cases: pd.MultiIndex, estimates: dict[str, pd.DataFrame], exact: pd.DataFrame
 ) -> list[Column]:
     """The columns of the table, in order; those that tell no case from another are left out."""
+    unit = numbers.unit(rows)
     columns = [_named(cases, "workload", "workload")]
     columns += [_named(cases, key, key) for key in ("kind", "setting") if rows[key].nunique() > 1]
     dirty = cases.get_level_values("dirty_percent")
     columns.append(Column("dirty_percent", "case", "dirty", "of pages", [f"{x:g}%" for x in dirty], dirty.tolist()))
     columns += [_named(cases, "pages", "pages"), _named(cases, "form", "interface")]
     whole = "whole interval"
-    columns += [_time("cost", whole, "us, lower is better", estimates), _spread("cost", whole, estimates["cost"])]
-    phases = "its phases, lower is better"
-    columns += [_time(key, phases, "us", estimates) for key in ("reset", "dirty", "untracked", "collect")]
-    columns += _speedup(rows, cases)
+    cost = _amount("cost", whole, f"{unit.title}, lower is better", estimates, unit)
+    columns += [cost, _spread("cost", whole, estimates["cost"])]
+    phases = f"its phases, {unit.title}, lower is better"
+    columns += [_amount(key, phases, "", estimates, unit) for key in ("reset", "dirty", "untracked", "collect")]
+    columns += _ratio(rows, cases, unit)
     for key, sign in (("extra", 1), ("missed", 0)):
         counts = (exact[key] / exact["intervals"]).tolist()
-        texts = [tables.wrong(count * sign, count * (1 - sign)) for count in counts]
+        texts = [numbers.wrong(count * sign, count * (1 - sign)) for count in counts]
         columns.append(Column(key, "wrong pages per interval", key, "", texts, counts))
     return [*columns, *_sample(rows)]
 
@@ -163,10 +174,10 @@ def _named(cases: pd.MultiIndex, key: str, head: str) -> Column:
     return Column(key, "case", head, "", [str(value) for value in values], order)
 
 
-def _time(key: str, group: str, note: str, estimates: dict[str, pd.DataFrame]) -> Column:
-    seconds = estimates[key]["median"]
-    texts = ["" if np.isnan(value) else tables.us(value) for value in seconds]
-    return Column(key, group, key, note, texts, _plain(1e6 * seconds.to_numpy()))
+def _amount(key: str, group: str, note: str, estimates: dict[str, pd.DataFrame], unit: Unit) -> Column:
+    median = estimates[key]["median"]
+    texts = ["" if np.isnan(value) else numbers.amount(value, unit) for value in median]
+    return Column(key, group, key, note, texts, _plain(unit.factor * median.to_numpy()))
 
 
 def _spread(key: str, group: str, estimates: pd.DataFrame) -> Column:
@@ -176,22 +187,22 @@ def _spread(key: str, group: str, estimates: pd.DataFrame) -> Column:
         half = 100 * np.maximum(high - median, median - low) / np.abs(median)
     known = np.isfinite(half)
     texts = [f"{x:.{int(x < 0.95)}f}%" if ok else "" for x, ok in zip(half, known, strict=True)]
-    enough = set(estimates["enough"][known])
-    note = " or ".join(name for name, sure in (("95% CI", True), ("range", False)) if sure in enough)
+    sure = {bool(one.enough) and not one.counted for one in estimates[known].itertuples()}
+    note = " or ".join(name for name, one in (("95% CI", True), ("range", False)) if one in sure)
     return Column(f"{key}_spread", group, "±", note, texts, _plain(half))
 
 
-def _speedup(rows: pd.DataFrame, cases: pd.MultiIndex) -> list[Column]:
-    """Speedup of each form over LEGACY at its point, and its spread; none where LEGACY was not measured."""
-    others = [form for form in rows["form"].cat.categories if form != results.LEGACY]
-    if not others or not (rows["form"] == results.LEGACY).any():
+def _ratio(rows: pd.DataFrame, cases: pd.MultiIndex, unit: Unit) -> list[Column]:
+    """How many times less each form takes than LEGACY at its point, and its spread; none where that is missing."""
+    others = [form for form in rows["form"].cat.categories if form != LEGACY]
+    if not others or not (rows["form"] == LEGACY).any():
         return []
-    found = {form: stats.ratios(rows, results.POINT, "cost", results.LEGACY, form) for form in others}
+    found = {form: samples.ratios(rows, frames.POINT, "cost", LEGACY, form) for form in others}
     ratio = pd.concat(found, names=["form"]).reorder_levels(CASE).reindex(cases)
-    texts = ["" if np.isnan(value) else tables.times(value) for value in ratio["median"]]
-    group = f"over {results.LEGACY}"
-    middle = Column("speedup", group, "speedup", "higher is better", texts, _plain(ratio["median"].to_numpy()))
-    return [middle, _spread("speedup", group, ratio)]
+    texts = ["" if np.isnan(value) else numbers.times(value) for value in ratio["median"]]
+    group = f"times fewer than {LEGACY}" if unit.counted else f"over {LEGACY}"
+    middle = Column("ratio", group, unit.ratio, "higher is better", texts, _plain(ratio["median"].to_numpy()))
+    return [middle, _spread("ratio", group, ratio)]
 
 
 def _sample(rows: pd.DataFrame) -> list[Column]:
@@ -211,29 +222,36 @@ def _groups(columns: list[Column]) -> list[tuple[str, int]]:
 def _data(
     rows: pd.DataFrame, columns: list[Column], estimates: dict[str, pd.DataFrame], exact: pd.DataFrame
 ) -> dict[str, Any]:
-    """What the script needs, by column: per case what to sort by and estimates (us), then every value (us).
+    """What the script needs, by column: per case what to sort by and estimates, then every value, in the table's unit.
 
     `first` holds where a case's values begin, and at its end how many values there are: int[n_cases + 1].
     """
+    unit = numbers.unit(rows)
     sizes = rows.groupby(CASE, observed=True).size().to_numpy()
     return {
         "order": {column.key: column.order for column in columns},
         "estimates": {
-            key: {side: _plain(1e6 * table[side].to_numpy()) for side in ("median", "low", "high") if side in table}
+            key: {
+                side: _plain(unit.factor * table[side].to_numpy())
+                for side in ("median", "low", "high")
+                if side in table
+            }
             for key, table in estimates.items()
         },
         "wrong": {key: exact[key].tolist() for key in ("intervals", "wrong_intervals", "extra", "missed")},
         "atomic": rows.groupby(CASE, observed=True)["atomic"].first().tolist(),
+        "unit": unit.title,
+        "counted": unit.counted,
         "interval": tables.interval_name(estimates["cost"]),
         "first": [0, *np.cumsum(sizes).tolist()],
         "boot": rows["boot"].tolist(),
         "process": rows["process"].tolist(),
-        "values": {key: _plain(1e6 * rows[key].to_numpy()) for key in SHOWN},
+        "values": {key: _plain(unit.factor * rows[key].to_numpy()) for key in SHOWN},
     }
 
 
 def _plain(values: NDArray[np.float64]) -> list[float | None]:
-    """Numbers that JSON can hold, to a tenth of a nanosecond where they are us; None for NaN and infinity."""
+    """Numbers that JSON can hold, to a ten-thousandth; None for NaN and infinity."""
     return [x if ok else None for x, ok in zip(values.round(4).tolist(), np.isfinite(values).tolist(), strict=True)]
 
 

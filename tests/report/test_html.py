@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The HTML report: escaped, self-contained, the same bytes; and in a browser it sorts, filters, opens and prints."""
 
-import importlib
-import io
 import json
 import re
 import shutil
@@ -13,10 +11,12 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from bench import html, results
-from plots import style
+from bench.report import html
+from bench.stats import samples
+from bench.store import frames
+from plots import drawing, style
 from tests import synthetic
-from tests.test_report import FEW
+from tests.texts import FEW
 
 HOSTILE = (
     "</script><script>window.__pwned=1;alert(1)</script>\"'><img src=x onerror=__pwned=2><!-- é\x1b[1m\u202e\ud800\0"
@@ -57,22 +57,17 @@ class Page(HTMLParser):
         return [" ".join(text.split()) for name, text in self.text if name == tag and text.strip()]
 
 
-def load(path, boots=1, **options):
-    """Rows and host of a synthetic result whose processes are spread over boots."""
-    loaded = results.load(synthetic.suite(path / "suite.json", **({"what": FEW} | options)))
-    rows = results.intervals(loaded.frame)
-    return rows.assign(boot=rows["process"] % boots), loaded.host
+def load(path, **options):
+    """Rows and host of a synthetic result."""
+    loaded = frames.load(synthetic.result(path / "example", **({"what": FEW} | options)))
+    return frames.intervals(loaded.frame), loaded.host
 
 
 def draw(rows):
     """The plots as SVG, as matplotlib writes them."""
-    made = {}
-    for name in ("phases", "speedup_heatmap", "time_vs_pages"):
-        with style.applied():
-            file = io.StringIO()
-            importlib.import_module(f"plots.{name}").plot(rows).savefig(file, format="svg", metadata={"Date": None})
-        made[name] = file.getvalue()
-    return made
+    with style.applied():
+        modules = {name: drawing.modules()[name] for name in ("mapping_size", "phases", "ratio_heatmap")}
+        return {name: drawing.svg(module.plot(rows)).decode() for name, module in modules.items()}
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +109,7 @@ def test_says_all_without_script(example):
     keys = re.findall(r'data-key="(\w+)"', example)
     assert keys == [
         *("workload", "dirty_percent", "pages", "form", "cost", "cost_spread", "reset", "dirty", "untracked"),
-        *("collect", "speedup", "speedup_spread", "extra", "missed", "boots", "processes"),
+        *("collect", "ratio", "ratio_spread", "extra", "missed", "boots", "processes"),
     ]
     table = [dict(zip(keys, row, strict=True)) for row in rows]
     one = next(r for r in table if r["form"] == "scan-wp atomic" and r["workload"] == "all")
@@ -128,15 +123,32 @@ def test_says_all_without_script(example):
     page = Page(example)
     assert "One interval costs 1 us < 2 us." in page.words("p")
     assert synthetic.HOST["kernel_version"] in page.words("td")
-    assert page.words("code") == [synthetic.HOST["command"]]
+    assert page.words("code") == [synthetic.COMMAND]
     assert "hidden" in next(a for a in page.only("div") if a.get("class") == "controls")
+
+
+def test_instructions_are_called_instructions(tmp_path):
+    rows, host = load(tmp_path, boots=2, where=synthetic.COUNTED)
+    text = html.page("counted", [], rows, host, draw(rows), "results/counted/records.jsonl")
+    page = Page(text)
+    seen = " ".join(words for tag, words in page.text if tag not in ("script", "style"))
+    assert re.findall(r"\b(us|ns|ms|seconds?|fast\w*|slow\w*|speed\w*|95% CI)\b", seen, re.IGNORECASE) == []
+    assert "Every case: one tracking interval, instructions (median), lower is better" in page.words("h2")
+    assert {"instructions, lower is better", "range"} <= set(page.words("small"))
+    assert "times fewer than clear_refs" in page.words("th")
+    assert page.words("p")[-1].endswith("record: results/counted/records.jsonl")
+    [cost] = [row[4] for row in rows_of(text) if row[:4] == ["random", "10%", "1000", "scan-wp atomic"]]
+    median = data_of(text)["estimates"]["cost"]["median"]
+    assert re.fullmatch(r"\d\d\.\d\dk", cost)
+    assert float(cost[:-1]) * 1000 == pytest.approx(median[15], abs=5)
+    assert (data_of(text)["unit"], data_of(text)["counted"]) == ("instructions", True)
 
 
 def test_speedup_is_paired_and_agrees_with_the_report(tmp_path):
     rows, host = load(tmp_path)
     text = html.page("", [], rows, host, {})
     found = [row for row in rows_of(text) if row[:4] == ["random", "10%", "1000", "scan-wp atomic"]]
-    one = html.stats.ratios(rows, results.POINT, "cost", "clear_refs", "scan-wp atomic").loc[("random",), "median"]
+    one = samples.ratios(rows, frames.POINT, "cost", "clear_refs", "scan-wp atomic").loc[("random",), "median"]
     assert f"{one.iloc[-1]:.2f}x" in found[0]
     assert "boots" not in data_of(text)["order"]
 
@@ -149,7 +161,7 @@ def test_data_hold_every_value_once(tmp_path):
         column = rows[key].fillna(rows["collect_reset"]) if key == "collect" else rows[key]
         expected = (1e6 * column.where((key != "dirty") | (rows["written_pages"] > 0))).round(4).dropna()
         assert sorted(v for v in values if v is not None) == sorted(expected)
-    assert Counter(zip(data["boot"], data["process"], strict=True)) == {(p % 3, p): ROUNDS * CASES for p in range(6)}
+    assert Counter(zip(data["boot"], data["process"], strict=True)) == {(p // 2, p): ROUNDS * CASES for p in range(6)}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +177,7 @@ def test_small_results(tmp_path, options):
     rows, host = load(tmp_path, **options)
     text = html.page("small", ["One."], rows, host, {})
     keys = data_of(text)["order"]
-    assert ("speedup" in keys) == ({"clear_refs", "scan-wp"} <= set(rows["interface"]))
+    assert ("ratio" in keys) == ({"clear_refs", "scan-wp"} <= set(rows["interface"]))
     assert "nan" not in str(rows_of(text))
     assert ('href="#plots"' in text, ">range<" in text) == (False, options.get("processes") == 3)
 
@@ -185,7 +197,7 @@ def test_costs_lost_in_noise(tmp_path):
     rows, host = load(tmp_path)
     rows.loc[rows["form"] == "scan-wp", "cost"] = -1e-6  # an infinite ratio is no JSON
     data = data_of(html.page("", [], rows, host, {}))
-    assert data["order"]["speedup"].count(None) == 2 * len(FEW)  # of clear_refs itself, and of scan-wp
+    assert data["order"]["ratio"].count(None) == 2 * len(FEW)  # of clear_refs itself, and of scan-wp
 
 
 def test_hostile_words_stay_words(hostile):
@@ -320,7 +332,7 @@ def dots(page):
     return page.execute_script('return document.querySelectorAll("tr.values:not([hidden]) circle.dot").length')
 
 
-@pytest.mark.parametrize("key", ["cost", "pages", "dirty_percent", "speedup", "extra", "processes"])
+@pytest.mark.parametrize("key", ["cost", "pages", "dirty_percent", "ratio", "extra", "processes"])
 def test_headings_sort_numbers_both_ways(see, example, key):
     page = see(example)
     head = heading(page, key)
@@ -331,7 +343,7 @@ def test_headings_sort_numbers_both_ways(see, example, key):
         texts = column(page, key)
         assert len(texts) == CASES
         assert numbers(texts) == sorted(numbers(texts), reverse=direction == "descending")
-        if key == "speedup":
+        if key == "ratio":
             assert texts[-len(FEW) :] == [""] * len(FEW)  # clear_refs has none: last both ways
     assert len(page.find_elements("css selector", "th[aria-sort]")) == 1
 
@@ -412,6 +424,25 @@ def test_row_opens_to_every_value(see, example):
     assert dots(page) == PROCESSES * ROUNDS
     button.click()
     assert dots(page) == 0
+
+
+def test_a_row_of_instructions_opens_to_instructions(see, tmp_path):
+    rows, host = load(tmp_path, boots=2, where=synthetic.COUNTED)
+    text = html.page("counted", [], rows, host, {})
+    page = see(text)
+    choose(page, "all 1000 scan-wp")
+    page.find_element("css selector", "tr.case:not([hidden]) .open").click()
+    inside = page.find_element("css selector", "tr.values .inside")
+    shown = page.find_element("css selector", "tr.case:not([hidden]) td:nth-child(5)").text
+    assert re.search(
+        rf"in 2 boots, instructions: min [\d.]+k, median {shown} \([\d.]+k to [\d.]+k; range of 2 boots\)", inside.text
+    )
+    ticks = [one.text for one in inside.find_elements("css selector", "text[text-anchor=middle].muted")]
+    assert ticks.pop() == "instructions, lower is better"
+    assert all(re.fullmatch(r"[\d.]+k", tick) for tick in ticks)
+    assert len(set(ticks)) == len(ticks) > 2
+    tip = page.execute_script('return document.querySelector(".dot title").textContent')
+    assert re.fullmatch(r"boot 0, process 0, value 0: [\d.]+k instructions", tip)
 
 
 def test_atomic_names_its_phase_and_one_value_is_drawn(see, tmp_path):

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.meaning import FAILED, NOT_POSSIBLE, Cell, Result
+from bench.store.verdicts import FAILED, NOT_POSSIBLE, Cell, Verdicts
 
-NOT_PLAYED = Cell(FAILED, broken=True, why="it was not played: the run did not come so far")
+NOT_PLAYED = Cell(FAILED, broken=True, why="not played: the run ended before")
 
 
-def lines(result: Result) -> Iterator[str]:
+def lines(result: Verdicts) -> Iterator[str]:
     """Yield the lines: a test per scenario, in it a subtest per interface. not ok: pages against the contract."""
     yield "KTAP version 1"
     yield f"1..{len(result.scenarios)}"
@@ -25,11 +25,11 @@ def lines(result: Result) -> Iterator[str]:
             yield from (f"  {line}" for line in _subtest(index, name, cell))
         bad = any(cell.broken for cell in cells.values())
         skipped = all(cell.kind == NOT_POSSIBLE for cell in cells.values())
-        why = " # SKIP with no interface" if skipped and not bad else ""
+        why = " # SKIP not possible with any interface" if skipped and not bad else ""
         yield f"{'not ok' if bad else 'ok'} {number} {scenario}{why}"
 
 
-def failures(result: Result) -> int:
+def failures(result: Verdicts) -> int:
     """Return how many scenarios are not ok."""
     return sum(
         any(result.cells.get((scenario, name), NOT_PLAYED).broken for name in result.interfaces)

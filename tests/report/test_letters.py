@@ -16,10 +16,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from bench import cover
 from bench.errors import BadInput, PermissionDenied
+from bench.report import letters
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 B4 = shutil.which("b4", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="no git on this machine")
 needs_b4 = pytest.mark.skipif(B4 is None, reason="no b4 on this machine")
@@ -50,8 +50,8 @@ TEXT = """\
   Kernel:  6.18.0-rc1 against 6.18.0-rc1-patched
   Repeat:  ./bench.py run --suite quick --where vm --kernel debian:6.12 \\
     --processes 20 --values 3 --seed 42"""
-BLOCK = cover.wrap(TEXT)
-OTHER = cover.wrap("  other results")
+BLOCK = letters.wrap(TEXT)
+OTHER = letters.wrap("  other results")
 SIGNED = "Signed-off-by: A U Thor <a@example.org>"
 
 HEADER = """\
@@ -105,15 +105,15 @@ def test_the_block_is_between_readable_lines():
     lines = BLOCK.splitlines()
     assert (lines[0], lines[1], lines[-2], lines[-1]) == ("Benchmark results", "", "", "(end of results)")
     assert "\n".join(lines[2:-2]) == TEXT
-    assert cover.wrap("\n\n  a  \r\n\n\n \n  b\n\n") == "Benchmark results\n\n  a\n\n  b\n\n(end of results)\n"
+    assert letters.wrap("\n\n  a  \r\n\n\n \n  b\n\n") == "Benchmark results\n\n  a\n\n  b\n\n(end of results)\n"
 
 
 def where(letter):
     """What insert() puts before and after the block; checks that nothing else changed."""
-    new = cover.insert(letter, BLOCK)
+    new = letters.insert(letter, BLOCK)
     before, after = new.split(BLOCK)
     assert (before + after).replace("\n", "") == letter.replace("\n", "")
-    assert cover.insert(new, BLOCK) == new
+    assert letters.insert(new, BLOCK) == new
     return before, after
 
 
@@ -169,17 +169,17 @@ def test_it_goes_where_a_person_would_put_it(letter, before, after):
 @pytest.mark.parametrize(
     ("letter", "says"),
     [
-        (f"{cover.START}\n\n  text\n", "without a line '(end of results)'"),
-        (f"text\n{cover.END}\n", "without a line 'Benchmark results'"),
-        (f"{cover.END}\n\n{cover.START}\n", "comes before"),
+        (f"{letters.START}\n\n  text\n", "without a line '(end of results)'"),
+        (f"text\n{letters.END}\n", "without a line 'Benchmark results'"),
+        (f"{letters.END}\n\n{letters.START}\n", "comes before"),
         (BLOCK + "\n" + BLOCK, "more than one line 'Benchmark results'"),
-        (BLOCK + "\n" + cover.END, "more than one line '(end of results)'"),
+        (BLOCK + "\n" + letters.END, "more than one line '(end of results)'"),
     ],
 )
 def test_unclear_markers_are_refused(letter, says, tmp_path):
     path = tmp_path / "letter"
     path.write_text(letter)
-    for attempt in (lambda: cover.insert(letter, BLOCK), lambda: cover.edit(path, BLOCK)):
+    for attempt in (lambda: letters.insert(letter, BLOCK), lambda: letters.edit(path, BLOCK)):
         with pytest.raises(BadInput) as refused:
             attempt()
         assert says in str(refused.value)
@@ -195,15 +195,15 @@ def test_only_a_line_of_its_own_is_a_marker(letter):
 
 
 def test_a_mailers_trailing_spaces_do_not_hide_markers():
-    letter = f"a\n{cover.START} \n old\n{cover.END}\t\nb\n"
-    assert cover.insert(letter, OTHER) == f"a\n{OTHER[:-1]}\t\nb\n"
+    letter = f"a\n{letters.START} \n old\n{letters.END}\t\nb\n"
+    assert letters.insert(letter, OTHER) == f"a\n{OTHER[:-1]}\t\nb\n"
 
 
 LINES = st.sampled_from(
     [
         *("", " ", "#", "# '#'", "; ';'", ";", "---", "-- ", "diff --git a b", "*** BLURB HERE ***", "A (1):", "  one"),
         *(" f | 2 +", " 1 file changed, 1 insertion(+)", SIGNED, "Cc: a", "mm: one", "Text.", "\udcff", "\r", "\x0c#"),
-        *(cover.START, cover.END, "# ------------------------ >8 ------------------------"),
+        *(letters.START, letters.END, "# ------------------------ >8 ------------------------"),
     ]
 ) | st.text(st.characters(blacklist_characters="\n"), max_size=8)
 LETTERS = st.lists(LINES.flatmap(lambda line: st.sampled_from([line, line + "\n", line + "\n", line + "\r\n"]))).map(
@@ -219,21 +219,21 @@ TEXTS = st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126)).map
 @example(BLOCK.replace("\n", "\r\n").strip(), "", "  x")
 @example(BLOCK.strip(), "", "  x")
 def test_a_second_time_changes_nothing_and_the_rest_is_never_touched(letter, text, other):
-    block, other = cover.wrap(text), cover.wrap(other)
+    block, other = letters.wrap(text), letters.wrap(other)
     try:
-        new = cover.insert(letter, block)
+        new = letters.insert(letter, block)
     except BadInput:
         assume(False)
-    assert cover.insert(new, block) == new
-    assert cover.insert(new, other) == cover.insert(letter, other)
-    assert cover.insert(cover.insert(new, other), block) == new
-    if not re.search(rf"^{cover.START}[ \t]*\r?$", letter, re.M):
-        at = cover.place(letter)
+    assert letters.insert(new, block) == new
+    assert letters.insert(new, other) == letters.insert(letter, other)
+    assert letters.insert(letters.insert(new, other), block) == new
+    if not re.search(rf"^{letters.START}[ \t]*\r?$", letter, re.M):
+        at = letters.place(letter)
         added = new[at : len(new) - len(letter[at:])]
         assert letter[:at] + added + letter[at:] == new
         assert added.replace("\r", "").strip("\n") + "\n" == block
     else:
-        before, after = letter.split(cover.START)[0], letter.split(cover.END)[-1]
+        before, after = letter.split(letters.START)[0], letter.split(letters.END)[-1]
         assert new.startswith(before)
         assert new.endswith(after)
 
@@ -245,33 +245,33 @@ def put(path, data):
 
 def test_a_file_that_is_right_is_not_written(tmp_path):
     path = put(tmp_path / "letter", b"Text.\n")
-    assert cover.edit(path, BLOCK)
+    assert letters.edit(path, BLOCK)
     before = path.stat()
-    assert not cover.edit(path, BLOCK)
+    assert not letters.edit(path, BLOCK)
     assert path.stat() == before
-    assert cover.edit(path, OTHER)
+    assert letters.edit(path, OTHER)
     assert path.read_text() == "Text.\n\n" + OTHER
     assert os.listdir(tmp_path) == ["letter"]
 
 
 def test_an_empty_file_gets_the_block(tmp_path):
-    assert cover.edit(put(tmp_path / "letter", b""), BLOCK)
+    assert letters.edit(put(tmp_path / "letter", b""), BLOCK)
     assert (tmp_path / "letter").read_text() == BLOCK
 
 
 def test_line_endings_are_the_files(tmp_path):
     path = put(tmp_path / "letter", LETTER.replace("HERE", "Text.").replace("\n", "\r\n").encode())
-    assert cover.edit(path, BLOCK)
+    assert letters.edit(path, BLOCK)
     data = path.read_bytes()
     assert data.count(b"\n") == data.count(b"\r\n")
-    assert data.replace(b"\r\n", b"\n").decode() == cover.insert(LETTER.replace("HERE", "Text."), BLOCK)
-    assert not cover.edit(path, BLOCK)
+    assert data.replace(b"\r\n", b"\n").decode() == letters.insert(LETTER.replace("HERE", "Text."), BLOCK)
+    assert not letters.edit(path, BLOCK)
 
 
 def test_bytes_that_are_no_utf8_stay(tmp_path):
     letter = LETTER.replace("HERE", "Grüße").encode("latin-1") + "µ".encode()
     path = put(tmp_path / "letter", letter)
-    assert cover.edit(path, BLOCK)
+    assert letters.edit(path, BLOCK)
     before, after = path.read_bytes().split(BLOCK.encode() + b"\n")
     assert before + after == letter
 
@@ -283,7 +283,7 @@ def test_permissions_and_owner_stay(tmp_path, mode):
     if os.geteuid() == 0:
         os.chown(path, 12345, 54321)
     before = path.stat()
-    assert cover.edit(path, BLOCK)
+    assert letters.edit(path, BLOCK)
     after = path.stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
 
@@ -293,10 +293,10 @@ def test_a_symbolic_link_stays_one(tmp_path):
     path = put(tmp_path / "there/letter", b"")
     link = tmp_path / "link"
     link.symlink_to("there/letter")
-    assert cover.edit(link, BLOCK)
+    assert letters.edit(link, BLOCK)
     assert link.is_symlink()
     assert path.read_text() == BLOCK
-    assert not cover.edit(link, BLOCK)
+    assert not letters.edit(link, BLOCK)
 
 
 def test_what_is_no_text_file_is_refused(tmp_path):
@@ -311,7 +311,7 @@ def test_what_is_no_text_file_is_refused(tmp_path):
         ("binary", "not a text file"),
     ):
         with pytest.raises(BadInput, match=says) as refused:
-            cover.edit(tmp_path / name, BLOCK)
+            letters.edit(tmp_path / name, BLOCK)
         assert refused.value.hint
 
 
@@ -323,7 +323,7 @@ def test_where_nothing_can_be_written_it_says_so(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(PermissionDenied, match="No space left on device") as refused:
-        cover.edit(path, BLOCK)
+        letters.edit(path, BLOCK)
     assert "--into" in refused.value.hint
     assert os.listdir(tmp_path) == ["letter"]
     assert path.read_bytes() == b"Text.\n"
@@ -331,8 +331,10 @@ def test_where_nothing_can_be_written_it_says_so(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("folder_mode", "mode"), [(0o777, 0o444), (0o555, 0o666), (0o600, 0o666)])
 def test_a_read_only_file_or_folder_is_respected(folder_mode, mode):
-    code = "import os, sys; from bench import cover; from pathlib import Path; os.geteuid() or os.setuid(65534)\n"
-    code += "try: cover.edit(Path(sys.argv[1]), cover.wrap(''))\nexcept cover.PermissionDenied as e: print(e)"
+    code = (
+        "import os, sys; from bench.report import letters; from pathlib import Path; os.geteuid() or os.setuid(65534)\n"
+    )
+    code += "try: letters.edit(Path(sys.argv[1]), letters.wrap(''))\nexcept letters.PermissionDenied as e: print(e)"
     with tempfile.TemporaryDirectory() as folder:  # pytest's own is for root only, if it is root's
         path = put(Path(folder) / "letter", b"Text.\n")
         path.chmod(mode)
@@ -358,8 +360,8 @@ class Repository:
         self.env |= {f"XDG_{kind}_HOME": str(folder / kind) for kind in ("CONFIG", "DATA", "CACHE", "STATE")}
         self.env |= {f"GIT_{who}_{what}": is_ for who in ("AUTHOR", "COMMITTER") for what, is_ in IDENTITY.items()}
         (folder / "gitconfig").write_text("[user]\n\tname = A U Thor\n\temail = a@example.org\n")
-        code = "import sys; from pathlib import Path; from bench import cover; "
-        code += "print(cover.edit(Path(sys.argv[2]), Path(sys.argv[1]).read_text()))"
+        code = "import sys; from pathlib import Path; from bench.report import letters; "
+        code += "print(letters.edit(Path(sys.argv[2]), Path(sys.argv[1]).read_text()))"
         self.editor = shlex.join([sys.executable, "-c", code, str(self.block)])
         self.results(BLOCK)
         self("git", "init", "-q", "-b", "master")
@@ -412,9 +414,9 @@ def repository(tmp_path):
 @needs_git
 @pytest.mark.parametrize("text", [TEXT, "", "\n\n  a \t\n\n\n\n  b\r\n\n"])
 def test_git_finds_nothing_to_clean(repository, text):
-    block = cover.wrap(text)
+    block = letters.wrap(text)
     assert repository("git", "stripspace", "--strip-comments", input=block) == block
-    letter = cover.insert(f"mm: one\n\nText.\n\n{SIGNED}\n", block)
+    letter = letters.insert(f"mm: one\n\nText.\n\n{SIGNED}\n", block)
     assert repository("git", "stripspace", "--strip-comments", input=letter) == letter
 
 
@@ -425,16 +427,16 @@ def test_format_patch_cover_letter(repository, tmp_path, options):
     files = repository("git", "format-patch", "--cover-letter", "-o", tmp_path / "out", *options, "master").split()
     letter, *patches = map(Path, files)
     old = letter.read_text()
-    assert cover.edit(letter, BLOCK)
-    assert not cover.edit(letter, BLOCK)
+    assert letters.edit(letter, BLOCK)
+    assert not letters.edit(letter, BLOCK)
     new = letter.read_text()
     assert new.replace(BLOCK + "\n", "") == old
     assert f"*** BLURB HERE ***\n\n{BLOCK}\nA U Thor (2):\n" in new
     assert BLOCK in repository.mailinfo(letter)[0]
-    assert cover.edit(letter, OTHER)
+    assert letters.edit(letter, OTHER)
     assert letter.read_text() == new.replace(BLOCK, OTHER)
     letter.write_text(old.replace("\n*** BLURB HERE ***", "\nText."))  # a person wrote first
-    assert cover.edit(letter, BLOCK)
+    assert letters.edit(letter, BLOCK)
     assert letter.read_text() == new.replace("\n*** BLURB HERE ***", "\nText.")
     repository.apply(*patches)
     assert repository("git", "diff", "topic") == ""
@@ -459,7 +461,7 @@ def test_branch_description(repository, tmp_path, description, comment):
     assert f"\n\n{BLOCK}\nA U Thor (2):\n" in letter.read_text()
     assert ("Subject: [PATCH 0/2] mm: a title" in letter.read_text()) == bool(description)
     assert BLOCK in repository.mailinfo(letter)[0]
-    assert not cover.edit(letter, BLOCK)
+    assert not letters.edit(letter, BLOCK)
 
 
 @needs_git
@@ -476,7 +478,7 @@ def test_a_commit_message_keeps_the_block_from_commit_to_am(repository, tmp_path
     assert "False" in repository(*words, "--amend", editor=repository.editor)
     assert repository.message() == message
     (patch,) = map(Path, repository("git", "format-patch", "-o", tmp_path / "out", "-1").split())
-    assert not cover.edit(patch, BLOCK)
+    assert not letters.edit(patch, BLOCK)
     repository.apply(patch)
     assert repository.message() == message
     assert repository("git", "diff", "topic") == ""
@@ -492,8 +494,8 @@ def test_the_patch_file_of_a_one_patch_series(repository, tmp_path, body, option
     repository.topic(0)
     repository.commit("file: change", *body)
     (patch,) = map(Path, repository("git", "format-patch", "-o", tmp_path / "out", *options, "-1").split())
-    assert cover.edit(patch, BLOCK)
-    assert not cover.edit(patch, BLOCK)
+    assert letters.edit(patch, BLOCK)
+    assert not letters.edit(patch, BLOCK)
     repository.apply(patch)
     rest = [text for text in body if text != SIGNED]
     expected = ["file: change", *rest, BLOCK.strip(), *(text for text in body if text == SIGNED)]

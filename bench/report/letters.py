@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The text of a cover letter or commit message: a marked block of results, put in or replaced in place."""
 
-import contextlib
-import os
 import re
-import shutil
-import tempfile
 from itertools import takewhile
 from pathlib import Path
 
 from bench.errors import BadInput, PermissionDenied
+from bench.files import replacing
 
 START = "Benchmark results"
 END = "(end of results)"
@@ -135,18 +132,8 @@ def _line_ending(text: str) -> str:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write aside and rename, so that nobody ever finds half a file. Raises OSError."""
+    """Replace a file by one that is its like. Raises OSError, also for a file that may not be written."""
     with path.open("r+b"):  # a rename would replace even a read-only file
         pass
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        owner = path.stat()
-        with contextlib.suppress(OSError):  # only root, as whom people measure, may give it back to its owner
-            os.chown(aside, owner.st_uid, owner.st_gid)
-        shutil.copymode(path, aside)
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
+    with replacing(path, like=path) as file:
+        file.write(data)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sentences about a comparison: the verdict, what --fail-on says, what a reader must know beside it."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.report import numbers, sentences
+from bench.report.numbers import many, percent
+from bench.stats.comparison import Comparison, Differs, case_name
+
+METRICS = {
+    "cost": "all phases less the untracked writes",
+    "interval": "all phases",
+    "tracker": "the tracker's phases",
+    "tracked": "the tracked program's writes less the untracked ones",
+    "reset": "phase reset",
+    "dirty": "phase dirty",
+    "collect": "phase collect",
+    "collect_reset": "phase collect_reset",
+}
+FACTS = {
+    "where": "kind of machine",
+    "architecture": "architecture",
+    "cpu_model_name": "CPU",
+    "cpu_count": "CPUs",
+    "page_size": "page size",
+    "kernel_config": "kernel config",
+    "cmdline": "kernel command line",
+    "mitigations": "mitigations",
+    "thp_enabled": "THP setting",
+    "governor": "governor",
+    "numa_balancing": "NUMA balancing",
+    "ksm_run": "KSM",
+    "seed": "seed",
+    "suite_version": "suite version",
+    "schema": "schema",
+    "memory_bytes": "RAM, MiB",
+}
+
+
+def verdict(made: Comparison, sign: str = "change") -> str:
+    """The main result of a comparison, with its uncertainty. Its first words are the answer."""
+    return " ".join(_verdict(made, one.name, sign) for one in made.sides[1:])
+
+
+def _verdict(made: Comparison, name: str, sign: str) -> str:
+    rows = made.frame[made.frame["new_name"] == name]
+    whose = f" of {name}" if len(made.sides) > 2 else ""
+    found = rows[rows["significant"]]
+    if not made.decidable(name):
+        few = f"it takes {made.needed()} {units(made, name)} or more in each result"
+        if made.counted:
+            return f"Too few runs for a verdict{whose}: {few}."
+        tests = many(made.tests, "test")
+        return (
+            f"Too few runs for a verdict{whose}: among {tests} no difference can be significant; {few}, or fewer "
+            "cases (--filter)."
+        )
+    basis = _basis(made, name, sign)
+    if found.empty:
+        cases = many(len(rows), "case")
+        what = f"No significant difference{whose} in {cases}"
+        if made.counted:
+            what = f"No difference{whose} in {cases} beyond what {units(made, name)} differ by"
+        return f"{what} ({basis}{_sure(made, rows)})."
+    unit, parts = numbers.unit(rows), []
+    for some, word in ((found[found["ratio"] < 1], unit.less), (found[found["ratio"] > 1], unit.more)):
+        if not some.empty:
+            most = some.loc[(np.log(some["ratio"])).abs().idxmax()]
+            parts.append(f"{len(some)} {_verb(len(some), made)} {word}, {_furthest(len(some))} {_extent(most)}")
+    beyond = f" by more than their {units(made, name)} do" if made.counted else ""
+    return f"{len(found)} of {many(len(rows), 'case')}{whose} differ{beyond}: {'; '.join(parts)} ({basis})."
+
+
+def _verb(count: int, made: Comparison) -> str:
+    one, several = ("executes", "execute") if made.counted else ("is", "are")
+    return one if count == 1 else several
+
+
+def _furthest(count: int) -> str:
+    return "by" if count == 1 else "by up to"
+
+
+def _basis(made: Comparison, name: str, sign: str) -> str:
+    """What a verdict stands on: the test and the geometric mean."""
+    of = units(made, name)
+    ratio, low, high = made.geomean(name, "")
+    mean = f"geomean {percent(ratio, sign)}"
+    mean += f", 95% CI {percent(low, sign)} to {percent(high, sign)}" if math.isfinite(low) else ""
+    if made.counted:
+        return mean
+    within = " within one boot of each" if of == "processes" else ""
+    return f"Mann-Whitney on {of}{within}, Holm over {many(made.tests, 'test')}, {made.alpha:g}; {mean}"
+
+
+def _sure(made: Comparison, rows: pd.DataFrame) -> str:
+    """How small a change could have been seen."""
+    half = ((rows["high"] - rows["low"]) / 2 / rows["ratio"])[rows["enough"]].median()
+    if math.isnan(half):
+        return ""
+    what = "cases repeat" if made.counted else "changes are known"
+    return f"; half of the {what} to +-{numbers.digits(100 * half)}% or better"
+
+
+def _extent(row: "pd.Series[Any]") -> str:
+    """By how much one row of Comparison.frame differs, without its sign, how surely, and which case it is."""
+    up = 1 if row["ratio"] > 1 else -1
+    shown, *ends = (f"{numbers.signed(100 * up * (row[key] - 1))}%" for key in ("ratio", "low", "high"))
+    kind = "95% CI" if row["enough"] and math.isfinite(row["p"]) else "range"
+    return f"{shown} ({sentences.case(row)}; {kind} {' to '.join(ends[::up])})"
+
+
+def failure(made: Comparison, limit: float) -> str:
+    """What --fail-on says of cases that are more than `limit` percent above the base; empty if there is none."""
+    worse = made.regressions(limit / 100)
+    if worse.empty:
+        return ""
+    unit, count = numbers.unit(worse), len(worse)
+    what = f"{_verb(count, made)} {'' if made.counted else 'significantly '}more than {limit:g}% {unit.more}"
+    return f"{count} of {many(len(made.frame), 'case')} {what}, {_furthest(count)} {_extent(worse.iloc[-1])}"
+
+
+def warnings(made: Comparison) -> list[str]:
+    """What a reader must know beside the verdict: what else differed, what is missing, what is doubtful."""
+    base, *others = made.sides
+    lines = []
+    for other in others:
+        differing = [f"{FACTS[one.fact]} ({_both(one)})" for one in made.differing[other.name]]
+        ran = [sentences.sample(one.rows) for one in (base, other)]
+        if ran[0] != ran[1]:
+            differing.append(f"runs ({ran[0]} against {ran[1]})")
+        if differing:
+            lines.append(f"{base.name} and {other.name} differ in more than the kernel: {'; '.join(differing)}.")
+    for (has, lacks), cases in made.lacking.items():
+        first = min(map(case_name, cases))
+        lines.append(f"{many(len(cases), 'case')} of {has} not in {lacks}, such as: {first}.")
+    if made.one_boot:
+        lines.append(
+            f"One boot only ({', '.join(made.one_boot)}): what changes from boot to boot can't be told from what the "
+            "kernel changed. In a virtual machine, --boots measures several."
+        )
+    for one in made.sides:
+        lines += sentences.incomplete(one.whole, one.result, one.name)
+        lines += sentences.doubtful(one.rows, made.metric, one.name)
+    return lines
+
+
+def _both(one: Differs) -> str:
+    values = [one.base, one.new]
+    if one.fact == "memory_bytes":
+        values = [f"{value / 2**20:.0f}" for value in values]
+    shown = ["unknown" if value is None else str(value) or "nothing" for value in values]
+    return " against ".join(shown)
+
+
+def units(made: Comparison, name: str) -> str:
+    """What was compared with the base: boots, or processes where both had one boot."""
+    return many(2, made.unit(name)).removeprefix("2 ")

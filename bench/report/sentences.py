@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sentences that follow from the data and its uncertainty: what was found, what was wrong, what is doubtful."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.plan.interfaces import INTERFACES, LEGACY
+from bench.report import numbers, tables
+from bench.report.numbers import many, times
+from bench.stats import choice, diagnostics, samples
+from bench.store import frames
+from bench.store.frames import CASE, POINT
+
+CAVEATS = {
+    "kvm": "Measured in a virtual machine: page faults and TLB flushes cost what the hypervisor makes them cost.",
+    "tcg": "Measured under TCG, an emulation of every instruction: no time here is that of a real machine, and the "
+    "ratios are indicative only.",
+    "tcg-icount": "Measured under TCG with instruction counting: these are instructions, not cycles: no caches, no TLB "
+    "cost. They compare code paths and repeat closely; they say nothing about speed.",
+}
+WRONG_LINES = 5  # wrong cases named in full; the rest is counted
+_SCAN = "PAGEMAP_SCAN"
+IOCTL_NAME = next(row.name for row in INTERFACES.values() if row.role == "ioctl")
+
+
+def wrong(rows: pd.DataFrame, name: str = "") -> list[str]:
+    """Say, for the first lines, where anything was not exact: how often, which interface, where. Empty if nowhere."""
+    counts = frames.exactness(rows)
+    bad = counts[counts["wrong_intervals"] > 0]
+    if bad.empty:
+        return []
+    total = f"{bad['wrong_intervals'].sum()} of {counts['intervals'].sum()}"
+    whose = f"{name}: " if name else ""
+    lines = [f"WRONG PAGES: {whose}{total} intervals did not report exactly the pages that were written."]
+    for _, row in bad.head(WRONG_LINES).iterrows():
+        lines.append(
+            f"{case(row)}: {row['wrong_intervals']} of {row['intervals']} intervals; {row['extra']} pages reported "
+            f"but not written, {row['missed']} written but not reported"
+        )
+    if len(bad) > WRONG_LINES:
+        lines.append(f"and {len(bad) - WRONG_LINES} more cases; ./bench.py report NAME --all shows each")
+    return lines
+
+
+def case(row: "pd.Series[Any]") -> str:
+    """Name one row of a frame that has POINT and form: scan-wp, random 10%, 65536 pages."""
+    return f"{row['form']}, {tables.describe(row.to_frame().T)}"
+
+
+def finding(rows: pd.DataFrame, result: frames.Result) -> str:
+    """The main result in two sentences: the headline at its largest mapping, and how it holds over all points."""
+    top = choice.foremost(rows)
+    medians = samples.medians(top, ["form"], "cost")
+    challenger = choice.challenger(rows)
+    ratio = _usable(samples.ratios(top, POINT, "cost", LEGACY, challenger or ""))
+    if challenger is None or ratio.empty:
+        return _alone(top, medians, result)
+    text = f"{_headline(top, medians, ratio, challenger)} {_overall(rows, challenger)}".strip()
+    paired = float(ratio["median"].iloc[0])
+    unpaired = medians["median"][LEGACY] / medians["median"][challenger]
+    if min(paired, unpaired) < 1 < max(paired, unpaired):
+        text += f" Round by round and by the medians ({times(unpaired)}) the answer differs: too noisy to tell."
+    return text
+
+
+def _usable(ratios: pd.DataFrame) -> pd.DataFrame:
+    """Those that noise has left."""
+    found: pd.DataFrame = ratios[np.isfinite(ratios["median"]) & (ratios["median"] > 0)]
+    return found
+
+
+def _headline(top: pd.DataFrame, medians: pd.DataFrame, ratio: pd.DataFrame, challenger: str) -> str:
+    """The two interfaces at one point: takes 22467 us ..., or executes 1.80x fewer instructions: 12.5 M against ..."""
+    unit, one, point = numbers.unit(top), ratio.iloc[0], tables.describe(top)
+    legacy = INTERFACES[LEGACY].heading or LEGACY
+    old, new = (float(medians["median"][form]) for form in (LEGACY, challenger))
+    if unit.counted:
+        amounts = f"{numbers.bare(new, unit)} against {numbers.bare(old, unit)}"
+        return (
+            f"One tracking interval with {challenger} executes {numbers.against(one['median'], unit)} than with "
+            f"{legacy}: {amounts} ({point}; {spread(ratio)})."
+        )
+    bounds = f", {times(one['low'])} to {times(one['high'])}" if one["units"] > 1 else ""
+    return (
+        f"One tracking interval costs {numbers.spoken(old, unit)} with {legacy} and {numbers.spoken(new, unit)} with "
+        f"{challenger} ({point}): {numbers.against(one['median'], unit)}{bounds} ({tables.interval_name(ratio)})."
+    )
+
+
+def spread(estimates: pd.DataFrame) -> str:
+    """How far the units that counts were taken in lie apart, and what that does not mean."""
+    units, halves = tables.units_name(estimates), [samples.half_width(row) for _, row in estimates.iterrows()]
+    known = [half for half in halves if np.isfinite(half)]
+    apart = f"spread over {units} {numbers.repeats(max(known))}" if known else f"{units} only"
+    return f"{apart}; says nothing about hardware"
+
+
+def _alone(top: pd.DataFrame, medians: pd.DataFrame, result: frames.Result) -> str:
+    """The finding where there is no ratio to tell."""
+    unit = numbers.unit(top)
+    shown = ", ".join(
+        f"{numbers.spoken(row['median'], unit)} {numbers.spread(row)} with {form}".replace("  ", " ")
+        for form, row in medians.iterrows()
+    )
+    missing = [n for n in (LEGACY, IOCTL_NAME) if not (top["interface"] == n).any()]
+    why = "; ".join(f"{n} was not measured ({result.unavailable.get(n, 'not asked for')})" for n in missing)
+    verb = "executes" if unit.counted else "costs"
+    return (
+        f"One tracking interval {verb} {shown} ({tables.describe(top)}; +- = {tables.interval_name(medians)}). "
+        f"No {unit.ratio}: {why or 'lost in noise'}."
+    )
+
+
+def _overall(rows: pd.DataFrame, challenger: str) -> str:
+    """How the ratio holds over all points, where there are several; a point counts only if its range excludes 1."""
+    ratios = samples.ratios(rows, POINT, "cost", LEGACY, challenger)
+    if len(ratios) < 2:
+        return ""
+    known, unit, over = _usable(ratios), numbers.unit(rows), many(len(ratios), "point")
+    less, more = int((known["low"] > 1).sum()), int((known["high"] < 1).sum())
+    unclear, lost = len(known) - less - more, len(ratios) - len(known)
+    at = {count: "each" if count == len(ratios) else str(count) for count in (less, more)}
+    parts = [f"{unit.less} at {at[less]}"] * bool(less)
+    parts += [f"{unit.more.split()[0] if less else unit.more} at {at[more]}"] * bool(more)
+    agree = known["units"].between(2, samples.ENOUGH - 1).all() and not unit.counted
+    by = f" (all {tables.units_name(known)} agree)" if agree else ""
+    clauses = [f"{challenger} {'executes' if unit.counted else 'is'} {' and '.join(parts)}{by}"] if parts else []
+    clauses += [f"at {unclear} the two can't be told apart"] * bool(unclear)
+    clauses += [f"at {lost} a cost is lost in noise"] * bool(lost)
+    rising = known.sort_values("median").reset_index().to_dict("records")
+    ends = [f"{times(one['median'])} ({tables.describe(pd.DataFrame([one]))})" for one in (rising[0], rising[-1])]
+    extent = f" The {unit.ratio} goes from {ends[0]} to {ends[1]}." if len(known) > 1 else ""
+    return f"Over {over}: {'; '.join(clauses)}.{extent}"
+
+
+def measured(rows: pd.DataFrame, result: frames.Result) -> list[str]:
+    """What was measured, how much of what was planned, whether every interval was exact, and what the numbers are."""
+    points = rows[POINT].drop_duplicates()
+    checked = frames.exactness(rows)
+    known, host = list(rows["interface"].cat.remove_unused_categories().cat.categories), result.host
+    scans = [name for name in known if name in INTERFACES and _SCAN in INTERFACES[name].summary]
+    names = ", ".join(known) + (f" ({', '.join(scans)}: the {_SCAN} ioctl)" if scans else "")
+    lines = [
+        f"Measured: suite {host.get('suite', '?')}, {many(len(points), 'point')}, {tables.where(rows)}, "
+        f"{rows.iloc[0]['cpu']}; {sample(rows)}; interfaces {names}; seed {host.get('seed', 'varies')}."
+    ]
+    exact = "all exact" if not checked["wrong_intervals"].any() else "not all exact, see above"
+    lines += incomplete(rows, result)
+    lines.append(f"Checked page by page: {checked['intervals'].sum()} intervals in {many(runs(rows), 'run')}, {exact}.")
+    return lines + caveat(rows)
+
+
+def runs(rows: pd.DataFrame) -> int:
+    """How many processes measured a point."""
+    return len(rows[[*POINT, "process"]].drop_duplicates())
+
+
+def incomplete(rows: pd.DataFrame, result: frames.Result, name: str = "") -> list[str]:
+    """Say if fewer runs ended than were planned, and what else is to be known of the file."""
+    whose, ended = f"{name}: " if name else "", runs(rows)
+    short = ended < result.planned
+    lines = [f"INCOMPLETE: {whose}{ended} of {result.planned} planned runs."] if short else []
+    return lines + [f"{whose}{note.rstrip('.')}." for note in result.notes]
+
+
+def caveat(rows: pd.DataFrame) -> list[str]:
+    """Say what the numbers of a virtual machine are."""
+    where = str(rows.iloc[0]["where"])
+    return [] if where == "bare-metal" else [CAVEATS.get(where, CAVEATS["kvm"])]
+
+
+def sample(rows: pd.DataFrame) -> str:
+    """How often each case was measured: 20 runs each (10 boots x 2), 1 value a run."""
+    processes, boots = rows["process"].nunique(), rows["boot"].nunique()
+    each = f"{boots} boots x {processes // boots}" if boots > 1 and processes % boots == 0 else f"{boots} boots"
+    values = many(int(rows["round"].max()) + 1, "value")
+    return f"{many(processes, 'run')} each ({'one boot' if boots == 1 else each}), {values} a run"
+
+
+def doubtful(rows: pd.DataFrame, column: str = "cost", name: str = "") -> list[str]:
+    """Warnings: too few runs, medians that are uncertain, values in two groups, values that drift. Empty if none."""
+    found = diagnostics.doubts(rows, CASE, column)
+    whose = f" of {name}" if name else ""
+    lines = []
+    medians, counted = samples.medians(rows, CASE, column), samples.counted(rows)
+    units = f"{medians['unit'].iloc[0]}s".replace("processs", "processes")
+    if not medians["enough"].all():
+        ran = tables.units_name(medians.loc[[medians["units"].idxmin()]])
+        least = "it takes two" if counted else f"a 95% CI needs {samples.ENOUGH}"
+        lines.append(f"Too few runs to say how sure a median{whose} is: {ran}; {least}.")
+    wide = (
+        (f"the {units}{whose} differ from their median by more than {100 * diagnostics.WIDE_COUNTED:.0f}%", "{:.1f}%")
+        if counted
+        else (f"the 95% CI of the median{whose} is wider than +-{100 * diagnostics.WIDE:.0f}%", "+-{:.0f}%")
+    )
+    what = "counts" if counted else "times"
+    sentences = {
+        "wide": wide,
+        "split": (f"the {units}{whose} fall into two groups", "{:.1f}% apart"),
+        "drift": (f"the {what}{whose} drift from the first third of the {units} to the last", "{:+.1f}%"),
+    }
+    for key, (text, size) in sentences.items():
+        bad = found[key].dropna()
+        if not bad.empty:
+            worst: Any = bad.abs().idxmax()
+            row = pd.Series(dict(zip(CASE, worst if isinstance(worst, tuple) else (worst,), strict=True)))
+            lines.append(
+                f"In {len(bad)} of {many(len(found), 'case')} {text}: up to {size.format(100 * bad[worst])} "
+                f"({case(row)})."
+            )
+    return [f"Doubt: {line}" for line in lines]
+
+
+def not_measured(result: frames.Result) -> list[str]:
+    """Which interfaces could not be measured, each with the reason."""
+    return [f"Not measured: {name}: {why}." for name, why in result.unavailable.items()]

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""KTAP as the kernel documents it, read by a parser of its own."""
+
+import re
+
+import pytest
+
+from bench.plan.records import Played, Plays
+from bench.report import ktap, pages
+from bench.store import log, verdicts
+from tests import synthetic
+
+
+@pytest.fixture
+def one(tmp_path):
+    return verdicts.load(synthetic.played(tmp_path / "one"))
+
+
+class Ktap:
+    """A parser of Documentation/dev-tools/ktap.rst: versions, plans, numbered results, nesting by two spaces."""
+
+    LINE = re.compile(r"(ok|not ok) (\d+) ([^#]*?)(?: # (SKIP|TODO|XFAIL|TIMEOUT|ERROR)(?: (.*))?)?")
+
+    def __init__(self, text):
+        self.lines = text.splitlines()
+        self.at = 0
+        self.tests = self.block("")
+        assert self.at == len(self.lines), self.lines[self.at :]
+
+    def next(self, indent):
+        """The next line of this depth without its indent, or None; diagnostic lines are collected."""
+        self.notes = []
+        while self.at < len(self.lines):
+            line = self.lines[self.at]
+            if not line.startswith(indent) or line[len(indent)] == " ":
+                return None
+            line = line[len(indent) :]
+            if not line.startswith("#"):
+                return line
+            self.notes.append(line)
+            self.at += 1
+        return None
+
+    def block(self, indent):
+        assert self.next(indent) == "KTAP version 1"
+        self.at += 1
+        plan = re.fullmatch(rf"{indent}1\.\.(\d+)", self.lines[self.at])
+        assert plan, "the plan comes right after the version"
+        self.at += 1
+        return [self.test(indent, number) for number in range(1, int(plan[1]) + 1)]
+
+    def test(self, indent, number):
+        self.next(indent)  # diagnostic lines may be anywhere
+        before = self.notes
+        deeper = self.at < len(self.lines) and self.lines[self.at].startswith(indent + "  ")
+        children = self.block(indent + "  ") if deeper else []
+        result = self.LINE.fullmatch(self.next(indent))
+        assert result, self.lines[self.at]
+        assert int(result[2]) == number
+        self.at += 1
+        return {"ok": result[1] == "ok", "name": result[3], "directive": result[4], "reason": result[5]} | {
+            "notes": before + self.notes,
+            "children": children,
+        }
+
+
+def test_ktap_is_what_the_kernel_documents(one):
+    one = one._replace(scenarios={name: f"Summary of {name} # with a sign." for name in one.scenarios})
+    text = "\n".join(ktap.lines(one))
+    tests = Ktap(text).tests
+    assert [test["name"] for test in tests] == list(synthetic.SCENARIOS)
+    assert [test["ok"] for test in tests] == [True, False, False, False, True]
+    assert ktap.failures(one) == 3
+    for test in tests:
+        assert [child["name"] for child in test["children"]] == list(synthetic.NAMES)
+        skipped = test["children"][2]
+        assert (skipped["ok"], skipped["directive"], skipped["reason"]) == (True, "SKIP", "userfaultfd is refused")
+        assert test["ok"] == all(child["ok"] for child in test["children"])
+    merge, fork, races, swapped = ({child["name"]: child for child in test["children"]} for test in tests[1:])
+    assert merge["clear_refs"]["notes"][-2:] == ["# extra: 7", "# missed: 0"]
+    assert not merge["clear_refs"]["ok"]
+    assert fork["clear_refs"]["ok"], "the contract has it so"
+    assert "# contract: new memory counts" in fork["clear_refs"]["notes"]
+    assert "# plays: 3 of 100 missed" in races["clear_refs"]["notes"]
+    assert swapped["scan-wp"]["reason"] == "there is no swap"
+    assert tests[4]["directive"] == "SKIP"
+    assert text.isascii()
+
+
+def test_what_died_is_not_skipped(tmp_path):
+    runs = {("plain", "clear_refs"): [Plays(9), Plays(1, failed="the process died (-9)")]}
+    found = verdicts.load(synthetic.played(tmp_path / "died", runs=runs))
+    child = Ktap("\n".join(ktap.lines(found))).tests[0]["children"][0]
+    assert (child["ok"], child["directive"]) == (False, None)
+    assert "# failed: the process died (-9)" in child["notes"]
+
+
+def test_what_was_not_played_is_not_ok(tmp_path):
+    folder = synthetic.played(tmp_path)
+    records = log.read(folder / log.FILE)[0]
+    gone = next(one for one in reversed(records) if isinstance(one, Played))
+    synthetic.write(folder, records[: records.index(gone)])
+    found = verdicts.load(folder)
+    assert ktap.failures(found) >= 1
+    tests = {one["name"]: one for one in Ktap("\n".join(ktap.lines(found))).tests}
+    child = {one["name"]: one for one in tests[gone.scenario]["children"]}[gone.interface]
+    assert (child["ok"], child["directive"]) == (False, None)
+    assert "INCOMPLETE: 14 of 15 verdicts." in pages.meant([found])
+
+
+@pytest.mark.parametrize("broken", ["1..5\n", "KTAP version 1\n1..2\nok 1 a\n", "KTAP version 1\n1..1\nok 2 a\n"])
+def test_the_parser_refuses_what_is_no_ktap(broken):
+    with pytest.raises((AssertionError, TypeError)):
+        Ktap(broken)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results of the suite meaning as text and csv."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from bench.plan import catalogue
+from bench.plan.records import Failed, Plays, encode
+from bench.report import meaning, pages
+from bench.store import log, verdicts
+from tests import synthetic
+from tests.support import bench
+from tests.texts import assert_mailable, words
+
+
+@pytest.fixture
+def one(tmp_path):
+    return verdicts.load(synthetic.played(tmp_path / "one"))
+
+
+@pytest.fixture
+def several(tmp_path):
+    better = synthetic.PLAYED | {("merge_mmap_after", "clear_refs"): [Plays(100, written=1)]}
+    runs = {"6.1.176-cloud": synthetic.PLAYED, "6.18.15+deb13": synthetic.PLAYED, "7.3.4+deb13": better}
+    return [verdicts.load(synthetic.played(tmp_path / release, release, made)) for release, made in runs.items()]
+
+
+def test_a_report_is_mailable_and_says_it_all(one):
+    text = pages.meant([one], everything=True)
+    assert_mailable(text)
+    rows = [line.split() for line in text.splitlines()]
+    for row in (
+        "plain exact exact",
+        "merge_mmap_after +7 exact",
+        "fork_child_writes (+3) -1",
+        "writers_separate -4~ exact",
+        "swapped no:a no:a",
+    ):
+        assert row.split() in rows
+    assert "no:a = there is # no swap (swapon)" in text
+    flat = words(text)
+    assert (
+        "clear_refs: of 5 scenarios, 1 exact, 2 with extra pages, 1 with missed ones (2 against the contract)" in flat
+    )
+    assert "uffd-sync: not possible: userfaultfd is refused." in flat
+    assert "Not the same each time: writers_separate: clear_refs missed in 3 of 100 plays." in flat
+    assert f"merge_mmap_after: {catalogue.summary('merge_mmap_after')}" in flat
+    assert "contract: new memory counts" in flat
+    assert "./bench.py run --suite meaning" in flat
+
+
+def test_steady_results_say_so(tmp_path):
+    runs = {key: value for key, value in synthetic.PLAYED.items() if key[0] != "writers_separate"}
+    text = pages.meant([verdicts.load(synthetic.played(tmp_path / "steady", runs=runs))])
+    assert "Every scenario ended the same way each time" in text
+    assert "Not the same" not in text
+
+
+def test_the_cost_of_extra_pages(one):
+    cost = meaning._cost(one)
+    rows = {line.split()[0]: line.split()[1:] for line in cost.splitlines() if line.startswith(("  merge", "  fork"))}
+    assert rows == {
+        "merge_mmap_after": ["clear_refs", "4", "32", "0.70"],
+        "fork_child_writes": ["clear_refs", "4", "16", "0.30"],
+    }
+    assert "100 ns" in cost
+
+
+def test_kernels_are_columns(several):
+    text = pages.meant(several)
+    assert_mailable(text)
+    assert "scenario           6.1.176  6.18.15  7.3.4" in text
+    assert re.search(r"merge_mmap_after +\+7 +\+7 +exact", text)
+    assert "Exact on each: plain." in text
+    assert re.search(r"clear_refs +1/2/1/1 +1/2/1/1 +2/1/1/1\n", text)
+    assert "writers_separate: clear_refs on 6.1.176 missed in 3 of 100, clear_refs on 6.18.15 missed" in words(text)
+    assert text.count("by kernel") == 2, "a table for each interface that works somewhere"
+
+
+def test_debians_kernels_are_called_by_their_upstream_version(tmp_path):
+    debian = {"release": "6.1.0-50-cloud-amd64", "kernel_version": "#1 SMP Debian 6.1.176-1 (2026-11-01)"}
+    assert verdicts.load(synthetic.played(tmp_path / "old", **debian)).kernel == "6.1.176"
+    assert verdicts.load(synthetic.played(tmp_path / "own", release="7.3.0-rc1-mine+")).kernel == "7.3.0"
+
+
+def test_two_results_of_one_kernel_have_names(tmp_path):
+    results = [verdicts.load(synthetic.played(tmp_path / name)) for name in ("first", "second")]
+    assert meaning.headings(results) == ["first", "second"]
+
+
+@pytest.mark.parametrize("kernels", [1, 5, 9])
+def test_wide_tables_are_cut(tmp_path, kernels):
+    names = ["clear_refs", "scan-softdirty", "scan-wp", "v6", "v6-no-reused", "mprotect", "more-of-it", "and_more"]
+    every = list(catalogue.scenarios())
+    runs = {(s, name): [Plays(9, extra=511, missed=512)] for s in every for name in names}
+    made = [
+        verdicts.load(synthetic.played(tmp_path / f"r{i}", f"6.{i}.117-rc7-my-own", runs, names, every))
+        for i in range(kernels)
+    ]
+    text = pages.meant(made, everything=True)
+    assert_mailable(text)
+    assert text.count("(+511-512)") == len(every) * len(names) * kernels
+
+
+def test_every_scenario_of_this_version_is_mailable(tmp_path):
+    every = list(catalogue.scenarios())
+    assert_mailable(pages.meant([verdicts.load(synthetic.played(tmp_path / "all", scenarios=every))], everything=True))
+    assert max(map(len, every)) <= 22, "the tables have no room for longer names"
+
+
+def test_csv_has_a_line_per_verdict(several):
+    rows = list(csv.DictReader(io.StringIO(meaning.as_csv(several))))
+    assert len(rows) == 3 * 5 * 3
+    first = next(row for row in rows if row["scenario"] == "merge_mmap_after")
+    assert (first["kernel"], first["interface"], first["verdict"]) == ("6.1.176", "clear_refs", "extra")
+    assert (first["extra_pages"], first["missed_pages"], first["plays"]) == ("7", "0", "100")
+
+
+def test_several_results_in_one_table(tmp_path):
+    folders = [synthetic.played(tmp_path / release, release) for release in ("6.1.1", "6.12.2")]
+    done = bench("report", *folders, "--name", tmp_path / "both")
+    assert done.returncode == 0, done.stderr
+    assert_mailable(done.stdout)
+    assert "6.1.1  6.12.2" in done.stdout
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"report.txt", "meaning.png", "meaning.svg"}
+    lines = bench("report", *folders, "--format", "csv").stdout.splitlines()
+    assert len(lines) == 1 + 2 * 5 * 3
+
+
+def test_what_is_to_be_known_of_the_file_is_said(tmp_path):
+    with (synthetic.played(tmp_path) / log.FILE).open("a") as file:
+        file.write(encode(Failed(0, "plain with mprotect", "it hung")) + '\n{"type":"pl')
+    text = pages.meant([verdicts.load(tmp_path)])
+    assert_mailable(text)
+    assert "The last line of records.jsonl is torn" in words(text)
+    assert "A job failed: plain with mprotect: it hung." in words(text)
+
+
+def test_where_the_clock_counts_instructions_what_is_lost_is_instructions(tmp_path):
+    text = meaning._cost(verdicts.load(synthetic.played(tmp_path, where="tcg-icount")))
+    assert re.search(r"merge_mmap_after +clear_refs +4 +32 +700\n", text)
+    assert "100 instructions, what it takes to copy a page" in words(text)
+    assert not re.search(r"\bus\b|\bns\b", text)
