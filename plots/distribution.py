@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bench import results, stats, tables
 from bench.errors import Unsupported
+from bench.report import numbers, tables
+from bench.stats import choice, samples
 from plots import style
 
 FRAME = "intervals"  # what plot() takes: see __init__.py
@@ -18,32 +19,33 @@ HALF = 0.3  # half the height of a strip, in rows
 
 
 def plot(rows: pd.DataFrame) -> Figure:
-    """Draw results.foremost() of results.intervals()' rows: percent from each form's own median.
+    """Draw choice.foremost() of frames.intervals()' rows: percent from each form's own median.
 
     Raises Unsupported for a single process, which has no spread.
     """
-    rows = results.foremost(rows)
+    rows, unit = choice.foremost(rows), numbers.unit(rows)
     if rows["process"].nunique() < 2:
         raise Unsupported("a distribution over processes needs two or more")
     looks = style.looks(rows)
-    estimates = stats.medians(rows, ["form"], "cost").loc[list(looks)]
+    estimates = samples.medians(rows, ["form"], "cost").loc[list(looks)]
     rows = rows.assign(deviation=_deviation(rows["cost"], rows["form"], estimates))
     runs = _runs(rows)
     figure = style.figure(
         rows,
         "Spread of the cost of one tracking interval over the runs",
-        f"us (the median, at the right), lower is better; {tables.describe(rows)}; {_key(rows, estimates)}",
+        f"{tables.describe(rows)}; at the right: median, {unit.title} (lower is better), +- half of the box; "
+        f"{_key(rows, estimates)}",
         height=1.95 + 0.72 * len(looks),
     )
     axes = figure.subplots()
     limit = max(style.reach(some["deviation"].to_numpy()) for _, some in runs.groupby("form", observed=True)) or 0.01
-    axes.set(xlim=(-limit, limit), ylim=(len(looks) - 0.45, -0.6), xlabel="deviation from the form's own median")
+    axes.set(xlim=(-limit, limit), ylim=(len(looks) - 0.45, -0.6), xlabel="deviation from each interface's own median")
     axes.axvline(0, color=style.MUTED, linewidth=1)
     for row, (form, look) in enumerate(looks.items()):
         estimate = estimates.iloc[row]
         _interval(axes, row, estimate, look)
         _strip(axes, row, runs[runs["form"] == form], rows[rows["form"] == form], look)
-        text = [f"{tables.us(float(estimate['median']))} us {_half_width(estimate)}"]
+        text = [f"{numbers.amount(float(estimate['median']), unit)} {_half_width(estimate)}"]
         text += filter(None, [style.wrong(rows[rows["form"] == form])])
         axes.text(1.03, row, "\n".join(text), transform=axes.get_yaxis_transform(), va="center", size=10)
     style.name_rows(axes, looks)
@@ -74,26 +76,26 @@ def _runs(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _key(rows: pd.DataFrame, estimates: pd.DataFrame) -> str:
     """What the marks mean; only those that are drawn."""
-    boots = ", each boot's filled or hollow in turn" if rows["boot"].nunique() > 1 else ""
+    boots = ", boots filled and hollow in turn" if rows["boot"].nunique() > 1 else ""
     values = "; small: its values" if _shows_values(rows) else ""
     return (
-        f"dot: median of one process, from top to bottom in the order they ran{boots}{values}; "
-        f"box: {tables.interval_name(estimates)}"
+        f"dot: median of one process, downwards in the order they ran{boots}{values}; "
+        f"box: {tables.interval_name(estimates)}{', each the median of its dots' if boots else ''}"
     )
 
 
 def _shows_values(rows: pd.DataFrame) -> bool:
-    return rows["process"].nunique() <= FEW and rows["value"].nunique() > 1
+    return rows["process"].nunique() <= FEW and rows["round"].nunique() > 1
 
 
 def _half_width(estimate: "pd.Series[Any]") -> str:
-    """As tables.spread(), with as many digits as the axis shows: +-0.0043%."""
-    half = 100 * stats.half_width(estimate)
+    """As numbers.spread(), with as many digits as the axis shows: +-0.0043%."""
+    half = 100 * samples.half_width(estimate)
     return f"+-{half:.{0 if half >= 10 else 2}{'f' if half >= 10 else 'g'}}%" if np.isfinite(half) else ""
 
 
 def _interval(axes: Any, row: int, estimate: "pd.Series[Any]", look: style.Look) -> None:
-    """Draw the box of a median's confidence interval behind the dots."""
+    """Draw the box from low to high of a median behind the dots."""
     low, high = (100 * (estimate[side] / estimate["median"] - 1) for side in ("low", "high"))
     if np.isfinite([low, high]).all():
         axes.barh(
@@ -119,6 +121,6 @@ def _strip(axes: Any, row: int, runs: pd.DataFrame, rows: pd.DataFrame, look: st
             continue
         axes.plot(np.full(len(out), side * limit), row + out["offset"], arrow, color=look.ink, ms=6, clip_on=False)
         furthest = style.percent(side * out["deviation"].abs().max())
-        note = f"{tables.many(len(out), 'run')}, to {furthest}"
+        note = f"{numbers.many(len(out), 'run')}, to {furthest}"
         place = (0.5 + 0.48 * side, row - HALF - 0.18)
         axes.text(*place, note, transform=axes.get_yaxis_transform(), ha=align, va="center", size=9)

@@ -8,8 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bench import results, stats, tables
 from bench.errors import Unsupported
+from bench.report import numbers
+from bench.stats import samples
+from bench.store import frames
 from plots import style
 
 FRAME = "intervals"  # what plot() takes: see __init__.py
@@ -18,7 +20,7 @@ MANY_PROCESSES = 40  # from here on markers would run into each other
 
 
 def plot(rows: pd.DataFrame) -> Figure:
-    """Draw all points of results.intervals()' rows: percent by which a process is off the point's own median.
+    """Draw all points of frames.intervals()' rows: percent by which a process is off the point's own median.
 
     A process is one pass over all points; they ran one after another. Raises Unsupported for fewer than three.
     """
@@ -27,11 +29,12 @@ def plot(rows: pd.DataFrame) -> Figure:
     looks = style.looks(rows)
     passes = _passes(rows)
     boots = rows["boot"].nunique()
-    points = tables.many(len(rows[results.POINT].drop_duplicates()), "point")
+    points = numbers.many(len(rows[frames.POINT].drop_duplicates()), "point")
     figure = style.figure(
         rows,
         "Drift of the cost of one tracking interval over the run",
-        f"% off a point's median; flat at 0 is better; line: median over {points}, band: middle 80% of them"
+        f"{rows['quantity'].iloc[0]}, in % off each point's own median; flat at 0 is better; "
+        f"line: median over {points}, band: middle 80% of them"
         + (f"; dotted: another boot ({boots})" if 1 < boots < MANY_BOOTS else ""),
         height=1.75 + 1.1 * len(looks),
     )
@@ -53,8 +56,8 @@ def plot(rows: pd.DataFrame) -> Figure:
 
 def _passes(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Per form, indexed by process: quantiles `low` (10 %), `median`, `high` (90 %) over points, in percent."""
-    case = [*results.POINT, "form"]
-    usual = stats.medians(rows, case, "cost")["median"].rename("usual")
+    case = frames.CASE
+    usual = samples.medians(rows, case, "cost")["median"].rename("usual")
     one = rows.groupby([*case, "process"], observed=True)["cost"].median().rename("cost").reset_index()
     one = one.merge(usual.reset_index(), on=case)
     one["deviation"] = 100 * (one["cost"] - one["usual"]) / one["usual"].abs()
@@ -82,7 +85,7 @@ def _boundaries(axes: Any, rows: pd.DataFrame, boots: int) -> None:
 
 def _mark_wrong(axes: Any, rows: pd.DataFrame) -> str:
     """Cross the processes of one form with wrong pages at any point, at the bottom; say how many runs that were."""
-    runs = rows.drop_duplicates([*results.POINT, "process"])
+    runs = rows.drop_duplicates([*frames.POINT, "process"])
     bad = runs[runs["wrong_intervals"] > 0]
     if bad.empty:
         return ""
@@ -90,7 +93,7 @@ def _mark_wrong(axes: Any, rows: pd.DataFrame) -> str:
     axes.plot(
         at, np.full(len(at), 0.07), "x", transform=axes.get_xaxis_transform(), color="black", mew=1.5, label="_wrong"
     )
-    return f"x: wrong pages, in {len(bad)} of {tables.many(len(runs), 'run')}"
+    return f"x: wrong pages, in {len(bad)} of {numbers.many(len(runs), 'run')}"
 
 
 def _mark_beyond(axes: Any, median: "pd.Series[float]", look: style.Look) -> str:

@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench import results, stats, tables
 from bench.errors import Unsupported
+from bench.report import numbers, tables
+from bench.report.numbers import Unit
+from bench.stats import samples
+from bench.store import frames
 from plots import style
 
-# What plot() takes: one row per case and new result. Columns: those of results.POINT; form (ordered category),
-# base_name, new_name, metric (str), base, new (seconds), ratio, low, high (new / base, NaN where unknown), p,
-# significant (bool), base_wrong, new_wrong (str: "+512", or empty), base_where, new_where, cpu (str).
+# What plot() takes: the frame of report/comparisons.py's drawn(), one row per case and new result.
 FRAME = "comparison"
 ROWS = 36  # cases that can be read below each other, and fit in 100 KB
 ACROSS = 3  # panels beside each other
-CASE = [*results.POINT, "form", "metric"]
+CASE = [*frames.CASE, "metric"]
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50)  # between ticks, in percent
 WIDE = (-50, -80, -90, -95, -99, -99.9, 100, 200, 400, 900, 1900, 9900, 99900)  # ticks where no step will do
 APART = {1: 0.11, 2: 0.2, 3: 0.28}  # of the axis, by panels beside each other: the width of "+100%"
@@ -47,7 +48,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         axes.set(xscale="log", xlim=limits, ylim=(len(names) - 0.4, -0.6))
         for _, row in shown[shown["new_name"] == new].iterrows():
             _case(axes, row, looks[row["form"]], alone=len(news) == 1)
-        _dress(axes, len(news))
+        _dress(axes, len(news), numbers.unit(frame))
         if len(news) > 1:
             width = 44 // min(len(news), ACROSS)
             axes.set_title("\n".join(textwrap.wrap(new, width)), size=11, weight="bold", pad=18)
@@ -101,15 +102,19 @@ def _lines(frame: pd.DataFrame, left_out: int) -> list[str]:
     sides = [frame[[f"{side}_name", f"{side}_where"]].set_axis(["name", "where"], axis=1) for side in ("base", "new")]
     sides[0]["name"] = [name if name == "base" else f"{name} (base)" for name in sides[0]["name"]]
     machines = pd.concat(sides).drop_duplicates().groupby("where", sort=False)["name"].agg(", ".join)
+    unit = numbers.unit(frame)
+    bar = "what the boots' ranges allow" if unit.counted else "95% CI"
+    if not unit.counted and not frame["enough"].all():
+        bar += f" (of fewer than {samples.ENOUGH} boots or processes: range)"
+    sure = "beyond what boots differ by" if unit.counted else "significant"
     lines = [
-        "% (new/base - 1, of medians in us), lower is better; filled: significant, hollow: not; "
-        f"bar: 95% CI (of fewer than {stats.ENOUGH} boots or processes: range)",
+        f"% (new/base - 1 of the medians, {unit.title}), lower is better; filled: {sure}, hollow: not; bar: {bar}",
         *(f"{names}: {where}" for where, names in machines.items()),
         "; ".join([tables.memory(frame), _listed(frame, "cpu")]),
     ]
     if left_out:
         cases = len(frame[CASE].drop_duplicates())
-        lines.append(f"left out: {left_out} of {cases} cases, with smaller or no significant changes")
+        lines.append(f"left out: {left_out} of {cases} cases, whose change is smaller or not {sure}")
     wrong = _wrong(frame)
     if wrong:
         more = [f"and {len(wrong) - 4} more"] if len(wrong) > 4 else []
@@ -154,7 +159,7 @@ def _case(axes: Any, row: "pd.Series[Any]", look: style.Look, *, alone: bool) ->
         axes.plot(at, place, marker, ms=6, mfc=fill, mec=ink, clip_on=not off, zorder=3, label="_case")
     if row["base_wrong"] or row["new_wrong"]:
         style.ring(axes, at, place)
-    text = "?" if not known else _change(ratio) if significant or off else "~"
+    text = "?" if not known else numbers.percent(ratio) if significant or off else "~"
     if alone:
         weight = "bold" if significant else "normal"
         where = axes.get_yaxis_transform()
@@ -164,17 +169,12 @@ def _case(axes: Any, row: "pd.Series[Any]", look: style.Look, *, alone: bool) ->
         axes.annotate(text, (at, place), **inwards, textcoords="offset points", va="center", size=8)
 
 
-def _change(ratio: float) -> str:
-    """A ratio as change with the digits that mean something: -0.05%, +2.3%, +131%."""
-    change = 100 * (ratio - 1)
-    return f"{change:+.{2 if abs(change) < 1 else 1 if abs(change) < 100 else 0}f}%"
-
-
-def _dress(axes: Any, across: int) -> None:
+def _dress(axes: Any, across: int, unit: Unit) -> None:
     """Mark no change, name the directions, and label the logarithmic axis with changes in percent."""
     axes.axvline(1, color="black", linewidth=1, label="_no change")
-    unit = " time" if across < ACROSS else ""  # three panels have no room for it
-    sides = ((f"\N{LEFTWARDS ARROW} less{unit}", "right", -4), (f"more{unit} \N{RIGHTWARDS ARROW}", "left", 4))
+    less, what = ("fewer", unit.title) if unit.counted else ("less", "time")
+    what = f" {what}" if across < (2 if unit.counted else ACROSS) else ""  # more panels have no room for it
+    sides = ((f"\N{LEFTWARDS ARROW} {less}{what}", "right", -4), (f"more{what} \N{RIGHTWARDS ARROW}", "left", 4))
     for text, align, shift in sides:
         place = {"xy": (1, 1), "xycoords": axes.get_xaxis_transform(), "textcoords": "offset points"}
         axes.annotate(text, xytext=(shift, 3), ha=align, va="bottom", size=9, **place)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from bench import results, stats, tables
+from bench.report import numbers, tables
+from bench.report.numbers import Unit
+from bench.stats import choice, samples
+from bench.store import frames
 from plots import style
 
 FRAME = "intervals"  # what plot() takes: see __init__.py
@@ -17,47 +19,48 @@ PARTS = (
     ("reset", "tracker: reset", "#0072B2", ""),
     ("collect", "tracker: collect", "#56B4E9", ""),
     ("collect_reset", "tracker: collect + reset in one", "#56B4E9", "xx"),
-    ("tracked", "tracked program: slower writes", "#F0E442", ""),
-    ("untracked", "its writes untracked (not counted)", "#ffffff", "////"),
+    ("tracked", "tracked program: extra cost of its writes", "#F0E442", ""),
+    ("untracked", "its writes untracked (no part of the cost)", "#ffffff", "////"),
 )
 
 
 def plot(rows: pd.DataFrame) -> Figure:
-    """Draw the phases of results.intervals()' rows, a panel for each point of results.breakdown()."""
-    rows = results.breakdown(rows).sort_values("dirty_percent")
-    points = [some for _, some in rows.groupby(results.POINT, observed=True, sort=False)]
+    """Draw the phases of frames.intervals()' rows, a panel for each point of choice.breakdown()."""
+    rows, unit = choice.breakdown(rows).sort_values("dirty_percent"), numbers.unit(rows)
+    points = [some for _, some in rows.groupby(frames.POINT, observed=True, sort=False)]
     looks = style.looks(rows)
     figure = style.figure(
         rows,
         "Who pays: the phases of one tracking interval",
-        "us, lower is better; medians; number: cost (all phases less the untracked writes)",
+        f"{unit.title}, lower is better; medians; number: cost (all phases less the untracked writes)",
         height=1.9 + len(points) * (0.4 + 0.27 * len(looks)),
     )
     panels = figure.subplots(len(points), 1, squeeze=False)[:, 0]
     for axes, some in zip(panels, points, strict=True):
-        _bars(axes, some, list(looks))
-    panels[-1].set_xlabel("us per interval")
+        _bars(axes, some, list(looks), unit)
+    panels[-1].set_xlabel(f"{unit.title} per interval")
     handles, labels = max((axes.get_legend_handles_labels() for axes in panels), key=lambda pair: len(pair[1]))
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=10)
     return figure
 
 
-def _bars(axes: Any, some: pd.DataFrame, forms: list[str]) -> None:
+def _bars(axes: Any, some: pd.DataFrame, forms: list[str], unit: Unit) -> None:
     """One panel: a bar per form, its parts from left to right, its cost at the end."""
     left = pd.Series(0.0, index=forms)
     for column, label, color, hatch in PARTS:
-        median = 1e6 * stats.medians(some, ["form"], column)["median"].reindex(forms).fillna(0)
-        width = median.clip(lower=0)  # noise can make "slower writes" negative; a bar can't be
+        median = unit.factor * samples.medians(some, ["form"], column)["median"].reindex(forms).fillna(0)
+        width = median.clip(lower=0)  # noise can make the extra cost negative; a bar can't be
         if width.any():
             axes.barh(forms, width, left=left, label=label, color=color, hatch=hatch, edgecolor="black", linewidth=0.6)
         left = left + width
-    cost = stats.medians(some, ["form"], "cost")["median"].reindex(forms)
+    cost = samples.medians(some, ["form"], "cost")["median"].reindex(forms)
     for form in cost.dropna().index:
         bad = style.wrong(some[some["form"] == form])
-        text = tables.us(cost[form]) + (f"  {bad}" if bad else "")
+        text = numbers.amount(cost[form], unit) + (f"  {bad}" if bad else "")
         axes.annotate(text, (left[form], form), xytext=(4, 0), textcoords="offset points", va="center", size=10)
     axes.set_title(tables.describe(some), loc="left", size=11)
     axes.set_xlim(0, left.max() * 1.16)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}"))
+    style.ticks(axes.xaxis, unit)
+    axes.locator_params(axis="x", nbins=7)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")

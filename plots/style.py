@@ -10,10 +10,14 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from bench import results, tables
+from bench.errors import Unsupported
+from bench.plan.interfaces import INTERFACES, form
+from bench.report import numbers, tables
+from bench.report.numbers import Unit
+from bench.store import frames
 
 WIDTH = 7.2  # inches of every figure: 900 pixels
 
@@ -43,23 +47,28 @@ class Look(NamedTuple):
     ink: str
 
 
-# Okabe and Ito's colours, in an order whose lightness differs too; v6 has those of the ABI that no kernel has beside it
-_LOOKS = {
-    "clear_refs": Look("#D55E00", "-", "o", "#B34F00"),
-    "scan-softdirty": Look("#E69F00", "--", "^", "#946600"),
-    "scan-wp": Look("#56B4E9", "-.", "s", "#1F7FB8"),
-    "scan-wp atomic": Look("#0072B2", "-", "D", "#00517F"),
-    "v6": Look("#56B4E9", "--", "<", "#1F7FB8"),
-    "v6 atomic": Look("#0072B2", "--", ">", "#00517F"),
-    "v6-no-reused": Look("#E69F00", "-.", "h", "#946600"),
-    "v6-no-reused atomic": Look("#946600", "-", "p", "#946600"),
-    "uffd-sync": Look("#009E73", ":", "v", "#007353"),
-    "mprotect": Look("#CC79A7", "--", "P", "#A2407A"),
-}
-_SPARE = (
+# One for each form, in the order of the table of interfaces: a row added at its end gets the next one, and no other
+# changes. Okabe and Ito's colours, in an order whose lightness differs too. The fifth and sixth form repeat those of
+# the third and fourth: an ioctl of the same kind, which no kernel has beside it.
+LOOKS = (
+    Look("#D55E00", "-", "o", "#B34F00"),
+    Look("#E69F00", "--", "^", "#946600"),
+    Look("#56B4E9", "-.", "s", "#1F7FB8"),
+    Look("#0072B2", "-", "D", "#00517F"),
+    Look("#56B4E9", "--", "<", "#1F7FB8"),
+    Look("#0072B2", "--", ">", "#00517F"),
+    Look("#E69F00", "-.", "h", "#946600"),
+    Look("#946600", "-", "p", "#946600"),
+    Look("#009E73", ":", "v", "#007353"),
+    Look("#CC79A7", "--", "P", "#A2407A"),
     Look("#000000", "-.", "X", "#000000"),
     Look("#999999", ":", "*", "#666666"),
+    Look("#009E73", "-", "8", "#007353"),
+    Look("#CC79A7", "-.", "d", "#A2407A"),
+    Look("#000000", "--", "H", "#000000"),
+    Look("#999999", "-.", "4", "#666666"),
 )
+_KNOWN = tuple(form(row.name, atomic) for row in INTERFACES.values() if row.tracks for atomic in row.forms)
 
 
 def applied() -> AbstractContextManager[None]:
@@ -69,10 +78,10 @@ def applied() -> AbstractContextManager[None]:
 
 
 def looks(rows: pd.DataFrame) -> dict[str, Look]:
-    """The look of each form in rows, in their order."""
-    forms = [form for form in rows["form"].cat.categories if (rows["form"] == form).any()]
-    spare = iter(_SPARE * len(forms))
-    return {form: _LOOKS.get(form) or next(spare) for form in forms}
+    """The look of each form in rows, in their order; of those in no table of this version after the others'."""
+    drawn = [one for one in rows["form"].cat.categories if (rows["form"] == one).any()]
+    order = [*_KNOWN, *(one for one in drawn if one not in _KNOWN)]
+    return {one: LOOKS[order.index(one) % len(LOOKS)] for one in drawn}
 
 
 def figure(rows: pd.DataFrame, title: str, details: str, *, height: float = 4.8) -> Figure:
@@ -84,7 +93,7 @@ def figure(rows: pd.DataFrame, title: str, details: str, *, height: float = 4.8)
 def titled(title: str, lines: Iterable[str], *, height: float) -> Figure:
     """Return an empty figure 7.2 inches wide and `height` high, with a title and smaller lines below it."""
     made = Figure(figsize=(WIDTH, height))
-    wrapped = [line for text in lines for line in textwrap.wrap(text, 101, break_on_hyphens=False)]
+    wrapped = [line for text in lines for line in _wrapped(text)]
     top = 0.47 + 0.163 * len(wrapped)  # inches
     # no maths: a kernel's or CPU's name may hold a dollar sign
     made.text(0.1 / WIDTH, 1 - 0.1 / height, title, va="top", weight="bold", size=13, parse_math=False)
@@ -94,16 +103,41 @@ def titled(title: str, lines: Iterable[str], *, height: float) -> Figure:
     return made
 
 
-def label_ends(axes: Any, x: float, ends: list[tuple[float, str, str]]) -> None:
-    """Name each line at its right end: (y, name, ink), pushed apart where they would overlap."""
+def _wrapped(text: str) -> list[str]:
+    """Text in lines of at most 101 characters, broken after a semicolon where there is one."""
+    lines = [""]
+    for part in text.split("; "):
+        joined = f"{lines[-1]}; {part}" if lines[-1] else part
+        lines[-1:] = [joined] if len(joined) <= 101 else [f"{lines[-1]};" if lines[-1] else "", part]
+    return [line for some in filter(None, lines) for line in textwrap.wrap(some, 101, break_on_hyphens=False)]
+
+
+def cost(unit: Unit) -> str:
+    """What an axis of costs shows, for the lines below a title: unit, what is left out, direction."""
+    return f"{unit.title}, untracked writes deducted, lower is better"
+
+
+def lost(median: "pd.Series[float]", name: Callable[[Any], str]) -> str:
+    """Say, for the lines below a title, which costs a logarithmic axis can't show: those that noise made negative.
+
+    median: indexed by form and what is along the axis; name: how that is written. Raises Unsupported if it is all.
+    """
+    gone = [f"{form} at {name(x)}" for form, x in median.index[median <= 0]]
+    if len(gone) == len(median):
+        raise Unsupported("every cost is lost in noise")
+    return f"; lost in noise: {', '.join(gone)}" if gone else ""
+
+
+def label_ends(axes: Any, ends: list[tuple[float, float, str, str]]) -> None:
+    """Name each line at its right end: (y, x, name, ink), pushed apart where they would overlap."""
     scale = axes.yaxis.get_transform()  # logarithm or not: what is far apart is so on the screen
     low, high = scale.transform(np.array(axes.get_ylim()))
     ends = sorted(ends)
-    own = np.clip((scale.transform(np.array([y for y, _, _ in ends])) - low) / (high - low), 0, 1)
+    own = np.clip((scale.transform(np.array([y for y, *_ in ends])) - low) / (high - low), 0, 1)
     steps = 0.06 * np.arange(len(own))
     at = np.maximum.accumulate(own - steps) + steps
     at -= np.mean(at - own)  # up and down alike
-    for (y, name, ink), place in zip(ends, at, strict=True):
+    for (y, x, name, ink), place in zip(ends, at, strict=True):
         axes.annotate(
             name,
             (x, y),
@@ -117,12 +151,13 @@ def label_ends(axes: Any, x: float, ends: list[tuple[float, str, str]]) -> None:
         )
 
 
-def log_ticks(axes: Any) -> None:
-    """Label a logarithmic y axis in plain numbers: the powers of ten, and 2 and 5 times them where there are few."""
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 1000 else (1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,g}"))
-    axes.minorticks_off()
+def ticks(axis: Any, unit: Unit) -> None:
+    """Label an axis in plain numbers of a unit; a logarithmic one at powers of ten, and 2 and 5 times them if few."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: numbers.tick(value, unit)))
+    if axis.get_scale() == "log":
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1,) if high / low > 1000 else (1, 2, 5)))
+        axis.set_minor_locator(NullLocator())
 
 
 def size_ticks(axes: Any, sizes: Iterable[int]) -> None:
@@ -147,15 +182,16 @@ def ring(axes: Any, x: float, y: float) -> None:
 def ring_wrong(axes: Any, some: pd.DataFrame, line: "pd.Series[float]", name: Callable[[Any], str]) -> list[str]:
     """Ring the points of one form's line where not every interval was exact; return what was wrong there.
 
-    some: results.intervals()' rows of the form; line: y of each x, its index named after the column that is x; name:
+    some: frames.intervals()' rows of the form; line: y of each x, its index named after the column that is x; name:
     how an x is written.
     """
-    counts = results.exactness(some)
+    counts = frames.exactness(some)
     found = []
     for _, row in counts[counts["wrong_intervals"] > 0].iterrows():
         x = row[str(line.index.name)]
-        ring(axes, x, line[x])
-        pages = tables.wrong(row["extra"] / row["intervals"], row["missed"] / row["intervals"])
+        if x in line.index:
+            ring(axes, x, line[x])
+        pages = numbers.wrong(row["extra"] / row["intervals"], row["missed"] / row["intervals"])
         found.append(f"{row['form']}, {name(x)}: {pages}")
     return found
 
@@ -168,9 +204,9 @@ def list_wrong(axes: Any, found: list[str]) -> None:
 
 
 def wrong(rows: pd.DataFrame) -> str:
-    """What was wrong in rows of results.intervals(), per interval: `wrong: +32 pages`; empty if nothing was."""
-    counts = results.exactness(rows)[["intervals", "extra", "missed"]].sum()
-    pages = tables.wrong(counts["extra"] / counts["intervals"], counts["missed"] / counts["intervals"])
+    """What was wrong in rows of frames.intervals(), per interval: `wrong: +32 pages`; empty if nothing was."""
+    counts = frames.exactness(rows)[["intervals", "extra", "missed"]].sum()
+    pages = numbers.wrong(counts["extra"] / counts["intervals"], counts["missed"] / counts["intervals"])
     return f"wrong: {pages} pages" if pages else ""
 
 

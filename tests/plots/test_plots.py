@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Plots show every interface, mark what was wrong, and come out the same from the same data."""
 
+import contextlib
+import functools
 import itertools
-import pkgutil
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,55 +16,45 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
-import plots
-from bench import report, results, stats, suites, tables
 from bench.errors import Unsupported
+from bench.plan import suites
+from bench.plan.interfaces import INTERFACES
+from bench.report import comparisons, meaning, numbers, tables
+from bench.stats import choice, comparison, samples
+from bench.store import frames, verdicts
+from bench.store.frames import CASE
 from plots import (
     dirty_fraction,
     distribution,
+    drawing,
     drift,
     forest,
+    mapping_size,
     phases,
     points,
     published,
-    speedup_heatmap,
+    ratio_heatmap,
     style,
-    time_vs_pages,
 )
 from tests import synthetic
-from tests.test_tables import intervals
+from tests.texts import intervals
 
-PLOTS = [time_vs_pages, phases, speedup_heatmap, dirty_fraction, distribution, drift, forest, points, published]
+PLOTS = drawing.modules()
+BASELINE = Path(__file__).parent / "baseline"
 FORMS = ["clear_refs", "scan-softdirty", "scan-wp", "scan-wp atomic"]
 SMALL = {"dpi": 60, "pil_kwargs": {"optimize": True}}  # of the images compared: enough to see what moved
-CASE = [*results.POINT, "form"]
+OF_TIME = r"\b(us|ns|ms|seconds?|time|fast\w*|slow\w*|speed\w*|95% CI)\b"  # no words for instructions
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory):
-    """Two boots of three processes; wrong pages at two sizes."""
-    wrong = {("clear_refs", "random", 10000): (512, 0), ("scan-wp", "random", 65536): (0, 16)}
-    rows = intervals(tmp_path_factory.mktemp("plots"), wrong=wrong)
-    return rows.assign(boot=rows["process"] // 3)
-
-
-@pytest.fixture(scope="module")
-def frames(rows, tmp_path_factory):
-    """What each kind of plot takes, and what the plots of certain suites do."""
-    folder = tmp_path_factory.mktemp("suites")
-    wrong = {("scan-wp", "random", 10_000): (0, 4), ("scan-wp", "all", 1000): (7, 0)}
-    names = ["none", "scan-wp", "uffd-sync", "mprotect"]
-    own = {
-        f"plots.{plot}": intervals(
-            folder / name, what=suites.SUITES[name].points, suite=name, wrong=wrong, interfaces=names
-        )
-        for plot, name in (("points", "buffers"), ("published", "lkml-2022"))
+def of_comparison(base, **news):
+    """What forest takes: a few cases of rows of one base and of new results, by name."""
+    result = frames.Result("", pd.DataFrame(), {}, {}, 0, [])
+    few = {
+        name: some[(some["pages"] >= 10_000) & some["dirty_percent"].isin([0, 10])]
+        for name, some in {"base": base, **news}.items()
     }
-    return {"intervals": rows, "comparison": comparison(rows, patched=patched(rows)), **own}
-
-
-def frame_of(frames, module):
-    return frames.get(module.__name__, frames[module.FRAME])
+    sides = [comparison.Side(name, rows, result, rows) for name, rows in few.items()]
+    return comparisons.drawn(comparison.compare(sides))
 
 
 def patched(rows, factor=0.8):
@@ -70,31 +63,78 @@ def patched(rows, factor=0.8):
     return rows.assign(cost=rows["cost"] * np.where(better, factor, 1), wrong_intervals=0, extra=0, missed=0)
 
 
-def comparison(base, **news):
-    """The frame of forest: a few cases of intervals()' rows of one base and of new results, by name."""
-    frames = []
-    for name, new in news.items():
-        few = [some[(some["pages"] >= 10_000) & some["dirty_percent"].isin([0, 10])] for some in (base, new)]
-        old, other = (stats.medians(some, CASE, "cost") for some in few)
-        wrong = [results.exactness(some).set_index(CASE).loc[old.index] for some in few]
-        frame = pd.DataFrame({"base": old["median"], "new": other["median"], "ratio": other["median"] / old["median"]})
-        frame = frame.assign(low=other["low"] / old["high"], high=other["high"] / old["low"], p=0.5)
-        frame["significant"] = (frame["low"] > 1) | (frame["high"] < 1)
-        for side, counts, some in zip(("base", "new"), wrong, few, strict=True):
-            pages = counts[["extra", "missed"]].div(counts["intervals"], axis=0).to_numpy()
-            frame[f"{side}_wrong"] = [tables.wrong(*one) for one in pages]
-            frame[f"{side}_where"] = tables.where(some)
-        frame = frame.assign(
-            base_name="base", new_name=name, cpu=synthetic.HOST["cpu_model_name"], metric="cost", file_system=""
-        )
-        frames.append(frame.reset_index())
-    return pd.concat(frames, ignore_index=True)
+def of_meaning():
+    """What the plot of scenarios takes: every verdict, of two interfaces and one more that can't be played with."""
+    wrong = {"extra": 7, "missed": 0, "written": 9, "plays": 3, "like": 3}
+    cells = {
+        ("plain", "clear_refs"): verdicts.Cell(verdicts.EXACT, plays=3, like=3),
+        ("plain", "scan-wp"): verdicts.Cell(verdicts.EXTRA, **wrong, broken=True),
+        ("reused_range", "clear_refs"): verdicts.Cell(verdicts.EXTRA, **wrong),
+        ("reused_range", "scan-wp"): verdicts.Cell(verdicts.MISSED, 0, 4, plays=3, like=2),
+        ("stale_tlb", "clear_refs"): verdicts.Cell(verdicts.NOT_POSSIBLE, plays=3, like=3),
+        ("stale_tlb", "scan-wp"): verdicts.Cell(verdicts.FAILED, broken=True, plays=3, like=3),
+        ("plain", "v6"): verdicts.Cell(verdicts.NOT_POSSIBLE),
+    }
+    scenarios = dict.fromkeys((scenario for scenario, _ in cells), "")
+    host = {"kernel_release": synthetic.HOST["kernel_release"], "where": "kvm"}
+    return meaning.frame([verdicts.Verdicts("one", host, ["clear_refs", "scan-wp", "v6"], scenarios, cells)])
+
+
+WRONG = {("clear_refs", "random", 10000): (512, 0), ("scan-wp", "random", 65536): (0, 16)}
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """Two boots of three processes; wrong pages at two sizes."""
+    return intervals(tmp_path_factory.mktemp("plots"), wrong=WRONG, boots=2)
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """The same in instructions."""
+    return intervals(tmp_path_factory.mktemp("counted"), wrong=WRONG, boots=2, where=synthetic.COUNTED)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """As many boots as a comparison needs."""
+    return intervals(tmp_path_factory.mktemp("many"), wrong=WRONG, boots=10, processes=10, rounds=1)
+
+
+@pytest.fixture(scope="module")
+def of_suites(tmp_path_factory):
+    """Rows of suites whose headline is about something else than sizes, or that others published numbers for."""
+    folder = tmp_path_factory.mktemp("suites")
+    wrong = {("scan-wp", "random", 10_000): (0, 4), ("scan-wp", "all", 1000): (7, 0)}
+    names = ["none", "scan-wp", "uffd-sync", "mprotect"]
+    return {
+        name: intervals(folder / name, what=suites.SUITES[name].points, suite=name, wrong=wrong, interfaces=names)
+        for name in ("buffers", "lkml-2022")
+    }
+
+
+@pytest.fixture(scope="module")
+def frame_of(rows, many, of_suites):
+    """Function that gives the frame that a plot draws: the first one of its kind that is about what it shows."""
+    kinds = {
+        "intervals": [rows, *of_suites.values()],
+        "comparison": [of_comparison(many, patched=patched(many))],
+        "meaning": [of_meaning()],
+    }
+
+    @functools.cache
+    def first(name):
+        module = PLOTS[name]
+        fitting = (frame for frame in kinds[module.FRAME] if module.plot(frame) is not None)
+        return next(fitting, None)
+
+    return first
 
 
 def draw(module, rows):
     with style.applied():
         figure = module.plot(rows)
-        return figure, report._png(figure), report._svg(figure)
+        return figure, drawing.png(figure), drawing.svg(figure)
 
 
 def lines(axes, label):
@@ -105,26 +145,70 @@ def words(svg):
     return [text.text or "" for text in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
 
 
-@pytest.mark.parametrize("module", PLOTS, ids=lambda module: module.__name__)
-def test_files_are_small_titled_and_reproducible(frames, module):
-    rows = frame_of(frames, module)
-    _, png, svg = draw(module, rows)
+@pytest.mark.parametrize("name", PLOTS)
+def test_files_are_small_titled_and_reproducible(frame_of, name):
+    frame = frame_of(name)
+    assert frame is not None, "add a frame that it draws to frame_of()"
+    figure, png, svg = draw(PLOTS[name], frame)
     assert png.startswith(b"\x89PNG")
     assert len(png) < 100_000
-    assert draw(module, rows)[1:] == (png, svg)
+    assert figure.bbox.width == 900
+    assert draw(PLOTS[name], frame)[1:] == (png, svg)
     text = " ".join(words(svg))
     host = synthetic.HOST
-    for part in ("is better", host["cpu_model_name"], f"Linux {host['kernel_release']}, KVM", "THP off", "wrong"):
-        assert part in text
+    kernel, _, flavour = host["kernel_release"].partition("+")
+    assert f"Linux {kernel}" in text
+    assert ", KVM" in text
+    if PLOTS[name].FRAME != "meaning":
+        assert all(part in text for part in ("is better", flavour, host["cpu_model_name"], "THP off", "wrong"))
     assert b"<dc:date>" not in svg
 
 
+@pytest.mark.parametrize("name", PLOTS)
+def test_instructions_are_called_instructions(frame_of, counted, name):
+    frame = frame_of(name)
+    if "quantity" not in frame:
+        return  # pages of scenarios have no other unit
+    if PLOTS[name].FRAME == "intervals":
+        frame = counted if PLOTS[name].plot(counted) is not None else frame
+    frame = frame.assign(quantity="instructions", where=synthetic.COUNTED, base_where="", new_where="")
+    with contextlib.suppress(Unsupported):  # what others published in another unit is refused
+        figure, _, svg = draw(PLOTS[name], frame)
+        assert_instructions(figure, " ".join(words(svg)))
+
+
+def assert_instructions(figure, text):
+    assert "instructions" in text.replace("TCG, instructions counted", "")
+    assert re.findall(OF_TIME, text, re.IGNORECASE) == []
+    right = max(Text.get_window_extent(one).x1 for one in figure.texts)
+    assert right <= figure.bbox.x1, "the lines above fit"
+
+
+def test_ticks_of_instructions_are_short(counted):
+    figure, _, svg = draw(mapping_size, counted)
+    assert {"1k", "10k", "100k", "1M"} & set(words(svg))
+    assert figure.axes[0].get_ylabel() == "instructions per interval"
+    _, _, svg = draw(distribution, counted)
+    assert any(re.fullmatch(r"\d[.\d]*[kM] \+-[.\d]+%", word) for word in words(svg))
+    assert "range of 2 boots" in " ".join(words(svg))
+
+
+def test_all_are_drawn_that_are_about_the_frame(rows):
+    made = drawing.every(rows, "intervals")
+    drawn = {name for name, module in PLOTS.items() if module.FRAME == "intervals" and module.plot(rows) is not None}
+    assert made.names == sorted(drawn)
+    assert set(made.files) == {f"{name}.{kind}" for name in drawn for kind in ("png", "svg")}
+    few = drawing.every(rows[rows["process"] == 0], "intervals")
+    assert "distribution (a distribution over processes needs two or more)" in few.omitted
+    assert "distribution" not in few.names
+
+
 def test_a_line_for_each_interface_through_its_medians(rows):
-    figure, _, svg = draw(time_vs_pages, rows)
+    figure, _, svg = draw(mapping_size, rows)
     axes = figure.axes[0]
     drawn = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
     assert list(drawn) == FORMS
-    sweep = results.sweep(rows)
+    sweep = choice.sweep(rows)
     for form, line in drawn.items():
         some = sweep[sweep["form"] == form]
         assert line.get_xdata().tolist() == list(synthetic.SIZES)
@@ -135,7 +219,7 @@ def test_a_line_for_each_interface_through_its_medians(rows):
     assert [line.get_xdata()[0] for line in lines(axes, "_wrong")] == [10_000, 65_536]
 
 
-@pytest.mark.parametrize("module", [time_vs_pages, dirty_fraction], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [mapping_size, dirty_fraction], ids=lambda module: module.__name__)
 def test_labels_at_the_lines_do_not_overlap(rows, module):
     figure, _, _ = draw(module, rows)
     boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts if text.get_text() in FORMS]
@@ -146,7 +230,7 @@ def test_labels_at_the_lines_do_not_overlap(rows, module):
 
 def test_bars_add_up_to_the_interval(rows):
     figure, _, svg = draw(phases, rows)
-    some = results.breakdown(rows)
+    some = choice.breakdown(rows)
     assert len(figure.axes) == 3
     for axes, (_, point) in zip(
         figure.axes, some.sort_values("dirty_percent").groupby("dirty_percent", sort=False), strict=True
@@ -154,46 +238,46 @@ def test_bars_add_up_to_the_interval(rows):
         ends = {}
         for patch in axes.patches:
             ends[round(patch.get_y() + patch.get_height() / 2)] = patch.get_x() + patch.get_width()
-        whole = 1e6 * stats.medians(point, ["form"], "seconds")["median"]
+        whole = 1e6 * samples.medians(point, ["form"], "interval")["median"]
         np.testing.assert_allclose([ends[i] for i in range(4)], whole[FORMS], rtol=0.03)  # medians of parts and of sums
     assert any("wrong: -1 pages" in word for word in words(svg))
-    assert sum("tracker" in word or "writes untracked" in word or "slower writes" in word for word in words(svg)) == 5
+    assert sum("tracker" in word or "writes untracked" in word or "extra cost" in word for word in words(svg)) == 5
 
 
 def test_heat_map_shows_each_ratio(rows):
-    figure, _, svg = draw(speedup_heatmap, rows)
+    figure, _, svg = draw(ratio_heatmap, rows)
     random = rows[rows["workload"] == "random"]
-    ratios = stats.ratios(random, ["dirty_percent", "pages"], "cost", "clear_refs", "scan-wp atomic")["median"]
+    ratios = samples.ratios(random, ["dirty_percent", "pages"], "cost", "clear_refs", "scan-wp atomic")["median"]
     shown = [text.get_text() for text in figure.axes[0].texts]
-    assert sorted(s.split("\n")[0] for s in shown) == sorted(map(tables.times, ratios))
+    assert sorted(s.split("\n")[0] for s in shown) == sorted(map(numbers.times, ratios))
     assert sum("wrong" in s for s in shown) == 3  # 10,000 pages at three fractions
     assert {"1%", "10%", "50%", "65,536"} <= set(words(svg))
 
 
 def test_slower_is_hatched(rows):
-    assert not any(patch.get_hatch() for patch in draw(speedup_heatmap, rows)[0].axes[0].patches)
+    assert not any(patch.get_hatch() for patch in draw(ratio_heatmap, rows)[0].axes[0].patches)
     turned = rows.assign(cost=np.where(rows["form"] == "clear_refs", rows["cost"] / 100, rows["cost"]))
-    hatched = [patch for patch in draw(speedup_heatmap, turned)[0].axes[0].patches if patch.get_hatch()]
+    hatched = [patch for patch in draw(ratio_heatmap, turned)[0].axes[0].patches if patch.get_hatch()]
     assert len(hatched) == 18
 
 
 @pytest.mark.parametrize("interface", ["clear_refs", "scan-wp"])
 def test_one_interface(tmp_path, interface):
     rows = intervals(tmp_path, interfaces=["none", interface])
-    assert draw(time_vs_pages, rows)[0].axes[0].lines
+    assert draw(mapping_size, rows)[0].axes[0].lines
     assert draw(phases, rows)[0].axes[0].patches
     assert lines(draw(distribution, rows)[0].axes[0], "_runs")
     assert lines(draw(drift, rows)[0].axes[0], "median")
     assert draw(dirty_fraction, rows)[0].axes[0].lines
     with pytest.raises(Unsupported, match="needs both"):
-        speedup_heatmap.plot(rows)
+        ratio_heatmap.plot(rows)
 
 
 def test_dirty_fractions_are_joined_through_their_medians(rows):
     figure, _, svg = draw(dirty_fraction, rows)
     axes = figure.axes[0]
-    some = results.fractions(rows)
-    medians = 1e6 * stats.medians(some, ["form", "dirty_percent"], "cost")[["median", "low", "high"]]
+    some = choice.fractions(rows)
+    medians = 1e6 * samples.medians(some, ["form", "dirty_percent"], "cost")[["median", "low", "high"]]
     drawn = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
     assert list(drawn) == FORMS
     bars = [bar for bar in axes.containers if bar.get_label() == "_interval"]
@@ -209,20 +293,32 @@ def test_dirty_fractions_are_joined_through_their_medians(rows):
     assert np.diff(axes.transData.transform([(x, 1) for x in (0, 1, 10)])[:, 0]).min() > 50  # 0 is as far off as 10
 
 
+@pytest.mark.parametrize("module", [mapping_size, dirty_fraction], ids=lambda module: module.__name__)
+def test_what_noise_made_negative_is_said_and_not_drawn(rows, module):
+    lost = (rows["form"] == "scan-wp") & (rows["dirty_percent"] == 10) & (rows["pages"] == 65536)
+    figure, _, svg = draw(module, rows.assign(cost=rows["cost"].mask(lost, -1e-6)))
+    assert f"lost in noise: scan-wp at {'65,536' if module is mapping_size else '10%'}" in " ".join(words(svg))
+    [line] = lines(figure.axes[0], "scan-wp")
+    assert (np.diff(line.get_xdata()) > 0).all()
+    assert (line.get_ydata() > 0).all()
+    with pytest.raises(Unsupported, match="every cost is lost in noise"):
+        module.plot(rows.assign(cost=-1e-6))
+
+
 def test_dirty_fractions_need_two(rows):
     with pytest.raises(Unsupported, match="only 10% was measured"):
         dirty_fraction.plot(rows[(rows["dirty_percent"] == 10)])
 
 
 def largest(rows):
-    rows = results.sweep(rows)
+    rows = choice.sweep(rows)
     return rows[rows["pages"] == rows["pages"].max()]
 
 
 def test_each_process_has_a_dot(rows):
     figure, _, svg = draw(distribution, rows)
     axes, some = figure.axes[0], largest(rows)
-    medians = stats.medians(some, ["form"], "cost")
+    medians = samples.medians(some, ["form"], "cost")
     boots = some.groupby(["form", "boot", "process"], observed=True)["cost"].median()
     dots, boxes = lines(axes, "_runs"), [patch for patch in axes.patches if patch.get_width()]
     for i, form in enumerate(FORMS):
@@ -236,7 +332,8 @@ def test_each_process_has_a_dot(rows):
         assert dots[2 * i].get_ydata().max() < dots[2 * i + 1].get_ydata().min()
         box = [boxes[i].get_x(), boxes[i].get_x() + boxes[i].get_width()]
         np.testing.assert_allclose(box, [100 * (estimate[side] / estimate["median"] - 1) for side in ("low", "high")])
-        assert any(word.startswith(f"{tables.us(estimate['median'])} us +-") for word in words(svg))
+        shown = numbers.amount(estimate["median"], numbers.unit(rows))
+        assert any(word.startswith(f"{shown} +-") for word in words(svg))
     assert "wrong: -1 pages" in words(svg)
     assert [len(line.get_xdata()) for line in lines(axes, "_values")] == [24] * 4
 
@@ -264,7 +361,7 @@ def test_one_process_has_no_distribution(rows):
 def test_drift_is_the_median_over_points(rows):
     slower = rows.assign(cost=rows["cost"] * (1 + 0.01 * (rows["process"] == 4)))
     figure, _, svg = draw(drift, slower)
-    usual = stats.medians(slower, CASE, "cost")["median"]
+    usual = samples.medians(slower, CASE, "cost")["median"]
     one = slower.groupby([*CASE, "process"], observed=True)["cost"].median().unstack("process")
     deviation = 100 * (one.div(usual, axis=0) - 1)
     for axes, form in zip(figure.axes, FORMS, strict=True):
@@ -302,8 +399,8 @@ def cases(axes):
     return [(line.get_xdata()[0], line.get_ydata()[0], line.get_markerfacecolor()) for line in lines(axes, "_case")]
 
 
-def test_forest_shows_each_ratio_with_its_interval(frames):
-    frame = frames["comparison"]
+def test_forest_shows_each_ratio_with_its_interval(frame_of):
+    frame = frame_of("forest")
     figure, _, svg = draw(forest, frame)
     (axes,) = figure.axes
     assert len(frame) == 32
@@ -326,20 +423,20 @@ def test_forest_shows_each_ratio_with_its_interval(frames):
     assert "left out" not in " ".join(words(svg))
 
 
-def test_forest_rings_what_was_wrong_in_base_or_new(rows, frames):
-    figure, _, svg = draw(forest, frames["comparison"])
+def test_forest_rings_what_was_wrong_in_base_or_new(many, frame_of):
+    figure, _, svg = draw(forest, frame_of("forest"))
     assert len(lines(figure.axes[0], "_wrong")) == 2
     text = " ".join(words(svg))
-    assert "clear_refs, random 10%, 10000 pages (base +32)" in text
-    assert "scan-wp, random 10%, 65536 pages (base -1)" in text
-    text = " ".join(words(draw(forest, comparison(rows, same=rows))[2]))
-    assert "clear_refs, random 10%, 10000 pages (+32 in each)" in text
+    assert "clear_refs, random 10%, 10000 pages (base +128)" in text
+    assert "scan-wp, random 10%, 65536 pages (base -4)" in text
+    text = " ".join(words(draw(forest, of_comparison(many, same=many))[2]))
+    assert "clear_refs, random 10%, 10000 pages (+128 in each)" in text
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-def test_forest_has_a_panel_for_each_new_result(rows, count):
-    news = {f"v{i}": patched(rows, 0.9**i) for i in range(count)}
-    frame = comparison(rows, **news)
+def test_forest_has_a_panel_for_each_new_result(many, count):
+    news = {f"v{i}": patched(many, 0.9**i) for i in range(count)}
+    frame = of_comparison(many, **news)
     figure, png, svg = draw(forest, frame)
     assert len(png) < 100_000
     assert set(news) <= set(words(svg))
@@ -351,8 +448,8 @@ def test_forest_has_a_panel_for_each_new_result(rows, count):
         assert not any(a.overlaps(b) for a, b in itertools.pairwise(labels))
 
 
-def test_forest_shows_the_largest_significant_changes(frames):
-    frame = frames["comparison"]
+def test_forest_shows_the_largest_significant_changes(frame_of):
+    frame = frame_of("forest")
     many = pd.concat([frame.assign(setting=f"writers={writers}") for writers in (1, 2, 4)], ignore_index=True)
     many["ratio"] *= 1 + 0.0001 * np.arange(len(many))
     many.loc[5, ["ratio", "significant"]] = 3, False  # large, but it means nothing
@@ -365,8 +462,8 @@ def test_forest_shows_the_largest_significant_changes(frames):
     assert any("writers=4" in word for word in words(svg))
 
 
-def test_forest_where_little_is_known(frames):
-    frame = frames["comparison"].copy()
+def test_forest_where_little_is_known(frame_of):
+    frame = frame_of("forest").copy()
     frame.loc[3, ["ratio", "low", "high"]] = np.nan
     frame.loc[4, ["low", "high"]] = np.nan
     frame.loc[5, ["ratio", "significant"]] = 50, True
@@ -396,24 +493,32 @@ def test_an_axis_leaves_out_what_is_far_beyond_the_rest():
     assert style.reach(np.array([])) == 0
 
 
-# A change of a plot that was meant: pytest --mpl-generate-path=tests/baseline tests/test_plots.py, and look at them.
-@pytest.mark.mpl_image_compare(style=style.RC, baseline_dir="baseline", tolerance=0.3, savefig_kwargs=SMALL)
-@pytest.mark.parametrize("module", PLOTS, ids=lambda module: module.__name__.removeprefix("plots."))
-def test_image(frames, module):
-    frame = frame_of(frames, module)
-    if module is forest:  # half of its rows show as much and take half the space
+def pytest_generate_tests(metafunc):
+    """Compare the plots that have an image; when images are made, make all."""
+    if "pictured" in metafunc.fixturenames:
+        made = metafunc.config.getoption("--mpl-generate-path", None)
+        had = [path.stem.removeprefix("test_image_") for path in sorted(BASELINE.glob("*.png"))]
+        metafunc.parametrize("pictured", PLOTS if made else had)
+
+
+# A change that was meant, or a new plot: pytest --mpl-generate-path=tests/plots/baseline tests/plots, and look at them.
+@pytest.mark.mpl_image_compare(style=style.RC, baseline_dir=str(BASELINE), tolerance=0.3, savefig_kwargs=SMALL)
+def test_image(frame_of, counted, pictured):
+    frame = frame_of(pictured)
+    if pictured == "forest":  # half of its rows show as much and take half the space
         frame = frame[frame["form"].isin(FORMS[::2])]
     with style.applied():
-        return module.plot(frame)
+        return PLOTS[pictured].plot(frame)
 
 
-def test_a_row_for_each_setting_with_its_medians(frames):
-    rows = frames["plots.points"]
+def test_a_row_for_each_setting_with_its_medians(of_suites):
+    rows = of_suites["buffers"]
     figure, _, svg = draw(points, rows)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels[0] == "(usual)"
-    assert labels[-4:] == ["vec_len=1", "vec_len=32", "vec_len=64", "vec_len=512"], "in the order of their numbers"
-    medians = 1e6 * stats.medians(rows, ["form", "setting"], "cost")["median"]
+    steps = [label for label in labels if label.startswith("vec_len")]
+    assert steps == ["vec_len=1", "vec_len=32", "vec_len=64", "vec_len=512"], "in the order of their numbers"
+    medians = 1e6 * samples.medians(rows, ["form", "setting"], "cost")["median"]
     for line in figure.axes[0].lines:
         if line.get_label() in ("scan-wp", "scan-wp atomic", "uffd-sync", "mprotect"):
             drawn = {labels[int(y)]: x for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
@@ -423,51 +528,57 @@ def test_a_row_for_each_setting_with_its_medians(frames):
     assert words(svg).count("-0.25") == len(labels)
 
 
-def test_published_numbers_are_drawn_as_another_machines(frames):
-    figure, _, svg = draw(published, frames["plots.published"])
+def test_published_numbers_are_drawn_as_another_machines(of_suites):
+    rows = of_suites["lkml-2022"]
+    figure, _, svg = draw(published, rows)
     drawn = {line.get_label(): line for line in figure.axes[0].lines}
     assert drawn["memwatch (published)"].get_ydata().tolist() == [7, 58, 281, 1178, 17563]
-    rows = frames["plots.published"]
-    whole = rows[(rows["form"] == "mprotect") & (rows["pages"] == 10_000)]["seconds"].median()
+    whole = rows[(rows["form"] == "mprotect") & (rows["pages"] == 10_000)]["interval"].median()
     assert drawn["mprotect"].get_ydata()[-1] == pytest.approx(whole * 2.5e6, rel=0.05)
     assert any("ANOTHER MACHINE, Muhammad Usama Anjum" in word for word in words(svg))
-    overhead = frames["plots.published"].assign(suite="who-pays")
-    panels = draw(published, overhead)[0].axes
+    panels = draw(published, rows.assign(suite="who-pays"))[0].axes
     assert [axes.get_ylabel().split(",")[0] for axes in panels] == ["tracked", "tracker"]
     with pytest.raises(Unsupported, match="not invariant"):
         published.plot(rows.assign(tsc_hz=0.0))
+    with pytest.raises(Unsupported, match="of time, these of instructions"):
+        published.plot(rows.assign(quantity="instructions"))
 
 
-def test_plots_about_something_else_are_left_out(rows, frames):
+def test_plots_about_something_else_are_left_out(rows, of_suites):
     assert points.plot(rows) is None
     assert published.plot(rows) is None
-    assert time_vs_pages.plot(frames["plots.points"]) is None
+    assert mapping_size.plot(of_suites["buffers"]) is None
 
 
-def test_every_plot_is_tested_and_says_what_it_takes():
-    elsewhere = {"style", "meaning"}  # test_meaning.py
-    names = {info.name for info in pkgutil.iter_modules(plots.__path__)} - elsewhere
-    assert {f"plots.{name}" for name in names} == {module.__name__ for module in PLOTS}
-    assert {module.FRAME for module in PLOTS} == {"intervals", "comparison"}
+def test_every_module_is_a_plot_or_what_plots_share():
+    files = {path.stem for path in Path(style.__file__).parent.glob("[!_]*.py")}
+    assert files - PLOTS.keys() == {"style", "drawing"}
+    assert {module.FRAME for module in PLOTS.values()} <= {"intervals", "comparison", "meaning"}
 
 
-def test_unknown_interfaces_get_looks_of_their_own(tmp_path):
-    rows = intervals(tmp_path)
-    rows["form"] = rows["form"].cat.rename_categories({"scan-softdirty": "brand-new", "scan-wp": "newer"})
-    assert len(set(style.looks(rows).values())) == 4
+def test_every_form_has_a_look_of_its_own_that_stays(rows):
+    known = [name + suffix for name in INTERFACES if name != "none" for suffix in ("", " atomic")]
+    forms = pd.DataFrame({"form": pd.Categorical(known, known, ordered=True)})
+    looks = style.looks(forms)
+    assert all(looks[name] == look for name, look in style.looks(rows).items()), "the same beside other forms"
+    assert len({looks[form] for form in style._KNOWN}) == len(style._KNOWN), "style.LOOKS has too few"
+
+
+def test_unknown_interfaces_get_looks_of_their_own(rows):
+    other = rows.assign(form=rows["form"].cat.rename_categories({"scan-softdirty": "brand-new", "scan-wp": "newer"}))
+    assert len(set(style.looks(other).values())) == 4
 
 
 def test_distinguishable_without_colour():
-    looks = [*style._LOOKS.values(), *style._SPARE]
-    assert len({(look.line, look.marker) for look in looks}) == len(looks)
+    assert len({(look.line, look.marker) for look in style.LOOKS}) == len(style.LOOKS)
     assert len({(part[2], part[3]) for part in phases.PARTS}) == len(phases.PARTS)
     weights = (0.299, 0.587, 0.114)
     greys = sorted(np.dot(to_rgb(color), weights) for color in {part[2] for part in phases.PARTS})
     assert np.diff(greys).min() > 0.1
-    for look in looks:  # text needs a contrast that thin letters survive
+    for look in style.LOOKS:  # text needs a contrast that thin letters survive
         assert np.dot(to_rgb(look.ink), weights) < 0.5
 
 
 def test_no_global_state():
-    code = "import sys; from bench import report; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys; from plots import drawing; drawing.modules(); sys.exit('matplotlib.pyplot' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Speedup of the ioctl over clear_refs, over mapping size and dirty fraction."""
+"""How many times less the ioctl takes than the legacy interface, over mapping size and dirty fraction."""
 
 from typing import Any
 
@@ -9,30 +9,36 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bench import results, stats, tables
 from bench.errors import Unsupported
+from bench.plan.interfaces import INTERFACES, IOCTL, LEGACY
+from bench.report import numbers
+from bench.stats import choice, samples
+from bench.store import frames
 from plots import style
 
 FRAME = "intervals"  # what plot() takes: see __init__.py
 
 
 def plot(rows: pd.DataFrame) -> Figure:
-    """Draw the headline's workload of results.intervals()' rows. Raises Unsupported without both interfaces."""
-    challenger = results.challenger(rows)
+    """Draw the headline's workload of frames.intervals()' rows. Raises Unsupported without both interfaces."""
+    challenger = choice.challenger(rows)
     if challenger is None:
-        raise Unsupported("a speedup needs both clear_refs and scan-wp")
-    workload = results.sweep(rows)["workload"].iloc[0]
-    rows = results.like_headline(rows)
+        raise Unsupported(f"a ratio needs both {LEGACY} and {IOCTL[-1]}")
+    workload = choice.sweep(rows)["workload"].iloc[0]
+    rows = choice.like_headline(rows)
     rows = rows[rows["workload"] == workload]
-    ratios = stats.ratios(rows, ["dirty_percent", "pages"], "cost", results.LEGACY, challenger)["median"].unstack()
+    ratios = samples.ratios(rows, ["dirty_percent", "pages"], "cost", LEGACY, challenger)["median"].unstack()
     ratios = ratios.where(np.isfinite(ratios) & (ratios > 0)).sort_index(ascending=False)
     if ratios.isna().all(axis=None):
-        raise Unsupported("no speedup that noise would leave")
+        raise Unsupported("every ratio is lost in noise")
     blank = "; blank: not measured or lost in noise" if ratios.isna().any(axis=None) else ""
+    unit, legacy = numbers.unit(rows), INTERFACES[LEGACY].heading or LEGACY
+    counted = f"Times {unit.less}: {challenger} against {LEGACY}"
     figure = style.figure(
         rows,
-        f"Speedup of {challenger} over clear_refs + pagemap",
-        f"cost of clear_refs / {challenger}; higher is better, hatched is slower; {workload}; medians{blank}",
+        counted if unit.counted else f"Speedup of {challenger} over {LEGACY}",
+        f"cost with {legacy} / cost with {challenger}; higher is better; hatched: {unit.more}; {workload}; "
+        f"medians{blank}",
         height=1.9 + 0.45 * len(ratios),
     )
     axes = figure.subplots()
@@ -64,12 +70,12 @@ def _cells(axes: Any, ratios: pd.DataFrame, wrong: set[tuple[float, int]]) -> No
             patch = {"facecolor": fill, "edgecolor": "none", "pad": 2}
         mark = "\nwrong" if (float(dirty[y]), int(pages[x])) in wrong else ""
         color = "white" if sum(fill[:3]) < 1.5 else "black"
-        text = tables.times(10**value) + mark
+        text = numbers.times(10**value) + mark
         axes.text(x, y, text, ha="center", va="center", weight="bold", color=color, bbox=patch)
 
 
 def _wrong(rows: pd.DataFrame, challenger: str) -> set[tuple[float, int]]:
     """(dirty percent, pages) where one of the two did not report exactly what was written."""
-    counts = results.exactness(rows[rows["form"].isin([results.LEGACY, challenger])])
+    counts = frames.exactness(rows[rows["form"].isin([LEGACY, challenger])])
     bad = counts[counts["wrong_intervals"] > 0]
     return set(zip(bad["dirty_percent"].tolist(), bad["pages"].tolist(), strict=True))
