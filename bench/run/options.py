@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How an option of `run` is declared, once: what may be typed, where it is in --help, and where it has a meaning."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from bench.plan.points import ASKING, MEMORY, SETTINGS
+
+# The groups of --help, in their order.
+WHAT, OFTEN, WHERE, OUTPUT = "What to measure", "How often", "Where", "Output"
+GROUPS = (WHAT, MEMORY, ASKING, OFTEN, WHERE, OUTPUT)
+# What an option may need to have a meaning; bench/run/request.py says when that is so, and what to do where it isn't.
+TIMINGS, SCENARIOS, GUEST, HERE = "timings", "scenarios", "guest", "here"
+_NUMBER = re.compile(r"(-?\d(?:_?\d){0,30})(?:([KMG])i?)?", re.ASCII | re.IGNORECASE)
+_SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30}
+
+
+def number(text: str) -> int:
+    """Return a whole number: 16384, 16_384, 16K or 16Ki. Raises ValueError."""
+    found = _NUMBER.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    return int(found[1]) << _SHIFTS[(found[2] or "").upper()]
+
+
+def number_of_bytes(text: str) -> int:
+    """Return a number that may end in B: 64KiB. Raises ValueError."""
+    return number(re.sub("B$", "", text, flags=re.IGNORECASE))
+
+
+def percentage(text: str) -> float:
+    """Return a percentage, with or without its sign. Raises ValueError."""
+    found = float(text.removesuffix("%"))
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
+
+
+def word(text: str) -> str:
+    """Return a text that is not empty. Raises ValueError."""
+    if not text.strip():
+        raise ValueError(text)
+    return text
+
+
+class Typed(click.ParamType[Any]):
+    """One value, or several with commas between them, each read by `read`. `complaint`: what else is, `{}`."""
+
+    def __init__(self, name: str, read: Callable[[str], Any], complaint: str, *, many: bool = True) -> None:
+        self.name, self._read, self._complaint, self._many = name, read, complaint, many
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what was typed as values, or fail with an example."""
+        try:
+            return [self._read(part) for part in str(value).split(",")] if self._many else self._read(str(value))
+        except ValueError:
+            self.fail(self._complaint.format(repr(value)), param, ctx)
+
+
+COUNTS = Typed("N,...", number, "{} is not a list of numbers such as 1,1000,16Ki")
+SIZES = Typed("SIZE,...", number_of_bytes, "{} is not a list of sizes such as 0,64K,1G")
+PERCENTS = Typed("PERCENT,...", percentage, "{} is not a list of percentages such as 1,10,50%")
+WORDS = Typed("WORD,...", word, "{} is not a list of words with commas between them")
+TEXT = Typed("TEXT", word, "it is empty", many=False)
+SORTS = {"counts": COUNTS, "sizes": SIZES, "percents": PERCENTS, "words": WORDS, "flag": click.BOOL}
+
+
+class Option(NamedTuple):
+    """An option of `run`. `key`: the field of Request or of Point; `neutral`: a value that asks for nothing special."""
+
+    name: str
+    type: click.ParamType[Any]
+    group: str
+    help: str
+    needs: tuple[str, ...] = ()
+    key: str = ""
+    default: Any = None
+    neutral: Any = None
+    metavar: str | None = None
+    repeated: bool = True  # it stands in the line that repeats a run
+
+    @property
+    def flag(self) -> bool:
+        """Whether it takes no value."""
+        return self.type is click.BOOL
+
+    def given(self, value: Any) -> bool:
+        """Whether the value asks for something."""
+        return value not in (None, (), self.default, self.neutral)
+
+    def words(self, value: Any) -> list[str]:
+        """The option with a value, as typed."""
+        if value is None or value is False:
+            return []
+        if self.flag:
+            return [self.name]
+        if isinstance(value, tuple):
+            return [word for one in value for word in (self.name, str(one))]
+        return [self.name, ",".join(map(_shown, value)) if isinstance(value, list) else str(value)]
+
+
+def _shown(value: Any) -> str:
+    """A value as it can be typed again, without losing anything: 2.5, 100."""
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def declared(name: str, kind: click.ParamType[Any], group: str, text: str, **more: Any) -> Any:
+    """Return a field of Request that is this option."""
+    row = Option(name, kind, group, text, **more)
+    return dataclasses.field(default=row.default, metadata={"option": row})
+
+
+def table(request: type[Any]) -> tuple[Option, ...]:
+    """Return every option, in the order in which Request has them; its field `settings` stands for those of a point."""
+    rows: list[Option] = []
+    for one in dataclasses.fields(request):
+        if one.name == "settings":
+            rows += [Option(s.option, SORTS[s.sort], s.group, s.help, (TIMINGS,), key) for key, s in SETTINGS.items()]
+        else:
+            rows.append(one.metadata["option"]._replace(key=one.name))
+    return tuple(rows)
+
+
+class Grouped(click.Command):
+    """A command whose --help has its options in groups."""
+
+    groups: Mapping[str, str] = {}  # by parameter
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, group by group."""
+        written: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                written[self.groups.get(param.name or "", OUTPUT)].append(record)
+        for group, records in written.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+
+def grouped(rows: Sequence[Option]) -> type[Grouped]:
+    """Return the class of a command that has these options."""
+    return type("GroupedCommand", (Grouped,), {"groups": {row.key: row.group for row in rows}})
+
+
+def add(rows: Sequence[Option]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command with the options."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for row in reversed(rows):
+            several = isinstance(row.default, tuple)
+            command = click.option(
+                row.name,
+                row.key,
+                type=row.type,
+                is_flag=row.flag,
+                multiple=several,
+                default=None if row.flag else row.default,
+                show_default=row.default is not None and not several,
+                metavar=row.metavar,
+                help=row.help,
+            )(command)
+        return command
+
+    return decorate

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How long a plan takes: the estimate before it, and the progress bar, which corrects it by what was seen."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.plan.interfaces import INTERFACES
+from bench.plan.plan import Job, Plan, Timing
+from bench.plan.records import Machine
+from bench.run.machines import Site
+
+# Seconds on a machine of 2026 that does nothing else, by whether instructions are emulated: to boot and probe; for a
+# worker; for a round of one form; for a page that a round populates and walks once; for a page written once and tracked
+BOOT, WORKER, ROUND, PAGE, WRITE = (
+    {False: here, True: emulated}
+    for here, emulated in ((3.0, 6.5), (0.01, 0.1), (0.002, 0.022), (3e-7, 1.3e-6), (6e-7, 2.5e-6))
+)
+PLAY = {False: 0.02, True: 0.25}  # a scenario with one interface; once
+SLOW_WRITE = 6e-6  # more, where a handler answers each first write
+REPORT = 3.0  # after it
+LINES = 4  # of progress for every boot, where there is no terminal
+
+
+def seconds(job: Job, plan: Plan, *, emulated: bool) -> float:
+    """About how long a job takes."""
+    if not isinstance(job, Timing):
+        return PLAY[emulated] * (1 + 0.02 * job.times)
+    point = job.point
+    forms = point.forms(INTERFACES[name] for name in plan.interfaces)
+    pages = PAGE[emulated] * point.pages * (point.loops + 4)
+    handled = sum(not row.kernel_writes for row, _ in forms) * SLOW_WRITE * (8 if emulated else 1)
+    writes = (WRITE[emulated] * len(forms) + handled) * point.dirty * (point.loops + 1)
+    return WORKER[emulated] + plan.values * (len(forms) * (ROUND[emulated] + pages) + writes)
+
+
+def estimate(plan: Plan, site: Site) -> float:
+    """About how many seconds a plan takes there."""
+    emulated = _emulated(site)
+    boot = BOOT[emulated] * site.guest
+    each = [boot + sum(seconds(job, plan, emulated=emulated) for job in plan.jobs(i)) for i in range(plan.boots)]
+    return sum(sorted(each, reverse=True)[:: site.at_once]) + REPORT
+
+
+def _emulated(site: Site) -> bool:
+    return "tcg" in str(site.facts.get("where", ""))
+
+
+def human(duration: float) -> str:
+    """A duration in words: 40 s, 12 min, 3 h."""
+    if duration < 90:
+        return f"{duration:.0f} s"
+    return f"{duration / 60:.0f} min" if duration < 5400 else f"{duration / 3600:.1f} h"
+
+
+class Bar:
+    """A progress bar on standard error; without a terminal, some lines."""
+
+    def __init__(self, plan: Plan, site: Site) -> None:
+        self._emulated = _emulated(site)
+        self._plan, self._site = plan, site
+        self._planned = sum(1 for boot in range(plan.boots) for _ in plan.jobs(boot))
+        self._total = sum(
+            seconds(job, plan, emulated=self._emulated) for i in range(plan.boots) for job in plan.jobs(i)
+        )
+        self._total += plan.boots * BOOT[self._emulated] * site.guest
+        self._past = 0.0  # seconds that what is done should have taken
+        self._jobs = 0
+        self._start = time.monotonic()
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._progress = Progress(
+            TextColumn("{task.fields[jobs]}/{task.fields[planned]} jobs"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=self._total, jobs=0, planned=self._planned, left="")
+        self._every = max(1, self._planned // (LINES * min(plan.boots, 3)))
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def print(self, line: str) -> None:
+        """Print a line above the bar, as it is."""
+        self._console.print(line, markup=False)
+
+    def booted(self, machine: Machine) -> None:
+        """Take note of a machine that said what it is."""
+        self._past += BOOT[self._emulated] * self._site.guest
+        self._show()
+
+    def skip(self, job: Job) -> None:
+        """Take note of a job for which there is nothing to do."""
+        self._total -= seconds(job, self._plan, emulated=self._emulated)
+        self._planned -= 1
+
+    def done(self, job: Job) -> None:
+        """Take note of a job that is done."""
+        self._past += seconds(job, self._plan, emulated=self._emulated)
+        self._jobs += 1
+        self._show()
+        if not self._console.is_terminal and (self._jobs % self._every == 0 or self._jobs == self._planned):
+            spent = time.monotonic() - self._start
+            self.print(f"{self._jobs} of {self._planned} jobs, {spent:.0f} s{self._left(', about {} left')}")
+
+    def _left(self, words: str) -> str:
+        """How long it will still take, by the pace so far; empty where there is none yet, or nothing left."""
+        spent, left = time.monotonic() - self._start, self._total - self._past
+        if self._past < 0.02 * self._total or self._jobs == self._planned:
+            return ""
+        return words.format(human(max(1.0, left * spent / self._past)))
+
+    def _show(self) -> None:
+        self._progress.update(
+            self._task,
+            completed=self._past,
+            total=self._total,
+            jobs=self._jobs,
+            planned=self._planned,
+            left=self._left("about {} left"),
+        )

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `run` can be asked for: every option, declared once, and the line that repeats a request."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import click
+
+from bench.errors import BadInput
+from bench.plan.points import MEMORY, SETTINGS
+from bench.plan.suites import MEANING
+from bench.run.options import (
+    COUNTS,
+    GUEST,
+    HERE,
+    OFTEN,
+    OUTPUT,
+    PERCENTS,
+    SCENARIOS,
+    TEXT,
+    TIMINGS,
+    WHAT,
+    WHERE,
+    declared,
+    table,
+)
+
+BOOTS = 11  # of a guest that has a clock, to share the processes
+COUNTED_BOOTS = 5  # of one that counts instructions, a process in each: they repeat
+_OFTEN = click.IntRange(1, 1000)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `run`, as typed. Each field declares its option; `settings` are fields of Point, with values."""
+
+    # fmt: off
+    suite: str = declared(
+        "--suite", TEXT, WHAT, "One of the suites of ./bench.py list.", default="quick", metavar="NAME")
+    workload: tuple[str, ...] = declared(
+        "--workload", TEXT, WHAT, "A workload of ./bench.py list; may be repeated.",
+        needs=(TIMINGS,), default=(), metavar="NAME")
+    pages: Sequence[int] | None = declared(
+        "--pages", COUNTS, WHAT, "Sizes of the mapping in pages of 4 KiB, such as 1,1000,16Ki.", needs=(TIMINGS,))
+    dirty: Sequence[float] | None = declared(
+        "--dirty", PERCENTS, WHAT, "Pages that each interval writes, in percent of the mapping.", needs=(TIMINGS,))
+    interface: tuple[str, ...] = declared(
+        "--interface", TEXT, WHAT, "Only this interface, beside the untracked baseline; may be repeated.  "
+        "[default: the suite's]", default=(), metavar="NAME")
+    pattern: str | None = declared(
+        "--filter", TEXT, WHAT, "Only points or scenarios whose name matches, such as 'random*dirty=10%'.",
+        metavar="GLOB")
+    settings: Mapping[str, list[Any]] = field(default_factory=dict)
+    directory: str | None = declared(
+        "--directory", click.Path(exists=True, file_okay=False), MEMORY,
+        "Where --kind file-shared and file-private make their files.  [default: a tmpfs]", needs=(TIMINGS, HERE))
+    processes: int | None = declared(
+        "--processes", _OFTEN, OFTEN, "Worker processes that measure each point, over all boots.  "
+        "[default: the suite's, or one a boot where instructions are counted]",
+        needs=(TIMINGS,), neutral=1, metavar="N")
+    values: int | None = declared(
+        "--values", _OFTEN, OFTEN, "Values of each process; of a scenario, how often it is played.  "
+        "[default: the suite's]", metavar="N")
+    boots: int | None = declared(
+        "--boots", _OFTEN, OFTEN, "Boots of the virtual machine that share the processes.  "
+        f"[default: {BOOTS}, or {COUNTED_BOOTS} where instructions are counted]",
+        needs=(TIMINGS, GUEST), neutral=1, metavar="N")
+    seed: int = declared(
+        "--seed", click.IntRange(0, 2**32 - 1), OFTEN,
+        "Decides which pages are written, and the order in which interfaces are measured.",
+        needs=(TIMINGS,), default=42, metavar="N")
+    where: str = declared(
+        "--where", click.Choice(["auto", "here", "vm"]), WHERE, "The running kernel, or a virtual machine; auto takes "
+        "the running kernel if it has the legacy interface and the ioctl.", default="auto")
+    kernel: str | None = declared(
+        "--kernel", TEXT, WHERE, "What the virtual machine boots: a bzImage, or Debian's kernel as debian:6.12; "
+        "debian: alone lists them.  [default: debian:6.12]", needs=(GUEST,), metavar="IMAGE")
+    accel: str = declared(
+        "--accel", click.Choice(["auto", "kvm", "tcg", "icount"]), WHERE, "How QEMU runs it. icount emulates, with a "
+        "clock that counts instructions; auto takes that where KVM doesn't work.", needs=(GUEST,), default="auto")
+    name: str | None = declared(
+        "--name", TEXT, OUTPUT, "Folder of the result below results/, or a path.  [default: the suite and the time]",
+        repeated=False)
+    form: str = declared(
+        "--format", click.Choice(["text", "ktap"]), OUTPUT, "What is printed at the end; ktap, for kernel CI, is for "
+        "the suite meaning.", needs=(SCENARIOS,), default="text", repeated=False)
+    # fmt: on
+
+    @classmethod
+    def typed(cls, values: Mapping[str, Any]) -> Request:
+        """Return the request of a command line that click has read."""
+        typed = {key: values[key] for key in SETTINGS if values[key]}  # in the table's order, not in that of typing
+        chosen = {key: [1] if value is True else value for key, value in typed.items()}
+        return cls(settings=chosen, **{key: value for key, value in values.items() if key not in SETTINGS})
+
+    def value(self, key: str) -> Any:
+        """Return what an option was given."""
+        return self.settings.get(key) if key in SETTINGS else getattr(self, key)
+
+    @property
+    def command(self) -> str:
+        """The exact line that repeats a request, once everything in it is decided."""
+        words = ["./bench.py", "run"]
+        for row in OPTIONS:
+            if row.repeated and all(NEEDS[need].met(self) for need in row.needs):
+                words += row.words(self.value(row.key))
+        return shlex.join(words)
+
+    def refuse(self) -> None:
+        """Raise BadInput for an option that has no meaning beside the others."""
+        for row in OPTIONS:
+            for need in (NEEDS[need] for need in row.needs):
+                if row.given(self.value(row.key)) and not need.met(self):
+                    raise BadInput(need.error.format(row.name), need.hint.format(row.name))
+
+    @property
+    def asked(self) -> set[str]:
+        """What the options need that were given."""
+        return {need for row in OPTIONS if row.given(self.value(row.key)) for need in row.needs}
+
+    @property
+    def own_points(self) -> bool:
+        """Whether it names points of its own, instead of the suite's."""
+        return bool(self.workload or self.pages or self.dirty or self.settings)
+
+
+OPTIONS = table(Request)
+
+
+class Need(NamedTuple):
+    """What an option may need, and the error and hint where that is not so."""
+
+    met: Callable[[Request], bool]
+    error: str
+    hint: str
+
+
+NEEDS = {
+    TIMINGS: Need(
+        lambda request: request.suite != MEANING.name,
+        "{} has no meaning in the suite meaning",
+        "it boots once and plays scenarios one after the other: --filter GLOB chooses them, --values N says how often",
+    ),
+    SCENARIOS: Need(
+        lambda request: request.suite == MEANING.name,
+        "{} ktap is for the suite meaning",
+        "leave out {}, or give --suite meaning",
+    ),
+    GUEST: Need(
+        lambda request: request.where != "here", "{} needs a virtual machine", "give --where vm, or leave out {}"
+    ),
+    HERE: Need(
+        lambda request: request.where != "vm",
+        "{} needs the running kernel: a guest has no file system but tmpfs",
+        "give --where here, or leave out {}",
+    ),
+}

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Settles a request into a plan, once: where, what, how often, and what contradicts itself."""
+
+from __future__ import annotations
+
+import os
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+from bench.errors import BadInput, Unsupported
+from bench.plan import catalogue, interfaces, suites
+from bench.plan.interfaces import UNTRACKED
+from bench.plan.kinds import DIRECTORY
+from bench.plan.plan import Plan
+from bench.plan.points import Point, grid, matching
+from bench.plan.suites import Suite
+from bench.run.options import GUEST, HERE
+from bench.run.request import BOOTS, COUNTED_BOOTS, Request
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = "own"  # the suite of points that were asked for one by one
+OWN_WORKLOAD, OWN_PAGES, OWN_DIRTY = "random", 10_240, 10.0  # of them, where nothing else is said; 20 huge pages
+Say = Callable[[str], None]
+
+
+def version() -> str:
+    """Return the suite's own version."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+def need_core() -> None:
+    """Raise Unsupported where the C core was not built, or before its sources were changed."""
+    import bench.measure.core  # noqa: PLC0415, F401  (readers work without it; it says what is missing)
+
+    core = ROOT / "bench/core"
+    built = max(path.stat().st_mtime for path in core.glob(f"_core{EXTENSION_SUFFIXES[0]}"))
+    sources = [path for path in core.rglob("*") if path.suffix in (".c", ".h") and path.stem != "_core"]
+    if late := [path.name for path in sources if path.stat().st_mtime > built]:
+        raise Unsupported(f"the C core is older than its sources ({', '.join(sorted(late)[:3])})", "run: make setup")
+
+
+def defaults(suite: Suite, where: str, *, counted: bool) -> tuple[int, int]:
+    """Return how many processes and boots there are, unless something else is asked for."""
+    if where != "vm" or not suite.points:
+        return suite.processes, 1
+    if counted:
+        return COUNTED_BOOTS, COUNTED_BOOTS
+    return suite.processes, min(suite.processes, BOOTS)
+
+
+def fitting(points: Sequence[Point], free: int) -> list[Point]:
+    """Return the points that need no more than half of the memory that is free; all, if none does."""
+    return [point for point in points if point.bytes_needed <= free // 2] or list(points)
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that can be had without swapping."""
+    import psutil  # noqa: PLC0415  (--help needs none of it)
+
+    return int(psutil.virtual_memory().available)
+
+
+def settle(request: Request, say: Say, echo: Say) -> Plan:
+    """Decide what was left open. Raises BadInput for unknown names, and for what contradicts itself or can't be.
+
+    `say` hears why, `echo` what takes a while.
+    """
+    suite = suites.find(request.suite)
+    request.refuse()
+    names = _interfaces(request, suite)
+    points = tuple(_points(request, suite, say)) if suite.points else ()
+    scenarios = () if suite.points else tuple(_scenarios(request.pattern))
+    request = _placed(request, say)
+    request = _often(request, suite, echo)
+    return Plan(
+        suite=OWN if request.own_points else request.suite,
+        command=request.command,
+        version=version(),
+        interfaces=names,
+        points=points,
+        scenarios=scenarios,
+        processes=request.processes or 1,
+        values=request.values or 1,
+        boots=request.boots or 1,
+        seed=request.seed,
+        directory=request.directory or DIRECTORY,
+        where=request.where,
+        kernel=request.kernel or "",
+        accel=request.accel if request.where == "vm" else "",
+        date=time.strftime("%Y-%m-%d %H:%M:%S"),
+    )
+
+
+def usual(suite: Suite, free: int) -> Plan:
+    """Return what a suite does on the running kernel where nothing else is asked for, with so much free memory."""
+    scenarios = () if suite.points else tuple(catalogue.scenarios())
+    request = Request(suite=suite.name, where="here")
+    return Plan(
+        suite=suite.name,
+        command=request.command,
+        version=version(),
+        interfaces=_interfaces(request, suite),
+        points=tuple(fitting(suite.points, free)),
+        scenarios=scenarios,
+        processes=suite.processes,
+        values=suite.values,
+    )
+
+
+def _interfaces(request: Request, suite: Suite) -> tuple[str, ...]:
+    """Return the interfaces to measure, in the table's order: the baseline too, where there are times."""
+    chosen = [interfaces.find(name).name for name in request.interface] or suite.interfaces or interfaces.INTERFACES
+    tracking = tuple(row.name for row in interfaces.INTERFACES.values() if row.tracks and row.name in chosen)
+    if not tracking:
+        what = "a measurement" if suite.points else "a scenario"
+        raise BadInput(f"{what} needs an interface that tracks", f"leave out --interface {UNTRACKED}, or add another")
+    return (UNTRACKED, *tracking) if suite.points else tracking
+
+
+def _points(request: Request, suite: Suite, say: Say) -> list[Point]:
+    """Return the suite's points, or a grid where its axes were given, as far as memory allows."""
+    points = list(suite.points)
+    if request.own_points:
+        sizes, fractions = request.pages or [OWN_PAGES], request.dirty or [OWN_DIRTY]
+        points = grid(request.workload or [OWN_WORKLOAD], sizes, fractions, **request.settings)
+    points, free = matching(points, request.pattern), free_memory()
+    if not request.pages:  # a suite's are made for any machine; what was asked for by number is refused below
+        small = fitting(points, free)
+        if len(small) < len(points):
+            say(f"{len(points) - len(small)} of {len(points)} points need more than half of the free memory: left out.")
+        points = small
+    largest = max(points, key=lambda point: point.bytes_needed)
+    if largest.bytes_needed > free:
+        raise BadInput(
+            f"{largest.name} needs {largest.bytes_needed >> 20} MiB, and {free >> 20} MiB are free",
+            "give fewer --pages, or leave the largest out with --filter",
+        )
+    return points
+
+
+def _scenarios(pattern: str | None) -> list[str]:
+    found = [name for name in catalogue.scenarios() if fnmatch(name, pattern or "*")]
+    if not found:
+        raise BadInput(f"--filter {pattern!r} matches no scenario", "./bench.py list names them; try 'merge*'")
+    return found
+
+
+def _placed(request: Request, say: Say) -> Request:
+    """Decide between the running kernel and a virtual machine, and which kernel that boots."""
+    if request.directory and not os.access(request.directory, os.W_OK | os.X_OK):
+        raise BadInput(f"no files can be made in {request.directory}", "give --directory one that you may write to")
+    if request.where == "auto":
+        where = "vm" if GUEST in request.asked else "here" if HERE in request.asked else _first_with_both(say)
+        request = replace(request, where=where)
+        request.refuse()
+    if request.where == "here":
+        return request
+    from bench.vm import kernel  # noqa: PLC0415  (only a guest needs it)
+
+    return replace(request, kernel=request.kernel or kernel.DEFAULT)
+
+
+def _first_with_both(say: Say) -> str:
+    """Return `here` if the running kernel has the legacy interface and the ioctl, else `vm`."""
+    need_core()
+    from bench.measure import probe  # noqa: PLC0415
+
+    both = [next(row for row in interfaces.INTERFACES.values() if row.role == role) for role in ("legacy", "ioctl")]
+    for row in both:
+        if why := probe.probe(row):
+            say(f"In a virtual machine, because {row.name} doesn't work on the running kernel: {why.why}.")
+            return "vm"
+    say(f"On the running kernel, because it has {' and '.join(row.name for row in both)}.")
+    return "here"
+
+
+def _often(request: Request, suite: Suite, echo: Say) -> Request:
+    """Decide how many processes, values and boots there are."""
+    open_ = request.where == "vm" and suite.points and not (request.processes and request.boots)
+    processes, boots = defaults(suite, request.where, counted=bool(open_) and _counted(request, echo))
+    boots = request.boots or min(boots, request.processes or boots)
+    processes = request.processes or max(processes, boots)
+    if boots > processes:
+        raise BadInput(
+            f"{processes} processes can't share {boots} boots", f"give --processes {boots} or more, or fewer --boots"
+        )
+    return replace(request, processes=processes, boots=boots, values=request.values or suite.values)
+
+
+def _counted(request: Request, echo: Say) -> bool:
+    """Whether the virtual machine's clock will count instructions."""
+    from bench.run import machines  # noqa: PLC0415  (only a guest needs it)
+    from bench.vm import kernel, qemu  # noqa: PLC0415
+
+    image = kernel.find(request.kernel, echo=echo)
+    return qemu.accelerator(request.accel, image, machines.GUEST_PACKAGES, echo).counted

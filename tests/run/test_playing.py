@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""./bench.py run --suite meaning on the running kernel: what it leaves, and what it leaves when it ends early."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from bench.plan import catalogue
+from bench.plan.records import Played
+from bench.store import log, verdicts
+from tests import synthetic
+from tests.measure.conftest import working
+from tests.support import ROOT, bench, refused
+from tests.texts import assert_mailable
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small run of the suite on the running kernel: (folder, what was printed)."""
+    working("scan-wp")
+    folder = tmp_path_factory.mktemp("meaning") / "small"
+    words = ["--suite", "meaning", "--where", "here", "--values", "3", "--filter", "p*", "--interface", "scan-wp"]
+    done = bench("run", *words, "--name", folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_a_run_ends_with_its_report_and_keeps_what_it_was(run):
+    folder, done = run
+    assert done.stderr.startswith("Playing 3 scenarios, each 3 times, with scan-wp, on the running kernel: about ")
+    assert done.stdout.strip() == (folder / "report.txt").read_text().strip()
+    assert_mailable(done.stdout)
+    assert {path.name for path in folder.iterdir()} == {"records.jsonl", "report.txt", "meaning.png", "meaning.svg"}
+    found = verdicts.load(folder)
+    assert list(found.scenarios) == [name for name in catalogue.scenarios() if name.startswith("p")]
+    assert found.interfaces == ["scan-wp"]
+    assert all((cell.kind, cell.plays) == ("exact", 3) for cell in found.cells.values())
+    for key in ("kernel_release", "where", "mitigations", "cmdline", "copy_page_ns"):
+        assert key in found.host
+    words = "--interface scan-wp --filter 'p*' --values 3 --where here"
+    assert found.host["command"] == f"./bench.py run --suite meaning {words}"
+    assert bench("report", folder).stdout == done.stdout
+
+
+def test_ktap_of_a_run_and_its_exit_status(run, tmp_path):
+    done = bench("report", run[0], "--format", "ktap")
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("ok ")] == [
+        "ok 1 partial_reset", "ok 2 partial_reset_merge", "ok 3 plain",
+    ]  # fmt: skip
+    working("mprotect")
+    words = ["--suite", "meaning", "--where", "here", "--values", "2", "--interface", "mprotect", "--format", "ktap"]
+    good = bench("run", *words, "--filter", "plain", "--name", tmp_path / "good")
+    assert good.returncode == 0, good.stderr
+    assert good.stdout.splitlines()[-1] == "ok 1 plain"
+    bad = bench("run", *words, "--filter", "mprotect_round", "--name", tmp_path / "bad")
+    assert bad.returncode == 1, "the program's own mprotect disarms a tracker that uses it"
+    assert bad.stdout.splitlines()[-1] == "not ok 1 mprotect_round"
+    assert "error: 1 of 1 scenarios are not ok" in bad.stderr
+
+
+def test_ctrl_c_keeps_the_verdicts_that_were_there(tmp_path):
+    working("mprotect")
+    folder = tmp_path / "interrupted"
+    words = [str(ROOT / "bench.py"), "run", "--suite", "meaning", "--where", "here", "--interface", "mprotect"]
+    process = subprocess.Popen(
+        # a shell's background job ignores SIGINT, and so does all that it starts: the tests may run in one
+        ["env", "--default-signal=INT", *words, "--name", str(folder)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    path = folder / log.FILE
+    while not (path.exists() and '"type":"played"' in path.read_text()):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "error: interrupted" in said
+    assert "Traceback" not in said
+    played = [record for record in log.read(path)[0] if isinstance(record, Played)]
+    assert 0 < len(played) < len(catalogue.scenarios())
+    text = bench("report", folder).stdout
+    assert_mailable(text)
+    assert f"INCOMPLETE: {len(played)} of {len(catalogue.scenarios())} verdicts" in " ".join(text.split())
+
+
+def test_what_cannot_be_is_refused(tmp_path, run):
+    suite = ["run", "--suite", "meaning", "--where", "here", "--name", tmp_path / "x"]
+    assert "matches no scenario" in refused(*suite, "--filter", "nothing*")
+    assert "--pages has no meaning" in refused(*suite, "--pages", "10")
+    assert "boots once" in refused(*suite, "--processes", "3")
+    assert "needs an interface that tracks" in refused(*suite, "--interface", "none")
+    assert "there is no interface" in refused(*suite, "--interface", "bogus")
+    assert "is for the suite meaning" in refused("run", "--format", "ktap", "--where", "here", "--name", tmp_path / "x")
+    assert "exists" in refused(*suite[:-1], run[0], "--filter", "plain")
+    assert "ktap is about one result" in refused("report", run[0], run[0], "--format", "ktap")
+    assert "no html report" in refused("report", run[0], "--format", "html")
+    synthetic.result(tmp_path / "timing", processes=1)
+    assert "are for results of the suite meaning" in refused("report", tmp_path / "timing", "--format", "ktap")
+    assert not (tmp_path / "x").exists()
+
+
+def test_several_results_in_one_table(run, tmp_path):
+    done = bench("report", run[0], run[0], "--name", tmp_path / "both")
+    assert done.returncode == 0, done.stderr
+    assert_mailable(done.stdout)
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"report.txt", "meaning.png", "meaning.svg"}
+    lines = bench("report", run[0], run[0], "--format", "csv").stdout.splitlines()
+    assert len(lines) == 1 + 2 * 3
