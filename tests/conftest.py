@@ -2,14 +2,17 @@
 """Options of the test run: which skips are allowed, and results as JSON lines for the host of a guest."""
 
 import json
-import re
 import shutil
 
 import pytest
 
+from tests import skips
+
 
 def pytest_addoption(parser):
-    parser.addoption("--only-skips", metavar="REGEX", help="fail tests skipped for a reason that does not match")
+    parser.addoption(
+        "--only-skips", choices=skips.ALLOWED, help="fail tests skipped for another reason: tests/skips.py"
+    )
     parser.addoption("--json-lines", action="store_true", help="print each test's outcome as one JSON object a line")
 
 
@@ -17,6 +20,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if hasattr(config.option, "mpl"):  # not in a guest, which draws nothing
         config.option.mpl = True  # else pytest-mpl draws the images and compares nothing
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that boot guests come last: what is quick fails first."""
+    items.sort(key=lambda item: "image" in getattr(item, "fixturenames", ()))
 
 
 def reason(report):
@@ -27,8 +35,8 @@ def reason(report):
 def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
-    allowed = item.config.getoption("--only-skips")
-    if report.skipped and allowed and not re.search(allowed, reason(report)):
+    place = item.config.getoption("--only-skips")
+    if report.skipped and place and not skips.allowed(place, reason(report)):
         report.outcome, report.longrepr = "failed", f"this must not be skipped here: {reason(report)}"
     if item.config.getoption("--json-lines") and (report.when == "call" or not report.passed):
         text = "" if report.passed else reason(report)

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The only reasons for which a test may be skipped: `pytest --only-skips PLACE` fails what is skipped for another."""
+
+import re
+
+_ANYWHERE = {
+    "ioctl of the v6 series": "no kernel to be had from Debian has it",
+    "another.s memory": "no kernel lets mprotect reach into another process",
+    "calls succeed here|works here": "the test is about what a kernel refuses, and this one does not",
+}
+_GUEST = _ANYWHERE | {"hugetlb: it can't": "the probe has found that the interface does not track huge pages"}
+ALLOWED = {
+    "here": _ANYWHERE
+    | {
+        "do not become soft-dirty|has no PAGEMAP_SCAN": "the running kernel lacks an interface; those of guests do not",
+        "pages of 2 MiB are reserved": "only who owns the machine may reserve some; guests do",
+    },
+    "debian:6.12": _GUEST | {"one CPU": "a race needs two, and that guest has one"},
+    "debian:6.1": _GUEST | {"the kernel has no PAGEMAP_SCAN ioctl": "it came with Linux 6.7"},
+}
+
+
+def allowed(place: str, reason: str) -> bool:
+    """Whether a test may be skipped there for this reason."""
+    return any(re.search(pattern, reason) for pattern in ALLOWED[place])

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is set up, when again, and that dependencies of a run and of tests stay apart."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import setup
+
+ROOT = Path(__file__).resolve().parents[1]
+CHECKOUT = {"bench", "plots", "workloads", "tests"}
+CALLED_OTHERWISE = {"PIL": "pillow"}  # import name: distribution
+NOT_IMPORTED = {"setuptools": "cffi builds with it"}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty checkout, and the list of commands that setup runs in it instead of running them."""
+    (tmp_path / "core/interfaces").mkdir(parents=True)
+    for name in ("requirements.txt", "requirements-dev.txt", "core/one.c", "core/core.h", "core/interfaces/none.c"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    monkeypatch.setattr(setup, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(setup, "PYTHON", tmp_path / "venv/bin/python")
+    monkeypatch.setattr(setup, "CORE", tmp_path / "core")
+    ran = []
+
+    def run(what, hint, *command):
+        ran.append(what)
+        if what == "making .venv":
+            for stamp in (tmp_path / "venv").glob("*.made-from"):
+                stamp.unlink()
+            setup.PYTHON.parent.mkdir(parents=True, exist_ok=True)
+            setup.PYTHON.touch()
+        elif what == "compiling bench/core":
+            suffix = setup.sysconfig.get_config_var("EXT_SUFFIX")
+            (tmp_path / f"core/_core{suffix}").touch()
+        ran.extend(word for word in command if word.startswith("requirements"))
+        return ""
+
+    monkeypatch.setattr(setup, "run", run)
+    return tmp_path, ran
+
+
+def steps(ran, *calls):
+    """What each call ran."""
+    found = []
+    for call, *arguments in calls:
+        del ran[:]
+        call(*arguments)
+        found.append(list(ran))
+    return found
+
+
+def test_the_environment_is_made_once_and_tests_needs_are_added_to_it(place):
+    root, ran = place
+    run_only = ["making .venv", "pip install", "requirements.txt"]
+    both = ["pip install", "requirements.txt", "requirements-dev.txt"]
+    wanted = [(setup.environment, False), (setup.environment, False), (setup.environment, True)]
+    assert steps(ran, *wanted, (setup.environment, True), (setup.environment, False)) == [run_only, [], both, [], []]
+    for lock, dev in (("requirements-dev.txt", True), ("requirements.txt", True)):
+        (root / lock).write_text("another")
+        assert steps(ran, (setup.environment, dev)) == [["making .venv", *both]], "what is needed no more must go"
+    setup.PYTHON.unlink()
+    assert steps(ran, (setup.environment, False)) == [run_only]
+
+
+def test_what_failed_half_way_is_done_again(place, monkeypatch):
+    _, ran = place
+    monkeypatch.setattr(setup, "run", lambda *_: (_ for _ in ()).throw(setup.SetupError("no", "hint")))
+    for step in ((setup.environment, False), (setup.core,)):
+        with pytest.raises(setup.SetupError):
+            steps(ran, step)
+    assert not list(setup.VENV.glob("*"))
+
+
+def test_the_core_is_compiled_where_a_source_was_changed_added_or_removed(place):
+    root, ran = place
+    setup.environment(False)
+    compiled = ["compiling bench/core"]
+    assert steps(ran, (setup.core,), (setup.core,)) == [compiled, []]
+    added = root / "core/interfaces/new.c"
+    for change in (
+        lambda: (root / "core/core.h").write_text("else"),
+        lambda: added.write_text("new"),
+        lambda: added.rename(added.with_name("newer.c")),
+        (root / "core/interfaces/newer.c").unlink,
+        lambda: next((root / "core").glob("_core*")).unlink(),
+    ):
+        change()
+        assert steps(ran, (setup.core,), (setup.core,)) == [compiled, []]
+    (root / "core/_core.c").write_text("generated")
+    assert steps(ran, (setup.core,)) == [[]]
+
+
+def test_setup_needs_nothing_but_python():
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", "import sys; sys.path.append('.'); import bench.setup as s; s.main(['-h'])"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--dev" in done.stdout
+
+
+def test_an_old_python_is_told_so(monkeypatch, capsys):
+    monkeypatch.setattr(setup.sys, "version_info", (3, 10))
+    assert setup.main([]) == 2
+    assert "3.11 is needed\nhint: make PYTHON=" in capsys.readouterr().err
+
+
+def listed(name):
+    """The distributions that a requirements file asks for."""
+    lines = (ROOT / name).read_text().splitlines()
+    return {match[0] for line in lines if (match := re.match(r"[a-z][\w.-]*", line))}
+
+
+def imported(*globs):
+    """Distributions that Python files import."""
+    files = [path for pattern in globs for path in ROOT.glob(pattern)]
+    found = set()
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.partition(".")[0])
+    return {CALLED_OTHERWISE.get(name, name) for name in found - set(sys.stdlib_module_names) - CHECKOUT}
+
+
+def test_a_run_installs_what_it_imports_and_nothing_else():
+    assert (
+        imported("bench/**/*.py", "plots/*.py", "workloads/*.py", "bench.py")
+        == listed("requirements.in") - NOT_IMPORTED.keys()
+    )
+
+
+def test_tests_find_what_they_import():
+    assert imported("tests/**/*.py") <= listed("requirements.in") | listed("requirements-dev.in")
+    assert not listed("requirements.in") & listed("requirements-dev.in")
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_a_lock_has_all_that_is_asked_for_with_hashes(name):
+    lock = (ROOT / f"{name}.txt").read_text()
+    pinned = dict(re.findall(r"^([a-z][\w.-]*)==([^\s;]+)", lock, re.MULTILINE))
+    assert listed(f"{name}.in") <= pinned.keys()
+    for entry in re.split(r"\n(?=[a-z])", lock)[1:]:
+        assert "--hash=sha256:" in entry, entry
+    assert "://" not in lock, "no index of one machine"
+
+
+def test_both_locks_agree():
+    locks = [(ROOT / f"{name}.txt").read_text() for name in ("requirements", "requirements-dev")]
+    ours, theirs = (set(re.findall(r"^([a-z].*) \\$", lock, re.MULTILINE)) for lock in locks)
+    names = {line.partition("==")[0] for line in ours}
+    assert {line for line in theirs if line.partition("==")[0] in names} <= ours
+
+
+def test_a_commit_is_checked_as_make_check_does():
+    makefile = (ROOT / "Makefile").read_text()
+    checks = re.search(r"^check: (.*)$", makefile, re.MULTILINE)[1].split()
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert re.findall(r"entry: make (\S+)", hooks) == checks
+    assert "repo: local" in hooks
+    assert "http" not in hooks
