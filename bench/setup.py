@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Sets everything up in this checkout: `python3 -m bench.setup [--vm]`, run by `make`. Needs nothing but Python.
+"""Sets everything up in this checkout: `python3 -m bench.setup [--dev] [--vm]`, run by `make`. Needs only Python.
 
-A virtual environment with the locked dependencies, the compiled C core, and QEMU: with --vm always, else only where
-the running kernel lacks an interface. What Debian packages are missing is installed if root types it, else named.
+A virtual environment with the locked dependencies of a run, and with --dev those of tests and checks; the compiled C
+core; and QEMU: with --vm always, else only where the running kernel lacks an interface. Debian packages that are
+missing are installed if root types it, else named.
 """
 
+import argparse
 import hashlib
 import importlib.util
 import os
@@ -71,35 +73,59 @@ def build_tools() -> dict[str, str]:
     return missing
 
 
-def environment() -> None:
-    """Make .venv with the locked dependencies, unless it is there already and the lock has not changed."""
-    lock = (ROOT / "requirements.txt").read_bytes() + sys.version.encode()
-    digest, stamp = hashlib.sha256(lock).hexdigest(), VENV / "installed"
-    if stamp.exists() and stamp.read_text() == digest and PYTHON.exists():
+def environment(dev: bool) -> None:
+    """Make .venv with what the locks say, unless that is in it already."""
+    locks = ["requirements.txt", "requirements-dev.txt"][: 1 + dev]
+    digests = {lock: _digest([ROOT / lock], sys.version) for lock in locks}
+    stale = [lock for lock in locks if not _recorded(lock, digests[lock])]
+    if not stale and PYTHON.exists():
         return
-    say("making .venv with the locked dependencies")
-    run("making .venv", "install Python with its venv module", sys.executable, "-m", "venv", "--clear", str(VENV))
+    only_added = PYTHON.exists() and stale == locks[1:] and not _stamp(stale[0]).exists()
+    if not only_added:
+        say("making .venv with the locked dependencies")
+        run("making .venv", "install Python with its venv module", sys.executable, "-m", "venv", "--clear", str(VENV))
+    else:
+        say("adding what tests and checks need to .venv")
     hint = "is there a network that reaches PyPI, or a mirror in pip's configuration?"
-    pip = ("-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
-    run("pip install", hint, str(PYTHON), *pip)
-    stamp.write_text(digest)
+    # Without --no-compile, half of the time and a quarter of the space go into bytecode that nobody reads.
+    pip = ("-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes")
+    run("pip install", hint, str(PYTHON), *pip, *(word for lock in locks for word in ("--requirement", lock)))
+    for lock, digest in digests.items():
+        _stamp(lock).write_text(digest)
 
 
 def core() -> None:
-    """Compile the C core if a source is newer than it."""
-    sources = [path for path in CORE.rglob("*") if path.suffix in (".c", ".h", ".py") and path.stem != "_core"]
+    """Compile the C core, unless it was compiled from these sources."""
+    sources = sorted(path for path in CORE.rglob("*") if path.suffix in (".c", ".h", ".py") and path.stem != "_core")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    digest = _digest(sources, suffix)
     built = CORE / f"_core{suffix}"
-    if built.exists() and built.stat().st_mtime > max(path.stat().st_mtime for path in sources):
+    if built.exists() and _recorded("core", digest):
         return
     say("compiling the C core")
     run("compiling bench/core", "is the compiler whole? CC=... chooses another", str(PYTHON), "-m", "bench.core.build")
+    _stamp("core").write_text(digest)
+
+
+def _digest(paths: list[Path], *rest: str) -> str:
+    """Digest the names and contents of files: one that was added, removed or changed makes another."""
+    parts = [part for path in paths for part in (str(path.relative_to(ROOT)).encode(), path.read_bytes())]
+    return hashlib.sha256(b"\0".join([*parts, *(text.encode() for text in rest)])).hexdigest()
+
+
+def _stamp(what: str) -> Path:
+    return VENV / f"{what}.made-from"
+
+
+def _recorded(what: str, digest: str) -> bool:
+    """Whether .venv says that it was made from this."""
+    return _stamp(what).exists() and _stamp(what).read_text() == digest
 
 
 def vm_tools(always: bool) -> dict[str, str]:
     """Return what a virtual machine needs and this machine lacks: {what: Debian package}."""
     if not always:
-        code = "from bench.interfaces import probe_all; raise SystemExit(any(probe_all().values()))"
+        code = "from bench.measure.probe import probe_all; raise SystemExit(any(probe_all().values()))"
         if not subprocess.run([str(PYTHON), "-c", code], cwd=ROOT, check=False).returncode:
             return {}
     if platform.machine() != "x86_64":
@@ -110,14 +136,18 @@ def vm_tools(always: bool) -> dict[str, str]:
 
 def main(argv: list[str]) -> int:
     """Do all of it; print one error and one hint where something is missing."""
+    parser = argparse.ArgumentParser(prog="python3 -m bench.setup", description="Set this checkout up.")
+    parser.add_argument("--dev", action="store_true", help="also what tests and checks need")
+    parser.add_argument("--vm", action="store_true", help="also QEMU, though the running kernel has every interface")
+    wanted = parser.parse_args(argv)
     try:
         if sys.version_info < (3, 11):
             version = platform.python_version()
             raise SetupError(f"Python is {version}, and 3.11 is needed", "make PYTHON=python3.12 ..., for example")
         install(build_tools())
-        environment()
+        environment(wanted.dev)
         core()
-        install(vm_tools(always="--vm" in argv))
+        install(vm_tools(wanted.vm))
     except SetupError as error:
         print(f"error: {error.args[0]}\nhint: {error.args[1]}", file=sys.stderr)
         return 2
