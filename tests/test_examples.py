@@ -43,7 +43,9 @@ def same_files(kept, again):
 
 def test_every_example_of_the_makefile_is_there():
     text = (ROOT / "Makefile").read_text()
-    names = {name for line in text.splitlines() if line.startswith(("MEASURED =", "PLAYED =")) for name in line.split()[2:]}
+    names = {
+        name for line in text.splitlines() if line.startswith(("MEASURED =", "PLAYED =")) for name in line.split()[2:]
+    }
     assert len(names) >= 9
     assert names == {folder.name for folder in MEASURED}
 

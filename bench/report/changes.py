@@ -110,7 +110,8 @@ def _extent(row: "pd.Series[Any]") -> str:
     up = 1 if row["ratio"] > 1 else -1
     shown, *ends = (f"{numbers.signed(100 * up * (row[key] - 1))}%" for key in ("ratio", "low", "high"))
     kind = "95% CI" if row["enough"] and math.isfinite(row["p"]) else "range"
-    return f"{shown} ({sentences.case(row)}; {kind} {' to '.join(ends[::up])})"
+    between = f"; {kind} {' to '.join(ends[::up])}" if set(ends) != {shown} else ""  # "2.9% to 2.9%" tells nothing
+    return f"{shown} ({sentences.case(row)}{between})"
 
 
 def failure(made: Comparison, limit: float) -> str:

@@ -29,10 +29,8 @@ ENOUGH = 6
 RESAMPLES = 1000
 ALPHA = 0.05
 EXACT = 50  # units on a side up to which the exact distribution of U is computed
-# Counted units on a side from which a change is claimed: in 0.7 % of comparisons of equal kernels something differs
-# with five, in 3 % with four, in 16 % with three.
-REPEATS = 5
-LEAST_CHANGE = 0.002  # of counted medians: without it equal kernels differ twice as often, mostly by so much
+REPEATS = 5  # counted units on a side from which a change is claimed: with three, 3 % of equal kernels seem to differ
+LEAST_CHANGE = 0.002  # of counted medians: without it 2 % of equal kernels seem to differ, by up to so much
 MEAN_RESAMPLES = 400  # of a geometric mean, which smooths what a median does not
 _SEED = 20221109  # fixed: the same data gives the same report
 _CHUNK = 128  # rows resampled at once, to bound memory

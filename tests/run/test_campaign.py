@@ -115,6 +115,9 @@ LIES = {
     "another boot": lies(boot=1),
     "another process": lies(process=7),
     "another point": lies(point=make_point("random", 65, 10)),
+    "an interface nobody asked for": lies(series=[series("none"), series("v6")]),
+    "one form twice": lies(series=[series("none"), series("scan-wp"), series("scan-wp")]),
+    "more values than asked for": lies(series=[series("none", values={"dirty": [1.0, 2.0]})]),
     "a failure of another job": lambda job: Failed(0, "something", "nobody asked"),
     "a machine": lambda job: Machine(0, {}, {}),
     "a plan": lambda job: PLAN,
@@ -204,6 +207,51 @@ def test_boots_run_at_once_and_the_first_error_ends_all(folder):
     with pytest.raises(GuestFailed, match="broke"):
         campaign.measure(PLAN._replace(boots=2), site(waiting, broken, at_once=2), folder)
     assert waiting.killed.is_set()
+
+
+def test_a_machine_that_was_starting_when_all_ended_does_nothing(folder):
+    """Ctrl-C, or an error of another boot, may come while QEMU is being started."""
+    failed = threading.Event()
+    late = Scripted(answer)
+
+    def fail(job):
+        failed.set()
+        return GuestFailed("broke")
+
+    starts = iter([lambda: Scripted(fail), lambda: (failed.wait(20) and time.sleep(0.5)) or late])
+    slow = machines.Site(lambda log, echo: next(starts)(), 2, {}, "instructions", "a script")
+    with pytest.raises(GuestFailed, match="broke"):
+        campaign.measure(PLAN._replace(boots=2), slow, folder)
+    assert not late.sent
+
+
+def test_a_log_names_its_schema_and_another_one_is_refused(folder):
+    campaign.measure(PLAN, site(Scripted(answer)), folder)
+    path = folder / log.FILE
+    first, rest = path.read_text().split("\n", 1)
+    assert json.loads(first)["schema"] == "pagemap-bench 4"
+    for other in ('"schema":"pagemap-bench 5",', ""):
+        path.write_text(first.replace('"schema":"pagemap-bench 4",', other) + "\n" + rest)
+        with pytest.raises(BadInput, match="line 1: a result of another version"):
+            frames.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        ([1, 0, 2], "line 1: the plan must come first"),
+        ([0, 2, 1], "line 2: boot 0 has no machine yet"),
+        ([0, 1, 1, 2], "line 3: boot 0 has two machines"),
+        ([0, 1, 0, 2], "line 3: the plan must come first, and once"),
+    ],
+)
+def test_records_out_of_place_are_named(folder, order, says):
+    campaign.measure(PLAN, site(Scripted(answer)), folder)
+    path = folder / log.FILE
+    lines = path.read_text().splitlines()
+    path.write_text("".join(lines[i] + "\n" for i in order))
+    with pytest.raises(BadInput, match=says):
+        log.read(path)
 
 
 RUN = """

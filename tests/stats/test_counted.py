@@ -50,11 +50,11 @@ def dealt(values, every=1):
 def test_equal_kernels_are_rarely_called_different():
     """Measured: of all 378 ways to deal, none claims any difference in 88 cases.
 
-    Of 2,000 random deals of five and five from the 20 boots of 6.12, 15 did: 0.8 %.
+    Nor did any of 2,000 random deals of five and five from the 20 boots of 6.12.
     """
     wrong = [claims(*sides).any() for name in ("6.12", "6.12 again", "7.3") for sides in dealt(boots(name), every=3)]
     assert len(wrong) == 3 * 42
-    assert sum(wrong) <= 2
+    assert sum(wrong) <= 1
 
 
 def test_no_overlap_alone_would_call_many_of_them_different():
@@ -64,20 +64,20 @@ def test_no_overlap_alone_would_call_many_of_them_different():
         for name in ("6.12", "6.12 again", "7.3")
         for x, y in dealt(boots(name))
     ]
-    assert np.mean(apart) > 0.25, "measured: 31 %"
+    assert np.mean(apart) > 0.2, "measured: 26 %"
 
 
 def test_a_real_change_is_found():
-    """6.12 against 7.3: a rank test of ten boots claims 86 of 88 cases; five boots find 66 of them, on average."""
+    """6.12 against 7.3: a rank test of ten boots claims 86 of 88 cases; five boots find 78 of them, on average."""
     rng, base, new = np.random.default_rng(1), boots("6.12"), boots("7.3")
     found = [claims(*(side[:, rng.permutation(10)[:SIDE]] for side in (base, new))).sum() for _ in range(40)]
-    assert np.mean(found) >= 62
+    assert np.mean(found) >= 76
     assert claims(base, new).sum() >= np.floor(np.mean(found)), "more boots find no less"
 
 
-@pytest.mark.parametrize(("change", "least"), [(1.005, 70), (1.01, 72), (1.02, 74)])
+@pytest.mark.parametrize(("change", "least"), [(1.005, 78), (1.01, 78), (1.02, 78)])
 def test_a_small_change_is_found_where_boots_repeat(change, least):
-    """74, 76 and 78 of 88 cases on average."""
+    """80 of 88 cases on average: what is left are patterns that differ from seed to seed."""
     values = boots("6.12")
     found = [claims(base, new * change).sum() for base, new in dealt(values, every=21)]
     assert np.mean(found) >= least
