@@ -49,7 +49,7 @@ class _Campaign:
         self._plan, self._site, self._folder, self._log, self._bar = plan, site, folder, log, bar
         self._lock = threading.Lock()
         self._boots = deque(range(plan.boots))
-        self._running: list[machines.Machine] = []
+        self._running: list[machines.Server] = []
         self._machines: list[Machine] = []
         self._failed: list[Failed] = []
         self._stopped = False
@@ -111,7 +111,7 @@ class _Campaign:
             machine.send("")
             machine.line(START_SECONDS, "ending")
 
-    def _do(self, job: Job, boot: int, machine: machines.Machine) -> bool:
+    def _do(self, job: Job, boot: int, machine: machines.Server) -> bool:
         """Have one job done and keep what came of it; return whether it failed."""
         machine.send(records.encode(job))
         try:

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol, Self
 
 import psutil
 
-from bench.errors import WorkerFailed
+from bench.errors import BadInput, WorkerFailed
 from bench.plan import kconfig
 from bench.plan.plan import Plan
 from bench.plan.records import INSTRUCTIONS, TIME, Facts
@@ -35,8 +35,8 @@ _LEAVE_SECONDS = 10.0
 _REMARK = 150  # characters
 
 
-class Machine(Protocol):
-    """Something that runs the server of workers. Every wait has a limit in seconds; `doing` is said in its error."""
+class Server(Protocol):
+    """The server of workers at work somewhere. Every wait has a limit in seconds; `doing` is said in its error."""
 
     def send(self, line: str) -> None:
         """Give it a line."""
@@ -124,7 +124,7 @@ class Here:
 class Site(NamedTuple):
     """Where a plan is measured: how to start a machine, how many at once, and what only the host knows of it."""
 
-    start: Callable[[Path, Callable[[str], None]], Machine]  # of the console's log, and who hears it
+    start: Callable[[Path, Callable[[str], None]], Server]  # of the console's log, and who hears it
     at_once: int
     facts: Facts
     quantity: str
@@ -148,7 +148,7 @@ def guests(plan: Plan, image: Path, accel: qemu.Accelerator) -> Site:
     memory = plan.bytes_needed + plan.huge_pages * HUGE_PAGE + GUEST_MEMORY
     cpus = plan.cpus_needed or os.cpu_count() or 1
 
-    def start(log: Path, echo: Callable[[str], None]) -> Machine:
+    def start(log: Path, echo: Callable[[str], None]) -> Server:
         return qemu.boot(
             image,
             SERVE,
@@ -164,8 +164,13 @@ def guests(plan: Plan, image: Path, accel: qemu.Accelerator) -> Site:
     facts: Facts = {"where": accel.where, "accel_reason": accel.why, "kernel_image": image.name}
     if (config := kconfig.chosen(kernel.config(image))) != kconfig.UNKNOWN:  # else the guest may know its own
         facts["kernel_config"] = config
-    fitting = max(1, psutil.virtual_memory().available // memory)
+    fitting = psutil.virtual_memory().available // memory
+    if not fitting:
+        raise BadInput(
+            f"a guest for this needs {memory >> 20} MiB, more than is free",
+            "give fewer --pages, or leave the largest out with --filter",
+        )
     at_once = min(2, len(os.sched_getaffinity(0)), fitting) if accel.counted else 1
     title = f"{image.name} under {accel.title}"
-    remarks = () if accel.works else (textwrap.shorten(accel.why, _REMARK, placeholder=" ...") + ".",)
+    remarks = () if accel.works else (textwrap.shorten(accel.why, _REMARK, placeholder=" [...]") + ".",)
     return Site(start, at_once, facts, INSTRUCTIONS if accel.counted else TIME, title, remarks, accel.word)
