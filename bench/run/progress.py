@@ -33,7 +33,7 @@ def seconds(job: Job, plan: Plan, *, emulated: bool) -> float:
         return PLAY[emulated] * (1 + 0.02 * job.times)
     point = job.point
     forms = point.forms(INTERFACES[name] for name in plan.interfaces)
-    pages = PAGE[emulated] * point.pages * (point.loops + 4)
+    pages = PAGE[emulated] * point.populated * (point.loops + 4)
     handled = sum(not row.kernel_writes for row, _ in forms) * SLOW_WRITE * (8 if emulated else 1)
     writes = (WRITE[emulated] * len(forms) + handled) * point.dirty * (point.loops + 1)
     return WORKER[emulated] + plan.values * (len(forms) * (ROUND[emulated] + pages) + writes)
