@@ -102,6 +102,7 @@ def test_a_run_in_a_guest_measures_all_interfaces_exactly(tmp_path, image):
     assert {run["interface"] for run in runs} == {"none", "clear_refs", "scan-softdirty", "scan-wp"}
     assert {(run["process"], run["boot"]) for run in runs} == {(0, 0), (1, 1)}, "a boot for each process"
     assert "MEM_SOFT_DIRTY=y" in suite.get_metadata()["kernel_config"]
+    assert all(re.match(r"qemu-system-x86_64 .*-kernel vmlinuz-6\.12\.\d+ ", run["qemu"]) for run in runs)
     assert {(run["extra"], run["missed"]) for run in runs} == {(0, 0)}
     assert {run["kernel_release"][:5] for run in runs} == {"6.12."}
     assert {run["where"] for run in runs} <= {"kvm", "tcg", "tcg-icount"}

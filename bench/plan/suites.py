@@ -58,7 +58,7 @@ SUITES = {
     for suite in (
         Suite(
             "quick",
-            "1 to 65,536 pages, 1, 10 and 100 % written, all patterns: the legacy interface and the ioctl",
+            "1 to 65,536 pages, 1, 10 and 100 % written, seven patterns: the legacy interface and the ioctl",
             "the main question of the v6 discussion",
             (
                 Point("idle", 1, 0.0),  # what the empty mapping costs: the process around it, for clear_refs

@@ -97,7 +97,8 @@ class _Campaign:
             first = _decoded(machine.line(START_SECONDS, "saying what the machine is"))
             if not isinstance(first, Machine) or first.boot != boot:
                 raise WorkerFailed("the first record is not the machine's", "its messages are above")
-            first = first._replace(facts=first.facts | self._site.facts, quantity=self._site.quantity)
+            facts = first.facts | self._site.facts | ({"qemu": machine.command_line} if machine.command_line else {})
+            first = first._replace(facts=facts, quantity=self._site.quantity)
             self._keep(first)
             failures = 0
             for job in self._plan.jobs(boot):

@@ -36,7 +36,12 @@ _REMARK = 150  # characters
 
 
 class Server(Protocol):
-    """The server of workers at work somewhere. Every wait has a limit in seconds; `doing` is said in its error."""
+    """The server of workers at work somewhere. Every wait has a limit in seconds; `doing` is said in its error.
+
+    command_line: QEMU's, empty where there is none.
+    """
+
+    command_line: str
 
     def send(self, line: str) -> None:
         """Give it a line."""
@@ -56,6 +61,8 @@ class Server(Protocol):
 
 class Here:
     """The running kernel: the server is a child of this process, and dies with it."""
+
+    command_line = ""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -135,7 +142,7 @@ class Site(NamedTuple):
     @property
     def guest(self) -> bool:
         """Whether its machines are booted."""
-        return "qemu" in self.facts or "kernel_image" in self.facts
+        return "kernel_image" in self.facts
 
 
 def here() -> Site:
@@ -149,7 +156,7 @@ def guests(plan: Plan, image: Path, accel: qemu.Accelerator) -> Site:
     cpus = plan.cpus_needed or os.cpu_count() or 1
 
     def start(log: Path, echo: Callable[[str], None]) -> Server:
-        return qemu.boot(
+        guest = qemu.boot(
             image,
             SERVE,
             accel,
@@ -160,6 +167,8 @@ def guests(plan: Plan, image: Path, accel: qemu.Accelerator) -> Site:
             log=log,
             echo=echo,
         )
+        guest.command_line = guest.command_line.replace(str(image), image.name)  # results are mailed
+        return guest
 
     facts: Facts = {"where": accel.where, "accel_reason": accel.why, "kernel_image": image.name}
     if (config := kconfig.chosen(kernel.config(image))) != kconfig.UNKNOWN:  # else the guest may know its own

@@ -63,6 +63,8 @@ def answer(job, boot=0, **more):
 class Scripted:
     """A machine that answers jobs as a function says: a record, a line, None for its end, or an exception."""
 
+    command_line = ""
+
     def __init__(self, answers, machine=None):
         self.answers, self.sent, self.killed = answers, [], threading.Event()
         self.machine = machine or Machine(0, {"where": "kvm", "kernel_release": "6.0"}, {})
