@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """./bench.py run --suite meaning on the running kernel: what it leaves, and what it leaves when it ends early."""
 
-import os
-import signal
-import subprocess
-
 import pytest
 
 from bench.plan import catalogue
@@ -12,7 +8,7 @@ from bench.plan.records import Played
 from bench.store import log, verdicts
 from tests import synthetic
 from tests.measure.conftest import working
-from tests.support import ROOT, bench, refused
+from tests.support import bench, interrupted, refused
 from tests.texts import assert_mailable
 
 
@@ -64,22 +60,9 @@ def test_ktap_of_a_run_and_its_exit_status(run, tmp_path):
 def test_ctrl_c_keeps_the_verdicts_that_were_there(tmp_path):
     working("mprotect")
     folder = tmp_path / "interrupted"
-    words = [str(ROOT / "bench.py"), "run", "--suite", "meaning", "--where", "here", "--interface", "mprotect"]
-    process = subprocess.Popen(
-        # a shell's background job ignores SIGINT, and so does all that it starts: the tests may run in one
-        ["env", "--default-signal=INT", *words, "--name", str(folder)],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
     path = folder / log.FILE
-    while not (path.exists() and '"type":"played"' in path.read_text()):
-        assert process.poll() is None
-    os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=30)[1]
-    assert process.returncode == 130
-    assert "error: interrupted" in said
-    assert "Traceback" not in said
+    words = ["run", "--suite", "meaning", "--where", "here", "--interface", "mprotect", "--name", folder]
+    interrupted(lambda: path.exists() and '"type":"played"' in path.read_text(), *words)
     played = [record for record in log.read(path)[0] if isinstance(record, Played)]
     assert 0 < len(played) < len(catalogue.scenarios())
     text = bench("report", folder).stdout

@@ -2,10 +2,8 @@
 """./bench.py run on the running kernel: what it leaves, and what it leaves when it ends early."""
 
 import json
-import os
 import re
 import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +15,7 @@ import pytest
 from bench.plan.records import Plan, Timed
 from bench.store import frames, log
 from tests.measure.conftest import working
-from tests.support import ROOT, bench, refused
+from tests.support import ROOT, await_running, bench, interrupted, refused
 
 SMALL = ["--pages", "64", "--processes", "2", "--values", "2", "--where", "here"]
 
@@ -95,8 +93,7 @@ def test_a_killed_run_keeps_the_workers_that_had_finished(tmp_path):
     words = [str(ROOT / "bench.py"), "run", "--where", "here", "--pages", "64,65536", "--processes", "9"]
     process = subprocess.Popen([*words, "--name", str(folder)], stderr=subprocess.DEVNULL)
     try:
-        while not timed(folder):
-            assert process.poll() is None
+        await_running(process, lambda: timed(folder))
         workers = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.kill()
@@ -112,21 +109,8 @@ def test_a_killed_run_keeps_the_workers_that_had_finished(tmp_path):
 def test_ctrl_c_is_one_error_and_keeps_what_was_measured(tmp_path):
     working("scan-wp")
     folder = tmp_path / "interrupted"
-    words = [str(ROOT / "bench.py"), "run", "--where", "here", "--pages", "65536", "--processes", "9"]
-    process = subprocess.Popen(
-        # a shell's background job ignores SIGINT, and so does all that it starts: the tests may run in one
-        ["env", "--default-signal=INT", *words, "--name", str(folder)],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while not timed(folder):
-        assert process.poll() is None
-    os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=30)[1]
-    assert process.returncode == 130
-    assert "error: interrupted" in said
-    assert "Traceback" not in said
+    words = ["run", "--where", "here", "--pages", "65536", "--processes", "9", "--name", folder]
+    interrupted(lambda: timed(folder), *words)
     found = [record for record in log.read(folder / log.FILE)[0] if isinstance(record, Timed)]
     assert 1 <= len(found) < 9
     assert len({(one.interface, one.atomic, phase) for one in found[0].series for phase in one.values}) == 6
