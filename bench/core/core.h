@@ -109,6 +109,14 @@ struct interval {
 	uint64_t overlapped; /* 1: a writer was still writing when the first of two collects had ended */
 };
 
+/* The first report that was wrong: its first pages, by index. */
+struct example {
+	uint64_t n_extra, n_missed; /* how many there were, of which so many are here: */
+	uint64_t extra[8], missed[8];
+	uint64_t outside; /* reported twice, or of no page that is tracked */
+	int idle;         /* nothing was written since the reset */
+};
+
 /* The pattern of one interval: which pages, in which order. */
 struct pattern {
 	const uint32_t *order; /* page indices, one write each */
@@ -116,9 +124,32 @@ struct pattern {
 	uint64_t *written; /* bitmap over the watched pages: the truth */
 	uint64_t *seen;    /* bitmaps of the same size, scratch of the check */
 	uint64_t *before;
+	struct example *example;
 };
 
 struct team; /* writers other than the tracking thread */
+
+/* A kernel function at work: an address in it, and the phase. */
+struct ip_sample {
+	uint64_t ip, phase;
+};
+
+/* Counters of events, as events.c names them, or a sampler. */
+struct events {
+	int fds[5];                /* -1: not to be had */
+	int errors[5];             /* why not */
+	int leads[5];              /* switched on and off by itself, others with one that leads */
+	int shared[5];             /* the counter was given to others for a part of the time */
+	uint64_t before[5];        /* what was read last */
+	uint64_t empty[5];         /* what a phase counts that does nothing: taken off */
+	uint64_t counts[4][5];     /* by phase and event, over all intervals that are no warmups */
+	int sampler;               /* -1: none */
+	void *ring;                /* which the kernel writes samples into */
+	uint64_t start_ns, end_ns; /* of the phase */
+	struct ip_sample *samples;
+	uint64_t n_samples, room;
+	uint64_t lost; /* how often the kernel had to leave out samples */
+};
 
 /* fail.c */
 const char *failed_call(void);
@@ -151,7 +182,15 @@ void writers_stop(struct team *team);
 /* loop.c */
 void check_ranges(const struct tracker *tracker, const struct pattern *pattern, uint64_t *extra, uint64_t *missed);
 int run_intervals(struct tracker *tracker, const struct pattern *pattern, int atomic, struct team *team, int concurrent,
-		  struct interval *intervals, uint64_t count);
+		  struct interval *intervals, uint64_t count, uint64_t warmups);
+
+/* events.c */
+const char *event_name(uint64_t event);
+void events_open(struct events *events, int kernel);
+int sampler_open(struct events *events, int clock, uint64_t period, uint64_t room);
+void events_close(struct events *events);
+int events_run(struct events *events, struct tracker *tracker, const struct pattern *pattern, int atomic,
+	       struct team *team, uint64_t intervals, uint64_t warmups);
 
 /* host.c */
 double clock_cost_ns(void);

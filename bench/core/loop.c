@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "layers.h"
+#include "marks.h"
 
 /*
  * Take note of the pages reported. A page reported twice or outside the mapping is one the caller would
@@ -28,14 +29,37 @@ static uint64_t take(const struct tracker *t, const struct pattern *p)
 	return extra;
 }
 
-/* Compare the pages seen in reports with those written, and forget them. */
-static void compare(const struct mapping *m, const struct pattern *p, uint64_t *seen, uint64_t *extra, uint64_t *missed)
+/* Add the pages of a bitmap's word to those of an example, as far as there is room. */
+static void show(uint64_t *pages, uint64_t *count, uint64_t word, uint64_t bits)
 {
+	for (; bits; bits &= bits - 1, ++*count)
+		if (*count < sizeof(((struct example *)0)->extra) / sizeof(*pages))
+			pages[*count] = word * 64 + (uint64_t)__builtin_ctzll(bits);
+}
+
+/*
+ * Compare the pages seen in reports with those written, all or (idle) none, and forget them. extra has what
+ * take() counted. The first wrong report is kept as an example.
+ */
+static void compare(const struct mapping *m, const struct pattern *p, uint64_t *seen, int idle, uint64_t *extra,
+		    uint64_t *missed)
+{
+	struct example found = { .outside = *extra, .idle = idle };
+	struct example *kept = p->example;
+
 	for (uint64_t w = 0; w < bitmap_words(m); w++) {
-		*extra += (uint64_t)__builtin_popcountll(seen[w] & ~p->written[w]);
-		*missed += (uint64_t)__builtin_popcountll(p->written[w] & ~seen[w]);
+		const uint64_t written = idle ? 0 : p->written[w];
+
+		if (seen[w] != written) {
+			show(found.extra, &found.n_extra, w, seen[w] & ~written);
+			show(found.missed, &found.n_missed, w, written & ~seen[w]);
+		}
 		seen[w] = 0;
 	}
+	*extra += found.n_extra;
+	*missed += found.n_missed;
+	if ((*extra || found.n_missed) && !kept->n_extra && !kept->n_missed && !kept->outside)
+		*kept = found;
 }
 
 void check_ranges(const struct tracker *t, const struct pattern *p, uint64_t *extra, uint64_t *missed)
@@ -43,7 +67,37 @@ void check_ranges(const struct tracker *t, const struct pattern *p, uint64_t *ex
 	memset(p->seen, 0, bitmap_words(t->mapping) * 8);
 	*missed = 0;
 	*extra = take(t, p);
-	compare(t->mapping, p, p->seen, extra, missed);
+	compare(t->mapping, p, p->seen, 0, extra, missed);
+}
+
+/* What an emulated machine counts of an interval: its phases without the readings of the clock around them. */
+static void mark_collect(int atomic)
+{
+	if (atomic)
+		MARK(MARK_BEGIN, PHASE_COLLECT_RESET);
+	else
+		MARK(MARK_BEGIN, PHASE_COLLECT);
+}
+
+static void mark_end(void)
+{
+	MARK(MARK_END, 0);
+}
+
+static void mark_kept(uint64_t interval, uint64_t warmups)
+{
+	if (interval >= warmups)
+		MARK(MARK_KEEP, 0);
+}
+
+static int marked_reset(struct tracker *t)
+{
+	int err;
+
+	MARK(MARK_BEGIN, PHASE_RESET);
+	err = t->interface->reset(t);
+	mark_end();
+	return err;
 }
 
 /*
@@ -51,10 +105,10 @@ void check_ranges(const struct tracker *t, const struct pattern *p, uint64_t *ex
  * Neighbouring phases share a clock reading; where others write, dirty is their own time.
  */
 static int alternate(struct tracker *t, const struct pattern *p, int atomic, struct team *team,
-		     struct interval *intervals, uint64_t count)
+		     struct interval *intervals, uint64_t count, uint64_t warmups)
 {
 	const struct mapping *m = t->mapping;
-	int (*reset)(struct tracker *) = atomic ? NULL : t->interface->reset;
+	const int reset = !atomic && t->interface->reset;
 	int (*collect)(struct tracker *) = atomic ? t->interface->collect_reset : t->interface->collect;
 	int err = 0;
 
@@ -62,20 +116,27 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 		struct interval *out = &intervals[i];
 		uint64_t start, armed, dirtied, collected;
 
+		MARK(MARK_START, 0);
 		start = now();
 		if (reset)
-			err = reset(t);
+			err = marked_reset(t);
 		armed = now();
 		if (team) {
 			team_go(team, (uint8_t)i);
 			err = team_wait(team) ?: err;
 		} else {
+			MARK(MARK_BEGIN, PHASE_DIRTY);
 			write_pages(m->base, m->page_size, p->order, p->writes, (uint8_t)i);
+			mark_end();
 		}
 		dirtied = now();
-		if (collect && !err)
+		if (collect && !err) {
+			mark_collect(atomic);
 			err = collect(t);
+			mark_end();
+		}
 		collected = now();
+		mark_kept(i, warmups);
 		if (err)
 			return err;
 		*out = (struct interval){ .reset_ns = armed - start,
@@ -94,7 +155,9 @@ static int collect_once(struct tracker *t, const struct pattern *p, int atomic, 
 	uint64_t collected;
 	int err;
 
+	mark_collect(atomic);
 	err = atomic ? t->interface->collect_reset(t) : t->interface->collect ? t->interface->collect(t) : 0;
+	mark_end();
 	collected = now();
 	out->collect_ns += collected - start;
 	if (err)
@@ -103,7 +166,7 @@ static int collect_once(struct tracker *t, const struct pattern *p, int atomic, 
 		/* As soon as it can be. What is written in between is lost, which is what this measures. */
 		const uint64_t reported = t->n_ranges;
 
-		err = t->interface->reset(t);
+		err = marked_reset(t);
 		out->reset_ns += now() - collected;
 		t->n_ranges = reported;
 	}
@@ -122,7 +185,7 @@ static int collect_once(struct tracker *t, const struct pattern *p, int atomic, 
  * and a reset may fall between the two.
  */
 static int overlap(struct tracker *t, const struct pattern *p, int atomic, struct team *team,
-		   struct interval *intervals, uint64_t count)
+		   struct interval *intervals, uint64_t count, uint64_t warmups)
 {
 	int err = t->interface->reset ? tracker_reset(t) : 0;
 
@@ -132,6 +195,7 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
 		struct interval *out = &intervals[i];
 
 		*out = (struct interval){ 0 };
+		MARK(MARK_START, 0);
 		team_go(team, (uint8_t)i);
 		err = team_wait_half(team);
 		if (!err)
@@ -140,9 +204,10 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
 		err = team_wait(team) ?: err;
 		if (!err)
 			err = collect_once(t, p, atomic, out);
+		mark_kept(i, warmups);
 		out->dirty_ns = team_ns(team);
 		if (t->interface->collect)
-			compare(t->mapping, p, p->before, &out->extra, &out->missed);
+			compare(t->mapping, p, p->before, 0, &out->extra, &out->missed);
 	}
 	return err;
 }
@@ -153,6 +218,7 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
  */
 static int settle(struct tracker *t, const struct pattern *p, struct interval *last)
 {
+	uint64_t extra = 0, missed = 0;
 	int err;
 
 	if (!t->interface->collect)
@@ -162,22 +228,23 @@ static int settle(struct tracker *t, const struct pattern *p, struct interval *l
 		err = tracker_collect(t);
 	if (!err && t->n_ranges) {
 		memset(p->seen, 0, bitmap_words(t->mapping) * 8);
-		last->extra += take(t, p);
-		for (uint64_t w = 0; w < bitmap_words(t->mapping); w++)
-			last->extra += (uint64_t)__builtin_popcountll(p->seen[w]);
+		extra = take(t, p);
+		compare(t->mapping, p, p->seen, 1, &extra, &missed);
+		last->extra += extra;
 	}
 	return err;
 }
 
 /*
- * Run and check `count` intervals. team: who writes, NULL for this thread or the mapping's own process.
+ * Run and check `count` intervals, the first of them warmups. team: who writes, NULL for this thread or the mapping's own process.
  * Atomic and concurrent intervals are armed by the one before, the first by a reset that is not timed.
  */
 int run_intervals(struct tracker *t, const struct pattern *p, int atomic, struct team *team, int concurrent,
-		  struct interval *intervals, uint64_t count)
+		  struct interval *intervals, uint64_t count, uint64_t warmups)
 {
 	int err = 0;
 
+	MARK(MARK_RUN, 0);
 	if (!team && t->mapping->process)
 		team = process_team(t->mapping->process, p);
 	if (atomic) {
@@ -187,6 +254,10 @@ int run_intervals(struct tracker *t, const struct pattern *p, int atomic, struct
 	}
 	if (err)
 		return err;
-	err = (concurrent && team ? overlap : alternate)(t, p, atomic, team, intervals, count);
-	return err || !count ? err : settle(t, p, &intervals[count - 1]);
+	err = (concurrent && team ? overlap : alternate)(t, p, atomic, team, intervals, count, warmups);
+	if (!err && count)
+		err = settle(t, p, &intervals[count - 1]);
+	if (!err)
+		MARK(MARK_DONE, 0);
+	return err;
 }

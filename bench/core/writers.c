@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "layers.h"
+#include "marks.h"
 
 static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *limit)
 {
@@ -33,9 +34,11 @@ void team_write(struct writer *w)
 	const uint64_t middle = (first + end) / 2;
 
 	w->start_ns = now();
+	MARK(MARK_BEGIN, PHASE_DIRTY);
 	write_pages(team->base, team->page_size, team->order + first, middle - first, team->value);
 	__atomic_fetch_add(&team->half, 1, __ATOMIC_RELEASE);
 	write_pages(team->base, team->page_size, team->order + middle, end - middle, team->value);
+	MARK(MARK_END, 0);
 	w->end_ns = now();
 }
 

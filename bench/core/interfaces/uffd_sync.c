@@ -14,6 +14,7 @@
 
 #include "../abi.h"
 #include "../layers.h"
+#include "../marks.h"
 
 #define MESSAGES 16 /* a read takes as many as there are, up to so many writers at once */
 
@@ -80,6 +81,7 @@ static void *handle(void *tracker)
 	struct pollfd fds[] = { { .fd = t->uffd, .events = POLLIN }, { .fd = h->stop, .events = POLLIN } };
 	struct uffd_msg messages[MESSAGES];
 
+	MARK(MARK_BEGIN, PHASE_DIRTY); /* to its end: all this thread does is part of the writes */
 	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
 		ssize_t got = read(t->uffd, messages, sizeof(messages));
 

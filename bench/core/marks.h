@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Marks in the instruction stream, for the counting plugin of an emulated machine (bench/vm/counting.c): a NOP whose
+ * displacement is a word of ours. It costs one instruction where it is executed, and means nothing to a CPU.
+ */
+#ifndef BENCH_MARKS_H
+#define BENCH_MARKS_H
+
+#define MARK_MAGIC 0x6d70 /* the upper half of the displacement; below it stand what is marked and the phase */
+
+#define MARK_RUN 0   /* this thread is going to run intervals: those of an earlier run are forgotten */
+#define MARK_START 1 /* an interval begins */
+#define MARK_BEGIN 2 /* this thread begins a phase: what it executes from here on is the phase's */
+#define MARK_END 3   /* this thread ends its phase */
+#define MARK_KEEP 4  /* the interval is over, and was no warmup */
+#define MARK_DONE 5  /* all intervals have been run, without an error: they are to be reported */
+
+/* In the order of PHASES in bench/plan/records.py. */
+#define PHASE_RESET 0
+#define PHASE_DIRTY 1
+#define PHASE_COLLECT 2
+#define PHASE_COLLECT_RESET 3
+#define N_PHASES 4
+
+#define MARK_WORD(what, phase) (MARK_MAGIC << 16 | (what) << 8 | (phase))
+
+#ifdef __x86_64__
+/* nopl word(%rax,%rax,1), in its longest form. */
+#define MARK(what, phase)                                                                                              \
+	__asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long %c0" : : "i"(MARK_WORD(what, phase)) : "memory")
+#else
+#define MARK(what, phase) ((void)0) /* nobody counts the instructions of other machines */
+#endif
+
+#endif
