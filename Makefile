@@ -4,6 +4,7 @@ PYTHON ?= python3
 MEASURED = example-6.12 example-6.12-again example-7.3 example-lkml-2022
 PLAYED = example-meaning-6.1 example-meaning-6.12 example-meaning-6.18 example-meaning-7.3 example-meaning-here
 C = $(wildcard bench/core/[!_]*.c bench/core/interfaces/*.c tests/*.c)
+STRICT = -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -o /dev/null -c
 MEASURE = $(addprefix measure-,$(MEASURED) $(PLAYED))
 
 help:
@@ -45,12 +46,10 @@ check-python: setup-dev
 	.venv/bin/mypy
 
 check-c: setup-dev
-	.venv/bin/clang-format --dry-run -Werror $(C) bench/core/*.h
+	.venv/bin/clang-format --dry-run -Werror $(C) bench/core/*.h bench/vm/*.[ch]
 	for cc in gcc clang; do \
-		for file in $(C); do \
-			$$cc -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror \
-				-c $$file -o /dev/null || exit 1; \
-		done; \
+		for file in $(C); do $$cc $(STRICT) $$file || exit 1; done; \
+		for api in 1 2 3; do $$cc $(STRICT) -fPIC -DQEMU_PLUGIN_API=$$api bench/vm/counting.c || exit 1; done; \
 	done
 
 # An example keeps its plan and records, packed; all else in its folder is made of them.

@@ -2,8 +2,8 @@
 """Sets everything up in this checkout: `python3 -m bench.setup [--dev] [--vm]`, run by `make`. Needs only Python.
 
 A virtual environment with the locked dependencies of a run, and with --dev those of tests and checks; the compiled C
-core; and QEMU: with --vm always, else only where the running kernel lacks an interface. Debian packages that are
-missing are installed if root types it, else named.
+core; QEMU, with --vm always, else only where the running kernel lacks an interface; and QEMU's plugin that counts
+instructions. Debian packages that are missing are installed if root types it, else named.
 """
 
 import argparse
@@ -125,13 +125,22 @@ def _recorded(what: str, digest: str) -> bool:
 def vm_tools(always: bool) -> dict[str, str]:
     """Return what a virtual machine needs and this machine lacks: {what: Debian package}."""
     if not always:
-        code = "from bench.measure.probe import probe_all; raise SystemExit(any(probe_all().values()))"
+        code = "from bench.measure.probe import probe_all; raise SystemExit(any(map(any, probe_all().values())))"
         if not subprocess.run([str(PYTHON), "-c", code], cwd=ROOT, check=False).returncode:
             return {}
     if platform.machine() != "x86_64":
         say(f"no virtual machine on {platform.machine()}: guests are x86-64")
         return {}
     return {name: package for name, package in VM_PROGRAMS.items() if not shutil.which(name)}
+
+
+def plugin() -> None:
+    """Compile what counts instructions in guests, where there is QEMU. Without it the guest's clock counts them."""
+    if shutil.which("qemu-system-x86_64"):
+        command = [str(PYTHON), "-c", "from bench.vm import counting; counting.compiled()"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            say(f"QEMU's plugin is not there: {(done.stderr.strip() or 'no reason').splitlines()[-1]}")
 
 
 def main(argv: list[str]) -> int:
@@ -148,6 +157,7 @@ def main(argv: list[str]) -> int:
         environment(wanted.dev)
         core()
         install(vm_tools(wanted.vm))
+        plugin()
     except SetupError as error:
         print(f"error: {error.args[0]}\nhint: {error.args[1]}", file=sys.stderr)
         return 2

@@ -38,6 +38,20 @@ class Interval(NamedTuple):
     overlapped: int = 0
 
 
+class Example(NamedTuple):
+    """A wrong report: its first pages that nobody wrote and that were not reported, by index, and how many there were.
+
+    `outside`: pages reported twice, or that are not tracked; `idle`: nothing was written since the reset.
+    """
+
+    extra: list[int]
+    missed: list[int]
+    n_extra: int
+    n_missed: int
+    outside: int
+    idle: bool
+
+
 def check(status: int) -> None:
     """Raise OSError(errno, text, call) for a status of the core that is not 0."""
     if status:
@@ -117,6 +131,14 @@ class Mapping(_Resource):
         check(lib.mapping_huge_kib(self.struct, kib))
         return int(kib[0])
 
+    def vmas(self) -> int:
+        """Return how many VMAs it consists of now, as /proc/PID/maps has them."""
+        first = int(ffi.cast("uintptr_t", self.struct.base))
+        end = first + self.struct.pages * self.page_size
+        with open(f"/proc/{self.struct.pid or 'self'}/maps", encoding="ascii", errors="replace") as maps:
+            starts = [int(line.partition("-")[0], 16) for line in maps]
+        return sum(first <= start < end for start in starts)
+
     def granule(self) -> int:
         """Return the pages that one protection covers: 512 in hugetlb, else 1."""
         return int(self.struct.granule)
@@ -147,9 +169,20 @@ class Pattern:
         self._owned = (
             ffi.from_buffer("uint32_t[]", order),
             *(ffi.new("uint64_t[]", words) for _ in ("written", "seen", "before")),
+            ffi.new("struct example *"),
         )
         self.struct = ffi.new("struct pattern *", [self._owned[0], len(order), *self._owned[1:]])
         self.written = int(lib.pattern_init(self.struct, watched))
+
+    def example(self) -> Example | None:
+        """Return what the first wrong report was; None where none was wrong."""
+        found = self.struct.example
+        if not (found.n_extra or found.n_missed or found.outside):
+            return None
+        n_extra, n_missed = int(found.n_extra), int(found.n_missed)
+        extra, missed = (list(some[0 : min(count, len(some))]) for some, count in
+                         ((found.extra, n_extra), (found.missed, n_missed)))  # fmt: skip
+        return Example(extra, missed, n_extra, n_missed, int(found.outside), bool(found.idle))
 
 
 class Writers(_Resource):
@@ -179,6 +212,17 @@ class Tracker(_Resource):
         """From now on, writes count."""
         check(lib.tracker_reset(self.struct))
 
+    def reset_part(self, pages: int) -> None:
+        """Reset the first pages alone; all that is tracked, where the interface has no smaller unit."""
+        whole = self.struct.mapping
+        part = ffi.new("struct mapping *", whole[0])
+        part.watched = pages
+        self.struct.mapping = part
+        try:
+            self.reset()
+        finally:
+            self.struct.mapping = whole
+
     def collect(self) -> list[tuple[int, int]]:
         """Return the ranges written since the reset, as page indices [first, end)."""
         check(lib.tracker_collect(self.struct))
@@ -201,15 +245,22 @@ class Tracker(_Resource):
         return int(counts[0]), int(counts[1])
 
     def run(
-        self, pattern: Pattern, count: int, *, atomic: bool, writers: Writers | None = None, concurrent: bool = False
+        self,
+        pattern: Pattern,
+        count: int,
+        *,
+        atomic: bool,
+        writers: Writers | None = None,
+        concurrent: bool = False,
+        warmups: int = 0,
     ) -> list[Interval]:
-        """Time and check `count` intervals; atomic ones are dirty + collect_reset.
+        """Time and check `count` intervals, the first of them warmups; atomic ones are dirty + collect_reset.
 
         The writers write, else the process that the mapping was made in, else this thread. concurrent: they do while
         the tracker collects twice an interval, and what both reports have together is checked.
         """
         out, team = ffi.new("struct interval[]", count), writers.struct if writers else ffi.NULL
-        check(lib.run_intervals(self.struct, pattern.struct, atomic, team, concurrent, out, count))
+        check(lib.run_intervals(self.struct, pattern.struct, atomic, team, concurrent, out, count, warmups))
         return [Interval(i.reset_ns, i.dirty_ns, i.collect_ns, i.extra, i.missed, i.overlapped) for i in out]
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench.measure.core import die_with_parent
@@ -17,7 +17,37 @@ from bench.measure.core import die_with_parent
 Say = Callable[[Any], None]
 
 _LEAVE_SECONDS = 5.0  # that a killed child may take to be gone: one that sleeps in the kernel for ever never is
+_PAGE = 4096
 _OURS = 70  # exit status of a child that ended by a mistake of ours
+
+
+class Lines:
+    """The lines of a descriptor, out of one room: in how many pieces they come must not shape this process's heap.
+
+    Its children are copies of it, of which clear_refs walks every page.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._room, self._filled = descriptor, bytearray(1 << 16), 0
+
+    def more(self) -> list[bytes] | None:
+        """Wait for more to come, and return the lines that are whole now; None at the end."""
+        if self._filled == len(self._room):
+            self._room.extend(bytes(len(self._room)))
+        with memoryview(self._room) as room, room[self._filled :] as free:
+            came = os.readv(self._descriptor, [free])
+        if not came:
+            return None
+        self._filled += came
+        end = self._room.rfind(b"\n", 0, self._filled) + 1
+        whole = bytes(self._room[:end])
+        self._room[: self._filled - end] = self._room[end : self._filled]
+        self._filled -= end
+        return whole.split(b"\n")[:-1]
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (came := self.more()) is not None:
+            yield from came
 
 
 def run(task: Callable[[Say], None], seconds: float) -> tuple[list[Any], str]:
@@ -46,7 +76,7 @@ def _live(task: Callable[[Say], None], write: int, parent: int) -> None:
     try:
         die_with_parent(parent)
         os.dup2(2, 1)  # whoever reads the parent's output waits for its end, not for that of a child that never ends
-        task(lambda value: _send(write, json.dumps(value).encode() + b"\n"))
+        task(lambda value: _send(write, _line(value)))
         status = 0
     except BrokenPipeError:
         pass  # who asked is gone, and this process will be too
@@ -54,6 +84,12 @@ def _live(task: Callable[[Say], None], write: int, parent: int) -> None:
         sys.excepthook(*sys.exc_info())  # a mistake of ours, worth its traceback
     finally:
         os._exit(status)
+
+
+def _line(value: Any) -> bytes:
+    """Return the value as a line of whole pages: how many digits a time has must not shape the reader's heap."""
+    data = json.dumps(value).encode()
+    return data.ljust(-(-(len(data) + 1) // _PAGE) * _PAGE - 1) + b"\n"
 
 
 def _send(write: int, data: bytes) -> None:
@@ -64,19 +100,18 @@ def _send(write: int, data: bytes) -> None:
 def _heard(read: int, seconds: float) -> tuple[list[Any], bool]:
     """Return all values that came, and whether they stopped coming without an end."""
     said: list[Any] = []
-    rest = b""
+    lines = Lines(read)
     poll = select.poll()
     poll.register(read, select.POLLIN)
     end = time.monotonic() + seconds
     while True:
         if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
             return said, True
-        data = os.read(read, 1 << 16)
-        if not data:
+        came = lines.more()
+        if came is None:
             return said, False
-        *lines, rest = (rest + data).split(b"\n")
-        said += [json.loads(line) for line in lines]
-        if lines:
+        said += map(json.loads, came)
+        if came:
             end = time.monotonic() + seconds
 
 

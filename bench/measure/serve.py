@@ -2,8 +2,9 @@
 """The server of workers: `python -m bench.measure.serve`, here or in a guest.
 
 It reads lines and answers each with one record: first the plan and the number of the boot, answered by what the machine
-is; then job after job, each done by a process forked from this one. An empty line ends it. Nothing runs while it waits
-for the next job, so whoever keeps the records never disturbs a worker.
+is; then job after job, each done by a process forked from this one. An empty line ends it: on the running kernel it is
+answered by what that kernel's log has complained of since; a guest's console tells the host. Nothing runs while it
+waits for the next job, so whoever keeps the records never disturbs a worker.
 """
 
 from __future__ import annotations
@@ -11,18 +12,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
 from bench.measure import isolated, probe, timing
 from bench.measure.core import die_with_parent, forgo_huge_pages
+from bench.measure.messages import KernelLog
 from bench.plan import records
 from bench.plan.interfaces import INTERFACES, Reason
 from bench.plan.plan import Plan, Play, Timing
 from bench.plan.records import Failed, Machine, Record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
 MACHINE_SECONDS = 300.0  # to say what the machine is, the wait after its boot included
@@ -34,23 +32,22 @@ def main() -> int:
     if len(sys.argv) > 1:
         die_with_parent(int(sys.argv[1]))
     forgo_huge_pages()
-    lines = _lines()
-    plan, boot = records.decode(next(lines)), int(next(lines))
+    lines = iter(isolated.Lines(0))
+    plan, boot = records.decode(next(lines).decode()), int(next(lines))
     assert isinstance(plan, Plan)
     if plan.where == "vm":  # a machine of ours: nobody else's settings
         _reserve(plan.huge_pages)
-    machine = survey(plan, boot)
-    _say(machine)
-    for line in lines:
-        _say(_done(records.decode_job(line), plan, machine))
+    with KernelLog() as kernel:
+        machine = survey(plan, boot)
+        _say(machine)
+        for line in lines:
+            if line.strip():
+                _say(_done(records.decode_job(line.decode()), plan, machine))
+                continue
+            if plan.where != "vm":
+                _say(kernel.messages(boot))
+            break
     return 0
-
-
-def _lines() -> Iterator[str]:
-    for line in sys.stdin:
-        if not line.strip():
-            return
-        yield line
 
 
 def _say(record: Record) -> None:
@@ -75,19 +72,21 @@ def survey(plan: Plan, boot: int) -> Machine:
     said, trouble = isolated.run(lambda say: say(_facts(plan)), MACHINE_SECONDS)
     if trouble or not said:
         raise BenchError(f"the machine can't be described: {trouble or 'nothing was said'}")
-    reasons = probe.survey(plan.interfaces, plan.points, plan.directory)
+    reasons, findings = probe.survey(plan.interfaces, plan.points, plan.directory)
     tracking = [name for name in plan.interfaces if INTERFACES[name].tracks]
     if plan.scenarios and all(name in reasons for name in tracking):
         reasons.setdefault("scenarios", Reason("no interface can be played with here", "./bench.py probe says why"))
-    return Machine(boot, said[0], reasons)
+    return Machine(boot, said[0], reasons, findings=findings)
 
 
 def _facts(plan: Plan) -> records.Facts:
     """In a process of its own: what it imports is no part of the workers."""
-    from bench.measure import machine, play  # noqa: PLC0415  (pyperf: seconds under TCG)
+    from bench.measure import events, machine, play  # noqa: PLC0415  (pyperf: seconds under TCG)
 
     machine.settle()
     facts = machine.record()
+    if not plan.counted:
+        facts |= events.facts()
     return facts | {"copy_page_ns": play.copy_cost()} if plan.scenarios else facts
 
 
@@ -98,8 +97,7 @@ def _done(job: Timing | Play, plan: Plan, machine: Machine) -> Record:
 
         return play.perform(job, machine.boot)
     names = machine.usable(plan.interfaces, job.point)
-    seconds = job.point.round_seconds * plan.values * 2 * len(plan.interfaces)
-    said, trouble = isolated.run(lambda say: say(_work(job, plan, names, machine.boot)), seconds)
+    said, trouble = isolated.run(lambda say: say(_work(job, plan, names, machine.boot)), plan.seconds(job.point))
     if said and not trouble:
         return records.decode(said[0])
     return Failed(machine.boot, job.name, trouble or "it said nothing")

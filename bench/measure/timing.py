@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BenchError, WorkerFailed
 from bench.measure import isolated
+from bench.measure.answers import different
 from bench.measure.core import Mapping, Pattern, Tracker, Writers, hold_memory, sample
 from bench.plan.interfaces import INTERFACES, Interface, form
 from bench.plan.kinds import KINDS
@@ -50,7 +51,7 @@ def measure(job: Timing, plan: Plan, names: Sequence[str], boot: int) -> Timed:
 
     It changes the process it runs in: pinned to a CPU, without garbage collection, with the point's ballast.
     """
-    point, seed = job.point, plan.seed + job.process
+    point, seed = job.point, plan.seed_of(job.process)
     gc.disable()
     cpus = _pinned()
     start, date = time.monotonic(), time.strftime("%Y-%m-%d %H:%M:%S")
@@ -60,6 +61,7 @@ def measure(job: Timing, plan: Plan, names: Sequence[str], boot: int) -> Timed:
     forms = point.forms(INTERFACES[name] for name in names)
     rounds: dict[str, list[dict[str, Any]]] = {form(row.name, atomic): [] for row, atomic in forms}
     refused: dict[str, str] = {}
+    ran = []
     for turn in range(plan.values):
         for i in sample(len(forms), len(forms), seed * 1000 + turn):
             row, atomic = forms[i]
@@ -70,19 +72,26 @@ def measure(job: Timing, plan: Plan, names: Sequence[str], boot: int) -> Timed:
                     refused[label] = why
                 else:
                     rounds[label].append(found)
-    series = [_series(row, atomic, rounds[form(row.name, atomic)]) for row, atomic in forms if
-              form(row.name, atomic) not in refused]  # fmt: skip
+                    ran.append(label)
+    measured = [(row, atomic) for row, atomic in forms if form(row.name, atomic) not in refused]
+    series = [_series(row, atomic, rounds[form(row.name, atomic)]) for row, atomic in measured]
+    seen: Facts = {}
+    if not (plan.counted or point.concurrent):  # where phases overlap, events are nobody's
+        series, seen = _watched(scene, series, job.process, plan.share)
     own = (0 if point.external else point.mapped_bytes) + point.ballast
     memory: Facts = next((one["memory"] for some in rounds.values() for one in some), {})
-    facts = memory | {
+    facts: Facts = {
+        **memory,
         "worker_bytes": max([one["peak"] for some in rounds.values() for one in some], default=own) - own,
         "writes": scene.pattern.writes,
         "written_pages": scene.pattern.written,
         "watched_pages": point.watched,
         "cpu_affinity": str(cpus[0]),
         "other_cpus": ",".join(map(str, cpus[1:])),
+        "rounds": ",".join(ran),
         "date": date,
         "duration": time.monotonic() - start,
+        **seen,
     }
     if KINDS[point.kind].file:
         facts["file_system"] = file_system(plan.directory)
@@ -115,27 +124,23 @@ def _intervals(scene: Scene, row: Interface, atomic: bool) -> dict[str, Any]:
     """A fresh mapping, the warmup interval, then the timed ones, and what they were: what a round says."""
     point = scene.point
     warmups = 0 if point.first else WARMUPS
-    cpu, *others = scene.cpus
-    layout = point.layout(scene.directory, (others or [cpu])[0])
     memory = _own_memory()
     try:
         with ExitStack() as stack:
-            mapping = stack.enter_context(Mapping(point.pages, layout))
-            tracker = stack.enter_context(Tracker(row.name, mapping, point.ask))
-            writers = None
-            if not point.external and not point.alone:
-                shared = point.sharing == "shared"
-                where = [*others, cpu]
-                writers = stack.enter_context(Writers(mapping, scene.pattern, point.writers, shared=shared, cpus=where))
+            mapping, tracker, writers = _staged(stack, scene, row)
             concurrent = bool(point.concurrent)
             count = warmups + point.loops
-            found = tracker.run(scene.pattern, count, atomic=atomic, writers=writers, concurrent=concurrent)
+            found = tracker.run(
+                scene.pattern, count, atomic=atomic, writers=writers, concurrent=concurrent, warmups=warmups
+            )
             return {
                 "warmup": _value(found[:warmups], row, atomic, scene),
                 "value": _value(found[warmups:], row, atomic, scene),
                 "populate": int(mapping.struct.populate_ns),
+                "example": different(wrong) if (wrong := scene.pattern.example()) else "",
                 "intervals": [list(one) for one in coded([(i.extra, i.missed, i.overlapped) for i in found])],
                 "huge_kib": mapping.huge_kib() if KINDS[point.kind].huge else 0,
+                "vmas": mapping.vmas(),
                 "memory": memory,
                 "peak": _peak_memory(),
             }
@@ -146,6 +151,72 @@ def _intervals(scene: Scene, row: Interface, atomic: bool) -> dict[str, Any]:
         return {"failed": str(error) or "out of memory"}
 
 
+def _staged(stack: ExitStack, scene: Scene, row: Interface) -> tuple[Mapping, Tracker, Writers | None]:
+    """Make what a round needs: a fresh mapping, who tracks it, and who writes it besides this thread."""
+    point = scene.point
+    cpu, *others = scene.cpus
+    mapping = stack.enter_context(Mapping(point.pages, point.layout(scene.directory, (others or [cpu])[0])))
+    tracker = stack.enter_context(Tracker(row.name, mapping, point.ask))
+    if point.prior and row.tracks:
+        tracker.reset_part(point.prior)
+    if point.external or point.alone:
+        return mapping, tracker, None
+    writers = Writers(mapping, scene.pattern, point.writers, shared=point.sharing == "shared", cpus=[*others, cpu])
+    return mapping, tracker, stack.enter_context(writers)
+
+
+def _watched(scene: Scene, series: list[Series], process: int, share: int) -> tuple[list[Series], Facts]:
+    """Return the series with events or samples, of rounds that are not timed, if it is the turn of this process.
+
+    With it what went wrong, which is nothing that a measurement would have to fail for.
+    """
+    from bench.measure import events  # noqa: PLC0415  (no part of a worker that measures)
+
+    watch = events.turn(process, share)
+    if not watch:
+        return series, {}
+    found = []
+    for one in series:
+        took = sum(values[-1] for phase, values in one.values.items() if phase != POPULATE)
+        count = events.loops(watch, scene.point.loops, took, first=scene.point.first)
+        found.append(_observed(scene, one, watch, count))
+    trouble = "; ".join(dict.fromkeys(why for one in found for why in one["trouble"]))
+    samples = [one.get("samples", {}) for one in found]
+    named = events.named(samples) if any(samples) else samples
+    series = [
+        one._replace(counters=seen.get("counters", {}), samples=some)
+        for one, seen, some in zip(series, found, named, strict=True)
+    ]
+    return series, {"events_trouble": trouble} if trouble else {}
+
+
+def _observed(scene: Scene, one: Series, watch: str, count: int) -> dict[str, Any]:
+    """A round with events on, in a process of its own."""
+    row, warmups = INTERFACES[one.interface], 0 if scene.point.first else WARMUPS
+
+    def work(say: isolated.Say) -> None:
+        from bench.measure.events import Events  # noqa: PLC0415
+
+        try:
+            with ExitStack() as stack:
+                events = stack.enter_context(Events(watch))  # before threads and processes that it is to count too
+                _, tracker, writers = _staged(stack, scene, row)
+                events.run(tracker, scene.pattern, warmups + count, atomic=one.atomic, writers=writers, warmups=warmups)
+                phases = _phases(row, one.atomic, scene)
+                say({"counters": events.counters(phases, count), "samples": events.samples(),
+                     "trouble": events.trouble()})  # fmt: skip
+        except (OSError, BenchError, MemoryError) as error:
+            say({"trouble": [f"{watch}: {error}"]})
+
+    said, trouble = isolated.run(work, scene.point.round_seconds)
+    return {"trouble": [f"{watch}: {trouble}"]} if trouble or not said else dict(said[0])
+
+
+def _phases(row: Interface, atomic: bool, scene: Scene) -> list[str]:
+    """The phases that there are."""
+    return [phase for phase in PHASES[atomic] if (scene.pattern.writes > 0 if phase == "dirty" else row.tracks)]
+
+
 def _value(intervals: list[Interval], row: Interface, atomic: bool, scene: Scene) -> dict[str, float]:
     """Nanoseconds of each phase that there is: the mean over intervals.
 
@@ -153,8 +224,11 @@ def _value(intervals: list[Interval], row: Interface, atomic: bool, scene: Scene
     tick in one of them, which is no part of what is measured and only ever adds, would make 4 % of the mean.
     """
     columns = {"reset": "reset_ns", "dirty": "dirty_ns", "collect": "collect_ns", "collect_reset": "collect_ns"}
-    there = [phase for phase in PHASES[atomic] if (scene.pattern.writes > 0 if phase == "dirty" else row.tracks)]
-    taken = {phase: sorted(getattr(i, columns[phase]) for i in intervals) for phase in there if intervals}
+    taken = {
+        phase: sorted(getattr(i, columns[phase]) for i in intervals)
+        for phase in _phases(row, atomic, scene)
+        if intervals
+    }
     if scene.counted:
         return {phase: float(some[(len(some) - 1) // 2]) for phase, some in taken.items()}
     return {phase: sum(some) / len(some) for phase, some in taken.items()}
@@ -180,6 +254,8 @@ def _series(row: Interface, atomic: bool, rounds: list[dict[str, Any]]) -> Serie
         wrong=" ".join(f"{count}x+{more}-{less}" for count, (more, less) in coded(every)) if extra or missed else "",
         overlapped=overlapped,
         huge_kib_left=rounds[-1]["huge_kib"],
+        vmas_left=rounds[-1]["vmas"],
+        example=next((one["example"] for one in rounds if one["example"]), ""),
     )
 
 

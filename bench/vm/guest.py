@@ -18,6 +18,7 @@ from typing import Self
 
 from bench.errors import GuestFailed
 from bench.vm import init
+from bench.vm.counting import Counts
 
 _TAIL_LINES = 15
 _LEAVE_SECONDS = 5.0  # from the end record to the end of QEMU
@@ -31,8 +32,8 @@ class Guest:
     """A command in a guest: send() lines to it, take its lines with line(), or iterate over all of them.
 
     Every wait has a limit, whatever the console says meanwhile. Raises GuestFailed where one is over, and at the end
-    unless the command ended with status 0. `command_line` is QEMU's. Use as a context manager, or call close(): QEMU
-    never outlives this object or this process.
+    unless the command ended with status 0. `command_line` is QEMU's; `counts`: what its plugin counts, if it has one.
+    Use as a context manager, or call close(): QEMU never outlives this object or this process.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Guest:
         echo: Callable[[str], None],
     ) -> None:
         self.log = log
+        self.counts: Counts | None = None
         self.command_line = shlex.join(command)
         self.release = ""  # uname -r of the guest, once it has said hello
         self._hello_limit, self._seconds = limits
@@ -92,6 +94,8 @@ class Guest:
         try:
             self._results.sendall(line.encode() + b"\n")
         except OSError as error:
+            if not self.release:  # it never came: what became of it says more
+                self._check_end()
             raise self._failure(f"the guest is gone: {error.strerror}") from None
 
     def line(self, seconds: float, doing: str = "its command") -> str | None:
@@ -116,6 +120,8 @@ class Guest:
         self._selector.close()
         self._results.close()
         self._log.close()
+        if self.counts:
+            self.counts.close()
         if self._process.stdout is not None:
             self._process.stdout.close()
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from bench.errors import BadInput, BenchError, Unsupported
 from bench.files import replacing
 from bench.vm import cache, initramfs
+from bench.vm.counting import Counts, Plugin
 from bench.vm.guest import Guest
 
 _QEMU = "qemu-system-x86_64"
@@ -22,18 +23,23 @@ _KVM = Path("/dev/kvm")
 _HELLO_SECONDS = 120.0  # a quiet two-core machine needs 5 under TCG and 11 with instruction counting
 _TRIAL_SECONDS = 10.0
 _TRIAL_MEMORY_MIB = 512
-# oops=panic: a kernel that went wrong must not go on measuring. panic=-1 with -no-reboot ends QEMU at once.
-_KERNEL_OPTIONS = "console=ttyS0 panic=-1 oops=panic loglevel=7 printk.time=1 random.trust_cpu=on rdinit=/init"
+# oops=panic, softlockup_panic=1: a kernel that went wrong must not go on measuring, and who hangs is to say where.
+# panic=-1 with -no-reboot ends QEMU at once.
+_KERNEL_OPTIONS = (
+    "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 loglevel=7 printk.time=1 random.trust_cpu=on rdinit=/init"
+)
 # -cx16: QEMU 7.2's TCG corrupts state around cmpxchg16b; guests oopsed in 3 of 6 boots.
 _TCG = ("-cpu", "max,-cx16,-erms", "-accel", "tcg")
-# Counted runs are to repeat: the same addresses in every boot.
-_SAME_ADDRESSES = "nokaslr norandmaps"
+# Counted runs are to repeat: the same addresses in every boot, and the same date, of which the kernel's random numbers
+# are made too. With the same seed two boots count the same to the instruction.
+_SAME_DATE = ("-rtc", "base=2026-01-01T00:00:00,clock=vm")
+SAME_ADDRESSES = "nokaslr norandmaps"
 
 
 class Accelerator(NamedTuple):
     """How QEMU runs a guest: what it is asked for by, its name in records and for people, options, why it was chosen.
 
-    `works`: False where it stands in for KVM, which does not work.
+    `works`: False where it stands in for KVM, which does not work. `plugin`: what counts the instructions of phases.
     """
 
     word: str
@@ -43,6 +49,7 @@ class Accelerator(NamedTuple):
     kernel_options: str = ""
     why: str = "as asked"
     works: bool = True
+    plugin: Plugin | None = None
 
     @property
     def counted(self) -> bool:
@@ -54,7 +61,11 @@ _ACCELERATORS = {
     "kvm": Accelerator("kvm", "kvm", "KVM", ("-cpu", "host", "-accel", "kvm")),
     "tcg": Accelerator("tcg", "tcg", "TCG", _TCG),
     "icount": Accelerator(
-        "icount", "tcg-icount", "TCG, counting instructions", (*_TCG, "-icount", "shift=0,sleep=off"), _SAME_ADDRESSES
+        "icount",
+        "tcg-icount",
+        "TCG, counting instructions",
+        (*_TCG, "-icount", "shift=0,sleep=off", *_SAME_DATE),
+        SAME_ADDRESSES,
     ),
 }
 
@@ -95,24 +106,35 @@ def boot(
     log: Path,
     echo: Callable[[str], None],
     start_limit: float = _HELLO_SECONDS,
+    append: str = "",
+    more: Sequence[str] = (),
+    seed: int = 0,
 ) -> Guest:
     """Boot `image` and run Python with `argv` in it. time_limit: seconds that iterating waits for a line.
+
+    append: to the kernel's command line; more: arguments for QEMU; seed: of the random numbers of counted guests.
 
     The console is appended to `log`, and what it says while the command runs is echoed.
     """
     ours, qemus = socket.socketpair()
     # An unlinked file and a socket pair, both inherited: nothing to tidy up, whatever kills us.
+    report = tempfile.TemporaryFile() if accel.plugin else None  # noqa: SIM115  (the guest closes it)
     with tempfile.TemporaryFile() as archive, qemus:
         initramfs.build(archive, argv, packages=packages, trees=trees)
         command = [
             *(_QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
             *accel.options,
+            *(("-seed", str(seed)) if accel.counted else ()),
+            *(accel.plugin.options(report) if accel.plugin and report else ()),
             *("-m", str(memory_mib), "-smp", str(1 if accel.counted else cpus)),
             *("-kernel", str(image), "-initrd", f"/dev/fd/{archive.fileno()}"),
-            *("-append", f"{_KERNEL_OPTIONS} {accel.kernel_options}".strip()),
+            *("-append", " ".join(f"{_KERNEL_OPTIONS} {accel.kernel_options} {append}".split())),
             *("-serial", "stdio", "-chardev", f"socket,id=results,fd={qemus.fileno()}", "-serial", "chardev:results"),
+            *more,
         ]
-        return Guest(command, ours, limits=(start_limit, time_limit), log=log, echo=echo)
+        guest = Guest(command, ours, limits=(start_limit, time_limit), log=log, echo=echo)
+        guest.counts = Counts(report) if report else None
+        return guest
 
 
 def _kvm_trouble(image: Path, packages: Sequence[str], echo: Callable[[str], None]) -> str:

@@ -15,7 +15,7 @@ from bench.measure.core import Mapping, ffi
 from bench.plan import points, records
 from bench.plan.interfaces import INTERFACES
 from bench.plan.plan import Plan, Play, Timing
-from bench.plan.records import Failed, Machine, Played, Timed
+from bench.plan.records import Failed, Machine, Messages, Played, Timed
 from tests.measure.conftest import TRACKING, why_not
 
 WORKING = [name for name in TRACKING if not why_not(name)]
@@ -35,8 +35,10 @@ def serve(plan, *jobs):
 def work(point, names, values=2):
     """Measure one point; return its record."""
     plan = Plan("own", "", "", tuple(names), points=(point,), values=values, seed=5)
-    machine, timed = serve(plan, Timing(point, 0))
+    machine, timed, messages = serve(plan, Timing(point, 0))
     assert isinstance(machine, Machine)
+    assert isinstance(messages, Messages)
+    assert machine.findings == {}
     return timed
 
 
@@ -138,7 +140,7 @@ def test_a_scenario_is_one_more_job():
     if not WORKING:
         pytest.skip(f"no interface works here: {why_not(TRACKING[0]).why}")
     plan = Plan("meaning", "", "", tuple(WORKING), scenarios=("plain",), values=3)
-    machine, played = serve(plan, Play("plain", WORKING[0], 3))
+    machine, played, _ = serve(plan, Play("plain", WORKING[0], 3))
     assert machine.facts["copy_page_ns"] > 0
     assert isinstance(played, Played)
     assert [(run.times, run.extra, run.missed) for run in played.runs] == [(3, 0, 0)]
@@ -165,10 +167,11 @@ def test_a_server_dies_with_who_started_it():
 def test_wrong_intervals_are_kept_one_by_one():
     found = [(0, 0), (0, 0), (512, 0), (0, 3)]
     rounds = [{
-        "warmup": {}, "value": {}, "populate": 1, "huge_kib": 0,
+        "warmup": {}, "value": {}, "populate": 1, "huge_kib": 0, "vmas": 1, "example": "extra 7 and 511 more",
         "intervals": [[count, [*pages, 0]] for count, pages in records.coded(found)],
     }]  # fmt: skip
     one = timing._series(INTERFACES["scan-wp"], False, rounds)
     assert one.wrong == "2x+0-0 1x+512-0 1x+0-3"
+    assert one.example == "extra 7 and 511 more"
     assert (one.intervals, one.extra, one.missed) == (4, 512, 3)
     assert records.wrong_intervals(one.wrong, one.extra, one.missed) == 2

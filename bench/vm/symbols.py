@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Finds out at which addresses a kernel's functions are: from its System.map, or by asking it in a short boot."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from bench.errors import BenchError, Unsupported
+from bench.files import replacing
+from bench.vm import cache, qemu
+
+# What the counting plugin finds its way by (bench/vm/counting.c); x86 has them all since Linux 5.8.
+NEEDED = {"asm_exc_page_fault", "irq_entries_start", "entry_SYSCALL_64", "__switch_to_asm", "do_exit",
+          "__entry_text_start", "__entry_text_end"}  # fmt: skip
+_TEXT = re.compile(r"([0-9a-f]{16}) [tTwW] (\S+)")
+_BORDER = re.compile(r"_.*_(start|end)|_[se]?text")  # of a section, which begins or ends with a function
+_FORM = 2  # of the file that is kept
+_SECONDS = 120.0
+_MEMORY_MIB = 704
+# Runs in the guest. Names of modules have their module behind them; addresses of all others are in the upper half.
+_ASK = """
+import base64, re, zlib
+text = re.findall(rb"^f[0-9a-f]{15} [tTwW] \\S+$", open("/proc/kallsyms", "rb").read(), re.M)
+data = base64.b64encode(zlib.compress(b"\\n".join(text), 6))
+for at in range(0, len(data), 4096):
+    print(data[at : at + 4096].decode())
+"""
+
+
+def find(image: Path, echo: Callable[[str], None]) -> Path:
+    """Return a file of the kernel's functions, a line each with address and name, in order. Raises Unsupported."""
+    digest = hashlib.sha256(image.read_bytes()).hexdigest()
+    kept = cache.folder("symbols") / f"{digest[:32]}-{_FORM}"
+    with cache.lock("symbols"):
+        if not kept.exists():
+            lines = functions(_map_of(image)) or functions(_asked(image, echo))
+            if not lines:
+                raise Unsupported(f"{image.name} does not say where its functions are", "set CONFIG_KALLSYMS=y")
+            with replacing(kept) as file:
+                file.write("".join(lines).encode())
+    return kept
+
+
+def functions(symbols: Iterable[str]) -> list[str]:
+    """Return lines for the plugin from those of System.map or /proc/kallsyms; none where what it needs is not there.
+
+    Of several names of one address the first is shown: a function's, without a prefix, of those the shortest.
+    """
+    found = [match.groups() for line in symbols if (match := _TEXT.fullmatch(line.rstrip()))]
+    if NEEDED - {name for _, name in found}:
+        return []
+    # __pfx_: the padding before a function, which is never executed
+    real = [(address, name) for address, name in found if not name.startswith("__pfx_")]
+    real.sort(key=lambda one: (one[0], bool(_BORDER.fullmatch(one[1])), one[1].startswith("_"), len(one[1]), one[1]))
+    return [f"{address} {name}\n" for address, name in real]
+
+
+def _map_of(image: Path) -> Iterator[str]:
+    """Yield the lines of the image's System.map: beside it, in /boot or above a built one. Debian's are stubs."""
+    release = image.name.removeprefix("vmlinuz-")
+    places = [image.with_name("System.map"), image.with_name(f"System.map-{release}")]
+    places += [parent / "System.map" for parent in image.resolve().parents[3:4]]
+    for place in places:
+        # A newer one is of a kernel that was linked since, or nobody knows.
+        if place.is_file() and place.stat().st_mtime <= image.stat().st_mtime:
+            with place.open(errors="replace") as file:
+                yield from file
+            return
+
+
+def _asked(image: Path, echo: Callable[[str], None]) -> list[str]:
+    """Boot the kernel and have it print its symbols. Raises Unsupported."""
+    echo(f"asking {image.name} where its functions are: once, in a boot of its own")
+    accel = qemu.accelerator("tcg", image, [], echo)._replace(kernel_options=qemu.SAME_ADDRESSES)
+    with tempfile.NamedTemporaryFile(suffix=".log") as log:
+        try:
+            said = list(
+                qemu.boot(
+                    image,
+                    ["-c", _ASK],
+                    accel,
+                    packages=[],
+                    memory_mib=_MEMORY_MIB,
+                    cpus=1,
+                    time_limit=_SECONDS,
+                    log=Path(log.name),
+                    echo=lambda _: None,
+                )
+            )
+            return zlib.decompress(base64.b64decode("".join(said))).decode().splitlines()
+        except (BenchError, zlib.error, binascii.Error, UnicodeDecodeError) as error:
+            raise Unsupported(f"{image.name} could not be asked where its functions are: {error}") from None
