@@ -25,8 +25,8 @@ def folder(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def lock(name: str) -> Iterator[None]:
-    """Keep other processes out of the cache's folder `name`; a killed holder frees it."""
+def lock(name: str) -> Iterator[int]:
+    """Keep other processes out of the cache's folder `name`, by a descriptor; a killed holder frees it."""
     with (folder(name) / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()

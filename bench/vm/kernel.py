@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Finds the kernel to boot, and its configuration: any bzImage, or one of Debian's amd64 cloud kernels by version."""
+"""Finds the kernel to boot: any bzImage, a tree's, a revision that is built, or one of Debian's cloud kernels."""
 
+import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -10,11 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from bench.errors import BadInput, Unsupported
+from bench.errors import BadInput, GuestFailed, Unsupported
 from bench.files import replacing
-from bench.vm import apt, cache
+from bench.plan import kconfig
+from bench.plan.records import Facts
+from bench.vm import apt, bzimage, cache, trees
 
 DEFAULT = "debian:6.12"
+_HINT = f"give a bzImage, a kernel tree that was built, TREE@REV to build one, or {DEFAULT}"
+_DIGITS = 16  # of a checksum, in a result
 # linux-image-* carries image and configuration up to 6.18; from 6.19 on it depends on linux-binary-* and linux-base-*.
 _PACKAGE = re.compile(r"linux-(image|binary)-(\d.*)-cloud-amd64")
 _IMAGE_PREFIX = "vmlinuz-"
@@ -30,29 +36,104 @@ class DebianKernel(NamedTuple):
     suite: str
 
 
-def find(spec: str | None, *, echo: Callable[[str], None]) -> Path:
-    """Return the bzImage that `spec` means: a path, `debian:VERSION`, or None for debian:6.12."""
+class Image(NamedTuple):
+    """A kernel to boot: its bzImage, its name for people, its configuration (may be empty), what a result says of it.
+
+    `stamp`: when it was written and how large it is.
+    """
+
+    path: Path
+    title: str
+    config: str
+    facts: Facts
+    stamp: tuple[int, int]
+
+    def check_same(self) -> None:
+        """Raise GuestFailed where the file was written since: one result is of one kernel."""
+        if not self.path.is_file() or _stamp(self.path) != self.stamp:
+            raise GuestFailed(f"{self.title} was built anew or removed since", "measure again, into another result")
+
+
+def find(spec: str | None, *, echo: Callable[[str], None]) -> Image:
+    """Return the kernel that `spec` means.
+
+    spec: the path of a bzImage or of a built tree, `TREE@REV`, `debian:VERSION`, or None for debian:6.12. A revision is
+    built if need be, and a kernel of Debian's fetched. Raises BadInput, Unsupported, BuildFailed.
+    """
     spec = spec or DEFAULT
-    if not spec.startswith("debian:"):
-        return _checked(Path(spec))
-    series = spec.removeprefix("debian:")
-    if not re.fullmatch(r"\d+(\.\d+)*", series):
-        raise BadInput(f"'{spec}' names no Debian kernel", f"say for example {DEFAULT}; debian: alone lists them")
-    with cache.lock("kernels"):
-        return _cached(series) or _fetched(series, echo)
+    path = Path(spec)
+    if spec.startswith("debian:"):
+        path = _debian(spec, echo)
+        return _image(path, path.name, {})
+    if not path.exists() and (found := trees.split(spec)):
+        built = trees.build(*found, echo)
+        return _image(built.folder / "bzImage", built.title, {"kernel_commit": built.commit, "kernel_dirty": 0})
+    if not path.is_dir():
+        bzimage.check(path, _HINT)
+        return _image(path, f"{path.name} ({bzimage.release(path) or 'of no release'})", {})
+    image = trees.image_of(path)
+    bzimage.check(image, _HINT)
+    known = trees.commit_of(path, image, echo)
+    at = f" at {str(known['kernel_commit'])[:12]}" if known else ""
+    return _image(image, f"{path.resolve().name}{at}{', with changes' if known.get('kernel_dirty') else ''}", known)
+
+
+def release(spec: str) -> str:
+    """Return the release that uname -r prints on a kernel: of an image or a built tree its own, else `spec` itself."""
+    path = trees.image_of(Path(spec)) if os.path.isdir(spec) else Path(spec)
+    if not path.exists():
+        return spec
+    bzimage.check(path, _HINT)
+    return bzimage.release(path)
+
+
+def configuration(spec: str, *, echo: Callable[[str], None]) -> str:
+    """Return the configuration of the kernel that `spec` means, without building it; empty where it isn't known."""
+    tree = trees.split(spec) if not os.path.exists(spec) else None
+    folder = tree[0] if tree else Path(spec)
+    if tree or (folder.is_dir() and not (folder / trees.IMAGE).exists()):
+        if own := trees.config_of(folder):
+            return own
+        raise BadInput(
+            f"{folder} has no .config", "make one, such as: make defconfig, then add what ./bench.py config prints"
+        )
+    return find(spec, echo=echo).config
 
 
 def config(image: Path) -> str:
     """Return the configuration the image was built with, empty where it isn't found.
 
-    It lies beside an installed image as config-VERSION, or four levels above arch/x86/boot/bzImage as .config.
+    It lies beside an image, as config-VERSION or config, or four levels above arch/x86/boot/bzImage as .config; else it
+    may be in the image itself.
     """
-    places = [image.with_name(image.name.replace(_IMAGE_PREFIX, _CONFIG_PREFIX, 1))]
-    places += [parent / ".config" for parent in image.resolve().parents[3:4]]
+    places = [image.with_name(image.name.replace(_IMAGE_PREFIX, _CONFIG_PREFIX, 1)), image.with_name("config")]
     for place in places:
         if place != image and place.is_file():
             return place.read_text(errors="replace")
+    if inside := bzimage.config(image):
+        return inside
+    for place in [parent / ".config" for parent in image.resolve().parents[3:4]]:
+        # A newer one may be of the next build.
+        if place.is_file() and place.stat().st_mtime <= image.stat().st_mtime:
+            return place.read_text(errors="replace")
     return ""
+
+
+def _image(path: Path, title: str, known: Facts) -> Image:
+    text = config(path)
+    facts: Facts = {"kernel_image": path.name, "kernel_sha256": _checksum(path.read_bytes()), **known}
+    if (options := kconfig.chosen(text)) != kconfig.UNKNOWN:  # else the guest may know its own
+        facts |= {"kernel_config": options, "config_sha256": _checksum(text.encode())}
+    return Image(path, title, text, facts, _stamp(path))
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:_DIGITS]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def debian_kernels(echo: Callable[[str], None]) -> list[DebianKernel]:
@@ -70,15 +151,13 @@ def _key(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def _checked(path: Path) -> Path:
-    hint = f"give a bzImage (arch/x86/boot/bzImage of a kernel tree, /boot/vmlinuz-*) or {DEFAULT}"
-    try:
-        with path.open("rb") as file:
-            head = file.read(0x206)
-    except OSError as error:
-        raise BadInput(f"can't read the kernel image {path}: {error.strerror}", hint) from error
-    if head[0x202:] != b"HdrS":  # Documentation/arch/x86/boot.rst, field `header`
-        raise BadInput(f"{path} is no bzImage", hint)
+def _debian(spec: str, echo: Callable[[str], None]) -> Path:
+    series = spec.removeprefix("debian:")
+    if not re.fullmatch(r"\d+(\.\d+)*", series):
+        raise BadInput(f"'{spec}' names no Debian kernel", f"say for example {DEFAULT}; debian: alone lists them")
+    with cache.lock("kernels"):
+        path = _cached(series) or _fetched(series, echo)
+    bzimage.check(path, f"remove {path}, then it is fetched again")
     return path
 
 
@@ -120,7 +199,7 @@ def _fetched(series: str, echo: Callable[[str], None]) -> Path:
                     shutil.copyfileobj(content, file)
     if not image.exists():
         raise Unsupported(f"{kernel.package} holds no kernel image", "give one with --kernel IMAGE")
-    return _checked(image)
+    return image
 
 
 def _files_in(package: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Finding a kernel: bad images, versions, which package carries the image, where Debian's archive is."""
 
+import hashlib
+import os
 import re
 import subprocess
 
@@ -8,6 +10,7 @@ import pytest
 
 from bench.errors import BadInput, Unsupported
 from bench.vm import apt, cache, kernel
+from tests.vm.images import bzimage
 
 
 @pytest.fixture(autouse=True)
@@ -15,28 +18,43 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def bzimage():
-    return bytes(0x202) + b"HdrS" + bytes(100)
-
-
 def test_any_bzimage_is_taken_as_it_is(tmp_path):
     path = tmp_path / "bzImage"
-    path.write_bytes(bzimage())
-    assert kernel.find(str(path), echo=print) == path
+    path.write_bytes(bzimage("6.12.1-mine"))
+    image = kernel.find(str(path), echo=print)
+    assert image.path == path
+    assert image.title == "bzImage (6.12.1-mine)"
+    sha256 = hashlib.sha256(bzimage("6.12.1-mine")).hexdigest()
+    assert image.facts == {"kernel_image": "bzImage", "kernel_sha256": sha256[:16]}
+    assert image.config == ""
+    (tmp_path / "config").write_text("CONFIG_KSM=y\n")
+    image = kernel.find(str(path), echo=print)
+    assert image.facts["kernel_config"] == "KSM=y"
+    assert image.facts["config_sha256"] == hashlib.sha256(b"CONFIG_KSM=y\n").hexdigest()[:16]
 
 
-@pytest.mark.parametrize("content", [b"", b"HdrS", b"\x7fELF" + bytes(4000)])
-def test_a_file_that_is_no_bzimage_is_refused(tmp_path, content):
+def test_a_file_that_is_no_bzimage_is_refused(tmp_path):
     path = tmp_path / "image"
-    path.write_bytes(content)
+    path.touch()
     with pytest.raises(BadInput, match="is no bzImage"):
         kernel.find(str(path), echo=print)
+
+
+def test_the_release_of_an_image_or_tree_is_read_and_any_other_word_is_one_itself(tmp_path):
+    built = tmp_path / "linux/arch/x86/boot/bzImage"
+    built.parent.mkdir(parents=True)
+    built.write_bytes(bzimage("6.12.1-mine"))
+    for spec in (built, tmp_path / "linux"):
+        assert kernel.release(str(spec)) == "6.12.1-mine"
+    assert kernel.release("6.18.44-fc-v657") == "6.18.44-fc-v657"
+    with pytest.raises(BadInput, match="is no kernel tree"):
+        kernel.release(str(tmp_path))
 
 
 def test_a_path_that_can_not_be_read_is_refused_with_the_reason(tmp_path):
     with pytest.raises(BadInput, match="No such file"):
         kernel.find(str(tmp_path / "absent"), echo=print)
-    with pytest.raises(BadInput, match="Is a directory"):
+    with pytest.raises(BadInput, match="is no kernel tree"):
         kernel.find(str(tmp_path), echo=print)
 
 
@@ -58,8 +76,8 @@ def test_a_cached_image_needs_no_apt_and_the_newest_one_is_taken(monkeypatch):
     monkeypatch.setenv("PATH", "")
     for version in ("6.12.9", "6.12.107", "6.1.176"):
         (cache.folder("kernels") / f"vmlinuz-{version}").write_bytes(bzimage())
-    assert kernel.find(None, echo=print).name == "vmlinuz-6.12.107"
-    assert kernel.find("debian:6.1", echo=print).name == "vmlinuz-6.1.176"
+    assert kernel.find(None, echo=print).path.name == "vmlinuz-6.12.107"
+    assert kernel.find("debian:6.1", echo=print).title == "vmlinuz-6.1.176"
     with pytest.raises(Unsupported, match="no apt-get"):
         kernel.find("debian:6.16", echo=print)
 
@@ -70,9 +88,13 @@ def test_configuration_lies_beside_an_installed_image_or_above_a_built_one(tmp_p
     for image, config in ((installed, tmp_path / "boot/config-6.12.1"), (built, tmp_path / "linux/.config")):
         image.parent.mkdir(parents=True)
         image.write_bytes(bzimage())
+        os.utime(image, (2**31, 2**31))
         assert kernel.config(image) == ""
         config.write_text(f"# of {image.name}\nCONFIG_HZ=250\n")
         assert kernel.config(image).startswith(f"# of {image.name}")
+    os.utime(built, (1, 1))
+    assert kernel.config(built) == "", "the configuration was changed after it was built"
+    (tmp_path / "bzImage").write_bytes(bzimage())
     assert kernel.config(tmp_path / "bzImage") == ""
 
 

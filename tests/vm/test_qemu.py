@@ -29,6 +29,12 @@ os.write(1, b"\\xff tab\\t cr\\r\\n\\n" + b"x" * 100_000 + b"\\nno newline")
     assert "Linux version 6.12." in (tmp_path / "guest.log").read_text()
 
 
+def test_what_is_added_reaches_the_kernel_and_qemu(boot):
+    guest = boot("-c", "print(open('/proc/cmdline').read())", append="bench.one=1 two", more=["-name", "a b"])
+    assert next(iter(guest)).endswith(" bench.one=1 two")
+    assert guest.command_line.endswith(" -name 'a b'")
+
+
 def failing(guest):
     """Run it to its bitter end: the lines that came before, and the error."""
     lines = []
