@@ -38,6 +38,24 @@ class WorkerFailed(BenchError):
     status = 3
 
 
+class BuildFailed(BenchError):
+    """A kernel that was to be measured does not build."""
+
+    status = 3
+
+
+class NoVerdict(BadInput):
+    """What was given can't answer the question: too little was measured, or different things."""
+
+    status = 3
+
+
+class WrongAnswer(BenchError):
+    """An interface did not report exactly the pages that were written."""
+
+    status = 1
+
+
 class LimitExceeded(BenchError):
     """A comparison found what the user had said must not be."""
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 import gzip
 import os
 import platform
+import statistics
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.measure.core import clock_cost, hypervisor, syscall_cost, tsc_rate
+from bench.errors import WorkerFailed
+from bench.measure import isolated
+from bench.measure.core import Mapping, clock_cost, hypervisor, syscall_cost, tsc_rate
 from bench.plan import kconfig
 
 CPU = Path("/sys/devices/system/cpu")
@@ -18,6 +21,11 @@ THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 NUMA = Path("/proc/sys/kernel/numa_balancing")
 KSM = Path("/sys/kernel/mm/ksm/run")
 SETTLED = 10.0  # seconds since boot; until 4, clear_refs took up to twice its time in guests
+# What is found of a change, in parts of the noise, with so many processes: tests/stats/test_samples.py.
+FOUND, FOUND_PROCESSES = 2.0, 22
+_TRIALS, _TRIAL_PAGES, _TRIAL_SECONDS = 20, 256, 0.3  # as long as many a phase is, often enough for quartiles
+_HOPELESS = 0.5  # a change of which nobody needs a benchmark
+_IQR = 1.349  # standard deviations
 GOVERNOR = CPU / "cpu0/cpufreq/scaling_governor"
 
 
@@ -67,7 +75,12 @@ def running_config() -> str:
 
 def disturbances() -> list[Disturbance]:
     """Name what on this machine disturbs a measurement, each with its remedy."""
-    load, cpus, swap = os.getloadavg()[0], os.cpu_count() or 1, meminfo("SwapTotal")
+    return [*_of_cpus(), *_of_memory()]
+
+
+def _of_cpus() -> list[Disturbance]:
+    """What disturbs guests too."""
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
     governor = read(GOVERNOR)
     found = [
         (
@@ -85,6 +98,14 @@ def disturbances() -> list[Disturbance]:
             "turbo is on: the clock rate depends on heat and neighbours",
             "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo, or echo 0 > /sys/devices/system/cpu/cpufreq/boost",
         ),
+        (load > 0.25 * cpus, f"load average is {load:.2f} on {cpus} CPUs", "stop what else is running"),
+    ]
+    return [Disturbance(what, remedy) for present, what, remedy in found if present]
+
+
+def _of_memory() -> list[Disturbance]:
+    swap = meminfo("SwapTotal")
+    found = [
         (
             chosen(THP) == "always",
             "transparent huge pages are always on (the mapping itself opts out)",
@@ -97,9 +118,51 @@ def disturbances() -> list[Disturbance]:
         ),
         (read(KSM) not in ("", "0"), "KSM merges and write-protects pages", f"echo 0 > {KSM}"),
         (swap > 0, f"swap is on ({swap >> 20} MiB)", "swapoff -a"),
-        (load > 0.25 * cpus, f"load average is {load:.2f} on {cpus} CPUs", "stop what else is running"),
     ]
     return [Disturbance(what, remedy) for present, what, remedy in found if present]
+
+
+def noise() -> float:
+    """Return by how much of itself a fixed piece of kernel work varies here from one time to the next.
+
+    The work is that of populating 1 MiB; its quartiles' distance counts, as the standard deviation it would be of a
+    normal distribution. Takes a third of a second. Raises WorkerFailed.
+    """
+    said, trouble = isolated.run(lambda say: say(_noise()), 30.0)
+    if trouble or not said:
+        raise WorkerFailed(f"the trial of how much times vary here failed: {trouble or 'it said nothing'}")
+    return float(said[0])
+
+
+def _noise() -> float:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # that of a worker
+    taken: list[int] = []
+    end = time.monotonic() + _TRIAL_SECONDS
+    while len(taken) < _TRIALS or time.monotonic() < end:
+        with Mapping(_TRIAL_PAGES) as mapping:
+            taken.append(int(mapping.struct.populate_ns))
+    low, middle, high = statistics.quantiles(taken, n=4)
+    return (high - low) / _IQR / middle
+
+
+def before(processes: int, *, guest: bool) -> list[str]:
+    """Return what is to be said before times are taken: what disturbs them, and which changes can't be found.
+
+    processes: that measure a point; guest: it is guests of this machine that do.
+    """
+    lines = [f"  {one.what}\n  -> {one.remedy}" for one in (_of_cpus() if guest else disturbances())]
+    if lines:
+        lines.insert(0, "What disturbs times here (nothing was changed):")
+    varied = noise()
+    least = FOUND * varied * (FOUND_PROCESSES / processes) ** 0.5
+    lost = f"changes below about {100 * least:.1f} % won't be found" if least < _HOPELESS else "no change will be found"
+    many = f"{processes} process{'es' * (processes != 1)} a point"
+    return [*lines, f"A fixed piece of kernel work varied by {100 * varied:.1f} % here just now: with {many}, {lost}."]
+
+
+def boot_id() -> str:
+    """Return what tells this boot from all others."""
+    return read(Path("/proc/sys/kernel/random/boot_id"))
 
 
 def settle() -> None:
@@ -120,6 +183,7 @@ def record() -> dict[str, str | int | float]:
     )
     found |= {
         "where": where(),
+        "boot_id": boot_id(),
         "kernel_release": platform.release(),
         "kernel_version": platform.version(),
         "architecture": platform.machine(),

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Functional tests of the interfaces, that say why one can't be measured here."""
+"""Functional tests of the interfaces: why one can't be measured here, or what it answers wrong."""
 
 from __future__ import annotations
 
 import errno
-from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.errors import Unsupported
-from bench.measure import isolated
-from bench.measure.core import Mapping, Pattern, Tracker
+from bench.measure import answers, isolated
+from bench.measure.core import Mapping
 from bench.plan.interfaces import GUEST, INTERFACES, V6, Interface, Reason
 from bench.plan.kinds import ANON, KINDS, Layout
 
@@ -18,11 +17,13 @@ if TYPE_CHECKING:
 
     from bench.plan.points import Point
 
+PROBE_PAGES = 128  # a kernel may take another way where there are few
 PROBE_SECONDS = 5  # a probe that hangs is an answer too
 PAGE_SECONDS = 2e-5  # more for each page that it needs: clearing one takes a hundredth of that on a real machine
 
 
 _NOT_V6 = Reason("the kernel lacks the ioctl of the v6 series", V6.remedy)
+_NO_SOFT_DIRTY = Reason("no write to such memory becomes soft-dirty", "measure it on another --kind")
 _NOT_TRACEABLE = "run it as a process that may be traced (not set-user-ID)"
 
 # (failed call, errno) -> reason. Any other pair is a real error and shown as it is.
@@ -50,6 +51,7 @@ _REFUSALS = {
     ),
     ("ioctl(PAGEMAP_SCAN, v6)", errno.ENOTTY): _NOT_V6,
     ("ioctl(PAGEMAP_SCAN, v6)", errno.EINVAL): _NOT_V6,
+    ("ioctl(PAGEMAP_SCAN, v6)", errno.EPERM): V6,
     ("mprotect of another process", errno.EOPNOTSUPP): Reason(
         "no process can change the protection of another's memory", "track from inside: leave out --external"
     ),
@@ -81,18 +83,29 @@ _REFUSALS = {
 }
 
 
-def probe(interface: Interface, layout: Layout = ANON, pages: int = 0) -> Reason | None:
-    """Try the interface in a child process, on memory made like that: None if it works, else the reason.
+class Probed(NamedTuple):
+    """What came of a probe: why the interface can't be measured here, and what it answered wrong; neither if it works.
+
+    A refusal is no wrong answer, and a wrong answer no refusal: it is measured all the same.
+    """
+
+    refused: Reason | None = None
+    wrong: str = ""
+
+
+def probe(interface: Interface, layout: Layout = ANON, pages: int = 0) -> Probed:
+    """Try the interface in a child process, on memory made like that.
 
     pages: how much memory, where a few pages prove nothing.
 
-    A child, because a broken kernel interface may hang or kill its caller.
+    A child, because a broken kernel interface may hang or kill its caller. Then it is both: not measured, and wrong.
     """
     seconds = PROBE_SECONDS + pages * PAGE_SECONDS
     said, trouble = isolated.run(lambda say: say(_try(interface, layout, pages)), seconds)
     if said and not trouble:
-        return Reason(*said[0]) if said[0] else None
-    return Reason(f"in its probe {trouble}", "look at the kernel log")
+        refused, wrong = said[0]
+        return Probed(Reason(*refused) if refused else None, wrong)
+    return Probed(Reason(f"in its probe {trouble}", "look at the kernel log"), f"its probe came to no end: {trouble}")
 
 
 def refusal(error: OSError) -> Reason | None:
@@ -100,82 +113,56 @@ def refusal(error: OSError) -> Reason | None:
     return _REFUSALS.get((str(error.filename), error.errno or 0))
 
 
-def _try(interface: Interface, layout: Layout, pages: int) -> Reason | None:
-    pages = pages or max(8, 2 * KINDS[layout.kind].unit)
+def _try(interface: Interface, layout: Layout, pages: int) -> Probed:
+    pages = pages or max(PROBE_PAGES, 2 * KINDS[layout.kind].unit)
     try:
         with Mapping(pages, layout._replace(populated=None, watched=None, vmas=1)) as mapping:
-            wrong = _wrong(interface, mapping) if interface.tracks else ""
+            found = list(answers.answers(interface, mapping)) if interface.tracks else []
+        wrong = next((one.wrong for one in found if one.wrong), "")
+        if wrong and layout.kind == ANON.kind and interface.nothing and answers.unaware(interface, found):
+            return Probed(interface.nothing)
     except OSError as error:
-        return refusal(error) or Reason(f"{error.filename} failed: {error.strerror}", "this is not a known refusal")
+        why = refusal(error) or Reason(f"{error.filename} failed: {error.strerror}", "this is not a known refusal")
+        return Probed(why)
     except Unsupported as error:
-        return Reason(str(error), error.hint)
-    if not wrong:
-        return None
-    if layout.kind == ANON.kind:
-        return interface.contract
-    return Reason(f"it can't track such memory: {wrong}", "measure it on another --kind")
+        return Probed(Reason(str(error), error.hint))
+    if wrong and interface.soft_dirty and not KINDS[layout.kind].soft_dirty and answers.same(found):
+        return Probed(_NO_SOFT_DIRTY)
+    return Probed(wrong=wrong)
 
 
-def _wrong(interface: Interface, mapping: Mapping) -> str:
-    """What was reported wrong, in words: of some pages written twice over, of none, and of one the kernel wrote.
-
-    In huge pages the whole one may be reported for one page of it. An interface that does not flush the TLB is known to
-    miss pages that were written before: it is asked about others each time.
-    """
-    unit = KINDS[mapping.layout.kind].unit  # pages that may be reported for each of them
-    rounds = ([5, 1, 4], [5, 1, 4], []) if interface.flushes else ([5], [1, 4], [0])
-    with Tracker(interface.name, mapping) as tracker:
-        for atomic in [False, True] if interface.atomic and interface.flushes else [False]:
-            for pattern in [Pattern(array("I", order), mapping.pages) for order in rounds]:
-                for one in tracker.run(pattern, 2 if interface.flushes else 1, atomic=atomic):
-                    if one.missed:
-                        return f"{one.missed} of {pattern.written} written pages were not reported"
-                    if one.extra > (unit - pattern.written if pattern.written and unit > 1 else 0):
-                        return f"{one.extra} pages were reported that nobody wrote"
-        if mapping.layout.outside is not None:
-            return ""  # its memory is not ours to write to
-        tracker.reset()
-        with open("/proc/self/stat", "rb", buffering=0) as stat:
-            try:
-                stat.readinto(memoryview(mapping.buffer())[2 * mapping.page_size :])
-            except OSError as error:
-                known = not interface.kernel_writes and error.errno == errno.EFAULT and not tracker.collect()
-                return "" if known else f"read(2) into it failed: {error.strerror}"
-        found = tracker.collect()
-        right = found in ([(2, 3)], [(0, unit)])
-        return "" if right and interface.kernel_writes else "what read(2) wrote was not reported as it should be"
-
-
-def probe_all(layout: Layout = ANON) -> dict[str, Reason | None]:
+def probe_all(layout: Layout = ANON) -> dict[str, Probed]:
     """Probe every interface, in the table's order, on memory made like that."""
     return {name: probe(interface, layout) for name, interface in INTERFACES.items()}
 
 
-def survey(names: Iterable[str], points: Iterable[Point], directory: str) -> dict[str, Reason]:
-    """Try interfaces on every sort of memory that the points have; return why some can't be measured.
+def survey(names: Iterable[str], points: Iterable[Point], directory: str) -> tuple[dict[str, Reason], dict[str, str]]:
+    """Try interfaces on every sort of memory that the points have: why some can't be measured, what some answer wrong.
 
-    By interface; by `NAME on MEMORY` (Point.elsewhere_name), where only that memory is the trouble; by MEMORY, where
-    nothing can be measured there.
+    Both by interface; by `NAME on MEMORY` (Point.elsewhere_name), where only that memory is the trouble; reasons also
+    by MEMORY, where nothing can be measured there.
     """
-    base = {name: probe(INTERFACES[name]) for name in names}
-    reasons = {name: why for name, why in base.items() if why}
-    where: dict[str, Point] = {}
+    found = {name: probe(INTERFACES[name]) for name in names}
+    base = dict(found)
+    largest: dict[str, Point] = {}
     for point in points:
-        known = where.setdefault(point.elsewhere_name, point)
+        known = largest.setdefault(point.elsewhere_name, point)
         if point.pages > known.pages:
-            where[point.elsewhere_name] = point
-    for memory, largest in where.items():
-        kind, external = largest.elsewhere
+            largest[point.elsewhere_name] = point
+    for memory, point in largest.items():
+        kind, external = point.elsewhere
         layout = Layout(kind, directory=directory, outside=-1 if external else None)
-        working = [name for name in base if not base[name]]
+        working = [name for name in base if not base[name].refused]
         if layout != Layout(directory=directory):
-            pages = largest.pages if largest.huge_pages else 0
-            if why := probe(next(row for row in INTERFACES.values() if not row.tracks), layout, pages):
-                reasons[memory] = why
+            pages = point.pages if point.huge_pages else 0
+            untracked = probe(next(row for row in INTERFACES.values() if not row.tracks), layout, pages)
+            if untracked.refused:
+                found[memory] = untracked
                 continue
-            found = {name: probe(INTERFACES[name], layout) for name in working}
-            reasons |= {f"{name} on {memory}": why for name, why in found.items() if why}
-            working = [name for name in working if not found[name]]
+            there = {name: probe(INTERFACES[name], layout) for name in working}
+            found |= {f"{name} on {memory}": one for name, one in there.items()}
+            working = [name for name in working if not there[name].refused]
         if not any(INTERFACES[name].tracks for name in working):
-            reasons.setdefault(memory, Reason("no interface can track it here", "./bench.py probe says why"))
-    return reasons
+            found.setdefault(memory, Probed(Reason("no interface can track it here", "./bench.py probe says why")))
+    reasons = {what: one.refused for what, one in found.items() if one.refused}
+    return reasons, {what: one.wrong for what, one in found.items() if one.wrong}

@@ -20,15 +20,21 @@ class Reason(NamedTuple):
 class Interface(NamedTuple):
     """One way to learn which pages were written, in the order of tables and plots.
 
-    `contract`: what a wrong result of its probe means, since a kernel can accept every call and track nothing.
+    `asks`: what it asks the kernel for, in words; `nothing`: what it means that a kernel takes every call of it and
+    tracks nothing, where that is no lie.
+    `options`: of the kernel's configuration, that it needs.
     `role`: `legacy` is what every ratio is over, `ioctl` what it is of: the first such form that was measured; `hybrid`
     resets as the first of them and collects as the second.
     """
 
     name: str
     summary: str
-    contract: Reason
+    asks: str
+    options: tuple[str, ...] = ()
     role: str = ""
+    nothing: Reason | None = None
+    soft_dirty: bool = False  # soft-dirty bits are what it reports
+    draft: bool = False  # its number was used by others too, and no release has it: not missed where it is absent
     tracks: bool = True  # False: the untracked baseline
     atomic: bool = False  # it can collect and reset in one step
     parts: bool = False  # it can reset a part of what it tracks
@@ -53,31 +59,40 @@ V6 = Reason(
     "the ioctl of v6's number and size tracks something other than soft-dirty, as v10 of February 2023 did",
     "boot a kernel with the v6 series: ./bench.py run --kernel IMAGE",
 )
-_MAINTAINERS = "report this to the kernel's maintainers"
-_HANDLER = Reason("its handler notes other pages than were written", _MAINTAINERS)
+_NOTED = "the pages that its handler noted"
+_SOFT = ("PROC_PAGE_MONITOR", "CHECKPOINT_RESTORE", "MEM_SOFT_DIRTY")  # the last one depends on that before it
+# Without the last one there is no WP_ASYNC (userfaultfd_api() in fs/userfaultfd.c).
+_ASYNC = ("PROC_PAGE_MONITOR", "USERFAULTFD", "PTE_MARKER_UFFD_WP")
 
 INTERFACES = {
     row.name: row
     for row in (
-        Interface("none", "nothing is tracked: the baseline of dirty", Reason("", ""), tracks=False),
+        Interface("none", "nothing is tracked: the baseline of dirty", "", tracks=False),
         Interface(
             "clear_refs",
             "write 4 to clear_refs, read pagemap bit 55",
-            SOFT_DIRTY,
+            "pagemap's soft-dirty bits",
+            _SOFT,
             role="legacy",
+            nothing=SOFT_DIRTY,
+            soft_dirty=True,
             heading="clear_refs + pagemap",
         ),
         Interface(
             "scan-softdirty",
             "write 4 to clear_refs, PAGEMAP_SCAN for PAGE_IS_SOFT_DIRTY",
-            SOFT_DIRTY,
+            "PAGE_IS_SOFT_DIRTY",
+            _SOFT,
             role="hybrid",
+            nothing=SOFT_DIRTY,
+            soft_dirty=True,
             tabled=False,
         ),
         Interface(
             "scan-wp",
             "PAGEMAP_SCAN write-protects and finds PAGE_IS_WRITTEN (userfaultfd WP_ASYNC)",
-            Reason("PAGEMAP_SCAN reports other pages than were written", _MAINTAINERS),
+            "PAGE_IS_WRITTEN",
+            _ASYNC,
             role="ioctl",
             atomic=True,
             parts=True,
@@ -87,7 +102,11 @@ INTERFACES = {
         Interface(
             "v6",
             "the v6 series of November 2022: GET and CLEAR of soft-dirty in one ioctl",
-            V6,
+            "v6's PAGE_IS_SOFTDIRTY",
+            _SOFT,
+            nothing=V6,
+            soft_dirty=True,
+            draft=True,
             atomic=True,
             parts=True,
             flushes=False,
@@ -95,7 +114,11 @@ INTERFACES = {
         Interface(
             "v6-no-reused",
             "v6 with PAGEMAP_NO_REUSED_REGIONS: the pages' bits alone, not VM_SOFTDIRTY",
-            V6,
+            "v6's PAGE_IS_SOFTDIRTY with NO_REUSED_REGIONS",
+            _SOFT,
+            nothing=V6,
+            soft_dirty=True,
+            draft=True,
             atomic=True,
             parts=True,
             flushes=False,
@@ -103,14 +126,15 @@ INTERFACES = {
         Interface(
             "uffd-sync",
             "userfaultfd write protection, a thread answers each first write",
-            _HANDLER,
+            _NOTED,
+            ("USERFAULTFD", "PTE_MARKER_UFFD_WP"),
             uffd=True,
             kernel_writes=False,
         ),
         Interface(
             "mprotect",
             "read-only memory, a SIGSEGV handler notes each first write",
-            _HANDLER,
+            _NOTED,
             kernel_writes=False,
         ),
     )

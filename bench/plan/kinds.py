@@ -19,6 +19,7 @@ class Kind(NamedTuple):
     tables: str
     summary: str
     file: bool = False  # it lies in a file of --directory
+    soft_dirty: bool = True  # False: clear_refs skips it, and no write to it becomes soft-dirty
 
 
 HUGE_PAGES = 512  # of 4 KiB, in a huge page
@@ -32,7 +33,12 @@ KINDS = {
     "file-shared": Kind("KIND_FILE_SHARED", False, 1, "shared file", "MAP_SHARED of a file in --directory", True),
     "file-private": Kind("KIND_FILE_PRIVATE", False, 1, "private file", "MAP_PRIVATE of a file in --directory", True),
     "hugetlb": Kind(
-        "KIND_HUGETLB", False, HUGE_PAGES, "hugetlb, 2 MiB pages", "huge pages of 2 MiB that you have reserved"
+        "KIND_HUGETLB",
+        False,
+        HUGE_PAGES,
+        "hugetlb, 2 MiB pages",
+        "huge pages of 2 MiB that you have reserved",
+        soft_dirty=False,
     ),
 }
 USUAL_KIND = next(iter(KINDS))  # named nowhere where nothing else is

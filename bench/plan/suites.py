@@ -13,7 +13,7 @@ from bench.plan.points import Point, grid, make_point
 _SIZES = (1, 10, 100, 1000, 10_000, 65_536)
 _MIB = 256  # pages
 _GIB = 1024 * _MIB
-LEGACY_AND_IOCTL = tuple(row.name for row in INTERFACES.values() if row.role)
+LEGACY_AND_IOCTL = tuple(row.name for row in INTERFACES.values() if row.role or row.draft)
 
 
 class Suite(NamedTuple):

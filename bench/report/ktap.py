@@ -5,15 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench.report import sentences
 from bench.store.verdicts import FAILED, NOT_POSSIBLE, Cell, Verdicts
 
+PROBE = "probe"  # the test that fails where a probe was answered wrong
 NOT_PLAYED = Cell(FAILED, broken=True, why="not played: the run ended before")
 
 
 def lines(result: Verdicts) -> Iterator[str]:
-    """Yield the lines: a test per scenario, in it a subtest per interface. not ok: pages against the contract."""
+    """Yield the lines: a test per scenario, in it a subtest per interface. not ok: pages against the contract.
+
+    Where a probe was answered wrong, there is one test more, which is not ok.
+    """
     yield "KTAP version 1"
-    yield f"1..{len(result.scenarios)}"
+    yield f"1..{len(result.scenarios) + bool(result.findings)}"
+    for line in (*sentences.findings(result.findings), *sentences.kernel_log(result.messages)):
+        yield f"# {_plain(line)}"
     for key in ("kernel_release", "where", "command"):
         yield f"# {key}: {_plain(str(result.host.get(key, 'unknown')))}"
     for number, (scenario, summary) in enumerate(result.scenarios.items(), start=1):
@@ -27,11 +34,13 @@ def lines(result: Verdicts) -> Iterator[str]:
         skipped = all(cell.kind == NOT_POSSIBLE for cell in cells.values())
         why = " # SKIP not possible with any interface" if skipped and not bad else ""
         yield f"{'not ok' if bad else 'ok'} {number} {scenario}{why}"
+    if result.findings:
+        yield f"not ok {len(result.scenarios) + 1} {PROBE}"
 
 
 def failures(result: Verdicts) -> int:
-    """Return how many scenarios are not ok."""
-    return sum(
+    """Return how many tests are not ok."""
+    return bool(result.findings) + sum(
         any(result.cells.get((scenario, name), NOT_PLAYED).broken for name in result.interfaces)
         for scenario in result.scenarios
     )

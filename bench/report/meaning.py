@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.plan.records import INSTRUCTIONS, TIME
-from bench.report import numbers, tables
+from bench.report import numbers, sentences, tables
 from bench.report.layout import fitting, grid, note, paragraph
 from bench.report.numbers import many
 from bench.store.verdicts import EXACT, EXTRA, FAILED, MISSED, NOT_POSSIBLE, Cell, Verdicts
@@ -24,7 +24,7 @@ def page(results: Sequence[Verdicts]) -> list[str]:
     """Paragraphs of the report: of one result, a table of scenarios by interface; of several, by kernel."""
     one = results[0]
     several = len(results) > 1
-    parts = [_counts(results) if several else _findings(one), _unsteady(results)]
+    parts = [_wrong(results), _counts(results) if several else _findings(one), _unsteady(results)]
     parts += [_measured(result) for result in results]
     parts += _by_kernel(results) if several else _by_interface(one)
     parts += [note(LEGEND)]
@@ -74,6 +74,15 @@ def _kinds(result: Verdicts, name: str) -> list[int]:
     """Return how many scenarios of an interface were exact, had extra pages, missed ones, were not possible."""
     cells = [cell for (_, interface), cell in result.cells.items() if interface == name]
     return [sum(cell.kind == kind for cell in cells) for kind in (EXACT, EXTRA, MISSED, NOT_POSSIBLE)]
+
+
+def _wrong(results: Sequence[Verdicts]) -> str:
+    """What probes were answered wrong, for the first lines."""
+    titles = headings(results) if len(results) > 1 else [""]
+    lines = [
+        line for one, title in zip(results, titles, strict=True) for line in sentences.findings(one.findings, title)
+    ]
+    return "\n".join(paragraph(line, hang="  ") for line in lines)
 
 
 def _findings(result: Verdicts) -> str:
@@ -138,6 +147,7 @@ def _measured(result: Verdicts) -> str:
         f"Measured: suite meaning, {many(played, 'scenario')}, {where}, "
         f"{result.host.get('cpu_model_name', 'unknown CPU')}; each played {many(plays, 'time')}."
     )
+    lines += sentences.kernel_log(result.messages)
     return "\n".join(map(paragraph, lines))
 
 

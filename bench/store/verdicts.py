@@ -10,14 +10,18 @@ from typing import Any, NamedTuple
 
 from bench.errors import BadInput
 from bench.plan import catalogue
+from bench.plan.interfaces import Reason
 from bench.plan.plan import Plan
-from bench.plan.records import Failed, Machine, Played, Plays, decode
+from bench.plan.records import Failed, Machine, Messages, Played, Plays, decode
 from bench.store import log
 
 OLD = "meaning.json"
 _OLD_SCHEMA = "pagemap-bench meaning 1"
 EXACT, EXTRA, MISSED, NOT_POSSIBLE = "exact", "extra", "missed", "not possible"
 FAILED = "failed"  # died, hung, or a call failed that never should: no verdict, and no reason to skip it
+
+
+_NONE: dict[Any, Any] = {}  # nobody adds to it
 
 
 class Cell(NamedTuple):
@@ -58,6 +62,8 @@ class Verdicts(NamedTuple):
     scenarios: dict[str, str]  # and what happens in each
     cells: dict[tuple[str, str], Cell]
     notes: tuple[str, ...] = ()  # what a reader must know of the file
+    findings: dict[str, str] = _NONE  # by interface, what its probe found wrong
+    messages: dict[int, Messages] = _NONE  # what the kernel's log said, by boot
 
     @property
     def kernel(self) -> str:
@@ -93,15 +99,24 @@ def _of_records(name: str, path: Path) -> Verdicts:
         raise BadInput(f"{path} is no result of the suite meaning", "measure: ./bench.py run --suite meaning")
     host = log.merged([one.facts for one in machines]) | {"suite": plan.suite, "command": plan.command}
     summaries = {scenario: catalogue.summary(scenario) for scenario in plan.scenarios}
+    answered = log.answered(records)
+    names = [name for name in plan.interfaces if name not in plan.optional or name not in machines[0].unavailable]
     cells = {
-        (scenario, interface): Cell(NOT_POSSIBLE, why=reason.why, remedy=reason.remedy)
+        (scenario, name): _unplayed(machines[0].unavailable[name], answered[0].get(name, ""))
         for scenario in plan.scenarios
-        for interface, reason in machines[0].unavailable.items()
-        if interface in plan.interfaces
+        for name in names
+        if name in machines[0].unavailable
     }
     cells |= {(one.scenario, one.interface): _cell(one) for one in records if isinstance(one, Played)}
     notes = [torn] * bool(torn) + [f"A job failed: {one.job}: {one.why}" for one in records if isinstance(one, Failed)]
-    return Verdicts(name, host, list(plan.interfaces), summaries, cells, tuple(notes))
+    return Verdicts(name, host, names, summaries, cells, tuple(notes), *answered)
+
+
+def _unplayed(reason: Reason, finding: str) -> Cell:
+    """What a scenario is with an interface that can't be measured: failed, where even its probe came to no end."""
+    if finding:
+        return Cell(FAILED, broken=True, why=finding)
+    return Cell(NOT_POSSIBLE, why=reason.why, remedy=reason.remedy)
 
 
 def _of_old(folder: Path) -> Verdicts:

@@ -14,7 +14,7 @@ TRACKING = [name for name, interface in interfaces.INTERFACES.items() if interfa
 
 @functools.cache
 def why_not(name):
-    return probe.probe(interfaces.find(name))
+    return probe.probe(interfaces.find(name)).refused
 
 
 def working(name):

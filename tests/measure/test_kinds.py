@@ -22,7 +22,7 @@ PAGES = 2048
 
 def mapping(pages, **layout):
     """The mapping, or a skip with the kernel's reason for not having it."""
-    if why := probe.probe(INTERFACES[UNTRACKED], Layout(kind=layout.get("kind", "anon"))):
+    if why := probe.probe(INTERFACES[UNTRACKED], Layout(kind=layout.get("kind", "anon"))).refused:
         pytest.skip(f"{layout.get('kind')}: {why.why}")
     return Mapping(pages, Layout(**layout))
 
@@ -31,7 +31,9 @@ def mapping(pages, **layout):
 def test_what_the_probe_promises_for_a_kind_holds(any_interface, kind):
     """Exact at the granularity of the memory where the probe says yes; where it says no, there is a reason."""
     interface = any_interface
-    why = probe.probe(interface, Layout(kind=kind))
+    found = probe.probe(interface, Layout(kind=kind))
+    assert not found.wrong
+    why = found.refused
     if why:
         assert why.why
         assert why.remedy
@@ -74,7 +76,7 @@ def test_hugetlb_without_reserved_pages_says_how_to_reserve_them():
     free = int(open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").read())  # noqa: SIM115
     if free:
         pytest.skip(f"hugetlb works here: {free} pages are reserved")
-    why = probe.probe(INTERFACES[UNTRACKED], Layout(kind="hugetlb"))
+    why = probe.probe(INTERFACES[UNTRACKED], Layout(kind="hugetlb")).refused
     assert "reserved" in why.why
     assert "nr_hugepages" in why.remedy
 

@@ -25,7 +25,7 @@ OUTSIDE = Layout(outside=-1)
 
 def tracked_outside(interface):
     """The interface, or a skip with the reason why it can't track another process."""
-    if why := probe.probe(interface, OUTSIDE):
+    if why := probe.probe(interface, OUTSIDE).refused:
         pytest.skip(f"{interface.name} on another process: {why.why}")
     return interface
 
@@ -112,7 +112,7 @@ def test_a_tracked_process_that_dies_is_an_error_that_says_so(scan_wp):
 
 
 def test_a_process_can_not_be_mprotected_by_another():
-    why = probe.probe(working("mprotect"), OUTSIDE)
+    why = probe.probe(working("mprotect"), OUTSIDE).refused
     assert "another's memory" in why.why
 
 
@@ -139,7 +139,7 @@ def test_a_killed_worker_leaves_no_process_no_thread_and_no_file(name, outside):
         "        print(m.process_id(), flush=True)\n"
         "        while True: t.run(p, 100, atomic=False, writers=w, concurrent=True)\n"
     )
-    if why := probe.probe(interface, Layout(kind="file-shared", outside=outside)):
+    if why := probe.probe(interface, Layout(kind="file-shared", outside=outside)).refused:
         pytest.skip(f"{name} on file-shared: {why.why}")
     shm = set(os.listdir("/dev/shm"))
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from bench.plan.records import Played, Plays
+from bench.plan.records import Messages, Played, Plays
 from bench.report import ktap, pages
 from bench.store import log, verdicts
 from tests import synthetic
@@ -112,3 +112,36 @@ def test_what_was_not_played_is_not_ok(tmp_path):
 def test_the_parser_refuses_what_is_no_ktap(broken):
     with pytest.raises((AssertionError, TypeError)):
         Ktap(broken)
+
+
+FINDING = {"scan-wp": "asked for PAGE_IS_WRITTEN of 8 pages after page 5 was written: reported none (missed 5)"}
+
+
+def test_a_wrong_answer_to_a_probe_is_not_ok_and_its_scenarios_are_played(tmp_path):
+    right = {(scenario, name): [Plays(3, written=1)] for scenario in synthetic.SCENARIOS for name in synthetic.NAMES}
+    found = verdicts.load(synthetic.played(tmp_path, runs=right, findings=FINDING))
+    text = "\n".join(ktap.lines(found))
+    tests = Ktap(text).tests
+    assert (tests[-1]["name"], tests[-1]["ok"], tests[-1]["directive"]) == ("probe", False, None)
+    assert text.splitlines()[2] == f"# WRONG: scan-wp: {FINDING['scan-wp']}."
+    for test in tests[:-1]:
+        child = {one["name"]: one for one in test["children"]}["scan-wp"]
+        assert (child["ok"], child["directive"]) == (True, None), "it was played, as any other"
+    assert ktap.failures(found) == 1
+
+
+def test_an_interface_whose_probe_came_to_no_end_is_not_skipped(tmp_path):
+    found = verdicts.load(synthetic.played(tmp_path, findings={"uffd-sync": "its probe came to no end: it hung"}))
+    assert ktap.failures(found) == len(synthetic.SCENARIOS) + 1
+    for test in Ktap("\n".join(ktap.lines(found))).tests[:-1]:
+        child = {one["name"]: one for one in test["children"]}["uffd-sync"]
+        assert (child["ok"], child["directive"]) == (False, None)
+        assert "# failed: its probe came to no end: it hung" in child["notes"]
+
+
+def test_what_the_kernel_said_is_a_diagnostic(tmp_path):
+    said = [Messages(0, {"WARNING": 1}, ["[    9.000000] WARNING: # at x"])]
+    found = verdicts.load(synthetic.played(tmp_path, messages=said))
+    lines = list(ktap.lines(found))
+    assert lines[2] == "# KERNEL LOG: 1 WARNING; first: [ 9.000000] WARNING: at x"
+    assert Ktap("\n".join(lines)).tests[-1]["name"] == synthetic.SCENARIOS[-1]

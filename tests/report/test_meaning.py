@@ -8,8 +8,9 @@ import re
 import pytest
 
 from bench.plan import catalogue
-from bench.plan.records import Failed, Plays, encode
-from bench.report import meaning, pages
+from bench.plan.interfaces import Reason
+from bench.plan.records import Failed, Messages, Plays, encode
+from bench.report import ktap, meaning, pages
 from bench.store import log, verdicts
 from tests import synthetic
 from tests.support import bench
@@ -144,3 +145,30 @@ def test_where_the_clock_counts_instructions_what_is_lost_is_instructions(tmp_pa
     assert re.search(r"merge_mmap_after +clear_refs +4 +32 +700\n", text)
     assert "100 instructions, what it takes to copy a page" in words(text)
     assert not re.search(r"\bus\b|\bns\b", text)
+
+
+def test_what_a_probe_was_answered_wrong_comes_first(tmp_path):
+    finding = {"scan-wp": "asked for PAGE_IS_WRITTEN of 8 pages after page 5 was written: reported none (missed 5)"}
+    folder = synthetic.played(tmp_path / "wrong", findings=finding, messages=[Messages(0, {}, [])])
+    text = pages.meant([verdicts.load(folder)])
+    assert_mailable(text)
+    assert words(text).startswith(f"WRONG: scan-wp: {finding['scan-wp']}. ")
+    assert "Kernel log: clean." in words(text)
+    other = synthetic.played(tmp_path / "other", "7.3.4")
+    both = words(pages.meant([verdicts.load(other), verdicts.load(folder)]))
+    assert re.match(r"WRONG: 6\.12\.117: scan-wp: asked for ", both)
+
+
+def test_a_draft_that_is_absent_is_not_missed(tmp_path):
+    """v6 is played where a kernel has it; where not, nobody asked for it."""
+    folder = synthetic.played(tmp_path / "one")
+    plan, machine, *rest = log.read(folder / log.FILE)[0]
+    absent = machine.unavailable | {"v6": Reason("no such ioctl", "boot another")}
+    lines = [plan._replace(interfaces=(*plan.interfaces, "v6")), machine._replace(unavailable=absent), *rest]
+    synthetic.write(folder, lines)
+    assert "Not possible: v6: no such ioctl" in words(pages.meant([verdicts.load(folder)]))
+    synthetic.write(folder, [lines[0]._replace(optional=("v6",)), *lines[1:]])
+    found = verdicts.load(folder)
+    assert "v6" not in pages.meant([found])
+    assert "v6" not in "\n".join(ktap.lines(found))
+    assert "INCOMPLETE" not in pages.meant([found])

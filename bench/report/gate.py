@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What --fail-on decides about a comparison: what is worse in the new results, or why nothing can be decided."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from bench.errors import LimitExceeded, NoVerdict
+from bench.plan.records import Messages
+from bench.report import changes, numbers, sentences
+from bench.report.numbers import many
+from bench.stats.comparison import Comparison, Side, case_name, cases, newly_wrong
+from bench.store import log
+from bench.store.verdicts import Verdicts
+
+_HINT = "the comparison above shows each case; --fail-on sets the limit, --filter what is looked at"
+
+
+def judge(made: Comparison, limit: float) -> str:
+    """Return what an all-clear says; `limit` is in percent.
+
+    Raises LimitExceeded for what is worse than in the base, however few runs there were, else NoVerdict where nothing
+    can be said.
+    """
+    clear = f"--fail-on {limit:g}%: nothing is worse in {many(len(made.frame), 'case')}."
+    return _decided(failures(made, limit), undecided(made, limit), clear)
+
+
+def _decided(worse: list[str], unsure: list[str], clear: str) -> str:
+    if worse:
+        listed = "\n  ".join(worse)
+        raise LimitExceeded(worse[0] if len(worse) == 1 else f"{len(worse)} reasons to fail:\n  {listed}", _HINT)
+    if unsure:
+        raise NoVerdict(
+            f"no verdict: {'; '.join(unsure)}", "measure more runs: ./bench.py run --resume NAME --boots +5"
+        )
+    return clear
+
+
+def judge_verdicts(results: Sequence[Verdicts]) -> str:
+    """The same of results of the suite meaning, the base first, which have no times. Raises as judge() does."""
+    base, *others = results
+    worse, unsure = [], []
+    for new in others:
+        whose = f"{new.name}, not in {base.name}"
+        worse += [f"WRONG in {whose}: {text}" for text in _findings(base.findings, new.findings)]
+        if not set(base.cells) & set(new.cells):
+            unsure.append(f"{base.name} and {new.name} have no scenario in common")
+            continue
+        broken, gone = _changed(base, new)
+        worse += [f"{many(len(broken), 'verdict')} wrong in {whose}, such as {broken[0]}"] if broken else []
+        worse += [f"{many(len(gone), 'verdict')} of {base.name} not in {new.name}, such as {gone[0]}"] if gone else []
+        worse += [f"the kernel log of {new.name} has {text}" for text in _complaints(base.messages, new.messages)]
+    return _decided(worse, unsure, f"--fail-on: nothing is worse in {many(len(base.cells), 'verdict')}.")
+
+
+def _changed(base: Verdicts, new: Verdicts) -> tuple[list[str], list[str]]:
+    """What is wrong in the new result only, and what was played in the base only: scenarios, with interfaces."""
+    broken, gone = [], []
+    for key, cell in base.cells.items():
+        name, now = " with ".join(key), new.cells.get(key)
+        if now and now.broken and not cell.broken:
+            broken.append(f"{name}: {now.text()} against {cell.text()}")
+        elif cell.plays and not (now and now.plays):
+            gone.append(name)
+    return broken, gone
+
+
+def failures(made: Comparison, limit: float) -> list[str]:
+    """What is worse in the new results: wrong answers, what is missing, complaints of the kernel, then slow-downs."""
+    base, *others = made.sides
+    found = []
+    for new in others:
+        found += [f"WRONG in {new.name}, not in {base.name}: {text}" for text in
+                  _findings(base.result.findings, new.result.findings)]  # fmt: skip
+        wrong = newly_wrong(base, new)
+        if not wrong.empty:
+            found.append(_wrong_pages(wrong, base, new))
+        if gone := [case for case in cases(base.matching) if case not in cases(new.matching)]:
+            found.append(f"{many(len(gone), 'case')} of {base.name} not in {new.name}, such as {case_name(gone[0])}")
+        found += [f"the kernel log of {new.name} has {text}" for text in
+                  _complaints(base.result.messages, new.result.messages)]  # fmt: skip
+    slower = changes.failure(made, limit)
+    return found + [slower] * bool(slower)
+
+
+def undecided(made: Comparison, limit: float) -> list[str]:
+    """Why it can't be said that nothing is worse: too few runs, or changes beyond the limit that may be chance."""
+    found = []
+    for new in made.sides[1:]:
+        rows = made.frame[made.frame["new_name"] == new.name]
+        if not made.decidable(new.name):
+            found.append(
+                f"too few runs: it takes {made.needed()} {changes.units(made, new.name)} or more in each result"
+            )
+        found += [line.rstrip(".") for line in sentences.incomplete(new.whole, new.result, new.name)]
+        # each for itself would be called worse; among so many some are, by chance
+        beyond = rows[~rows["significant"] & (rows["ratio"] - 1 > limit / 100) & (rows["low"] > 1)]
+        if not beyond.empty and not made.counted:
+            worst = beyond.sort_values("ratio").iloc[-1]
+            found.append(
+                f"{many(len(beyond), 'case')} of {new.name} beyond {limit:g}%, but among {many(made.tests, 'test')} "
+                f"perhaps by chance, up to {numbers.signed(100 * (worst['ratio'] - 1))}% ({sentences.case(worst)})"
+            )
+    return found
+
+
+def _findings(base: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """What probes found wrong in the new result only."""
+    return [f"{what}: {text}" for what, text in new.items() if what not in base]
+
+
+def _wrong_pages(wrong: pd.DataFrame, base: Side, new: Side) -> str:
+    row = wrong.iloc[0]
+    more = f"; {len(wrong)} cases in all" if len(wrong) > 1 else ""
+    return (
+        f"WRONG PAGES in {new.name}, not in {base.name}: {sentences.case(row)}: {row['wrong_intervals']} of "
+        f"{row['intervals']} intervals, {row['extra']} pages extra, {row['missed']} missed{more}"
+    )
+
+
+def _complaints(base: Mapping[int, Messages], new: Mapping[int, Messages]) -> list[str]:
+    """Kinds of complaints of which the new kernel's log has more, a boot, with their first lines."""
+    before, after = (log.complaints(one) for one in (base, new))
+    boots = [max(1, len(one)) for one in (base, new)]
+    more = {kind: count for kind, count in after.items() if count * boots[0] > before.get(kind, 0) * boots[1]}
+    first = dict.fromkeys(line for one in new.values() for line in one.first)
+    if not more:
+        return []
+    lines = f"; its first lines: {' | '.join(list(first)[:3])}" if first else ""
+    return [", ".join(f"{count} {kind} (against {before.get(kind, 0)})" for kind, count in more.items()) + lines]
