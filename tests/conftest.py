@@ -54,6 +54,6 @@ def image():
     if shutil.which("qemu-system-x86_64") is None:
         pytest.skip("no qemu-system-x86_64 on this machine")
     try:
-        return kernel.find("debian:6.12", echo=print)
+        return kernel.find("debian:6.12", echo=print).path
     except Unsupported as error:
         pytest.skip(f"no kernel to boot: {error}")

@@ -29,7 +29,7 @@ LIVE = [
 
 def live_tests_in(spec, log):
     """Run tests/measure in a guest of that kernel; return {test: (outcome, reason)}."""
-    image = kernel.find(spec, echo=print)
+    image = kernel.find(spec, echo=print).path
     lines = qemu.boot(
         image,
         LIVE,

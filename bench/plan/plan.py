@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bench.plan.kinds import DIRECTORY
 from bench.plan.points import Point
 
-SCHEMA = "pagemap-bench 4"  # of records.jsonl; results/README.md says what each version held
+SCHEMA = "pagemap-bench 5"  # of records.jsonl; results/README.md says what each version held
+READABLE = (SCHEMA, "pagemap-bench 4")  # the older one lacks records and fields, and has no others
 
 
 class Timing(NamedTuple):
@@ -22,6 +24,11 @@ class Timing(NamedTuple):
     def name(self) -> str:
         """For people."""
         return f"{self.point.name}, process {self.process}"
+
+    @property
+    def key(self) -> tuple[object, object]:
+        """What tells it from other jobs, as its record's key does."""
+        return self.point, self.process
 
 
 class Play(NamedTuple):
@@ -36,14 +43,20 @@ class Play(NamedTuple):
         """For people."""
         return f"{self.scenario} with {self.interface}"
 
+    @property
+    def key(self) -> tuple[object, object]:
+        """What tells it from other jobs, as its record's key does."""
+        return self.scenario, self.interface
+
 
 Job = Timing | Play
 
 
 class Plan(NamedTuple):
-    """Everything that decides what is measured and how often. Settled once from a request, and never changed.
+    """Everything that decides what is measured and how often. Settled once from a request.
 
-    `boots` share the processes of the points; scenarios are played in the first boot.
+    Only its boots change later, and the processes with them: a result is extended, or its boots agree early.
+    `boots` share the processes of the points, each as many; scenarios are played in the first boot.
     """
 
     suite: str
@@ -59,20 +72,55 @@ class Plan(NamedTuple):
     directory: str = DIRECTORY
     where: str = "here"
     kernel: str = ""  # as it was asked for
+    merged: tuple[str, ...] = ()  # names of the results that were joined
+    matrix: tuple[str, ...] = ()  # names of the kernels that take turns, the base first
     accel: str = ""
+    append: str = ""  # to the guest's kernel command line
+    memory: int = 0  # MiB of the guest; 0: what the points need
+    cpus: int = 0  # of the guest; 0: what the points need
+    qemu_args: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()  # interfaces that nobody asked for, and nobody misses where a kernel lacks them
     counted: bool = False  # the clock counts instructions
+    least_boots: int = 0  # that are enough where their medians agree; 0: all boots are wanted
     date: str = ""
     schema: str = SCHEMA
 
     def jobs(self, boot: int) -> Iterator[Job]:
         """Yield what one boot does, in order."""
-        first, end = (self.processes * i // self.boots for i in (boot, boot + 1))
-        for process in range(first, end):
+        for process in range(boot * self.share, (boot + 1) * self.share):
             for point in self.points:
                 yield Timing(point, process)
         for scenario in self.scenarios if boot == 0 else ():
             for interface in self.interfaces:
                 yield Play(scenario, interface, self.values)
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """The interfaces that are missed where a kernel lacks them."""
+        return tuple(name for name in self.interfaces if name not in self.optional)
+
+    @property
+    def share(self) -> int:
+        """Processes of one boot that measure a point."""
+        return self.processes // self.boots
+
+    def with_boots(self, boots: int) -> Plan:
+        """Return the plan with more or fewer boots like those it has."""
+        command = re.sub(r"--processes \d+", f"--processes {boots * self.share}", self.command)
+        command = re.sub(r"--boots [-\d]+", f"--boots {boots}", command)
+        return self._replace(boots=boots, processes=boots * self.share, command=command)
+
+    def seconds(self, point: Point) -> float:
+        """After so long a process that measures a point never ends: one round may hang, which ends by itself."""
+        rounds = self.values * 2 * len(self.interfaces)
+        return 2 * point.round_seconds + rounds * (1 + point.work_seconds)
+
+    def seed_of(self, process: int) -> int:
+        """Return the seed of a process: it decides which pages are written, and the order of the forms.
+
+        Counts of one boot are to be those of the next, so there each boot has the same seeds.
+        """
+        return self.seed + (process % self.share if self.counted else process)
 
     @property
     def cpus_needed(self) -> int:
@@ -88,3 +136,23 @@ class Plan(NamedTuple):
     def bytes_needed(self) -> int:
         """Of a worker at the largest point."""
         return max([point.bytes_needed for point in self.points], default=0)
+
+
+def turns(boots: Sequence[int], seed: int) -> list[tuple[int, int]]:
+    """Return the order in which the boots of several plans are measured, as (plan, boot); the first plan is the base.
+
+    The kernels take turns, in an order that the seed shuffles, and the base is measured first and last: how far its own
+    boots drift apart limits what can be said of the others. With one boot of each there is a second one of the base.
+    """
+    if len(boots) == 1:
+        return [(0, boot) for boot in range(boots[0])]
+    import random  # noqa: PLC0415  (a worker imports this module, and is to stay lean)
+
+    draw, rounds = random.Random(seed), []
+    for boot in range(max(boots)):
+        one = [(plan, boot) for plan in range(len(boots)) if boot < boots[plan]]
+        draw.shuffle(one)
+        rounds.append(one)
+    rounds[0].sort(key=lambda turn: turn[0] != 0)
+    rounds[-1].sort(key=lambda turn: turn[0] == 0)
+    return [turn for one in rounds for turn in one]

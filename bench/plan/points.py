@@ -47,6 +47,7 @@ class Point(NamedTuple):
     max_pages: int = 0  # pages an ioctl may report; 0: no limit
     read_bytes: int = READ_BYTES  # of pagemap entries a read; 0: all in one
     masks: str = "fast"  # or `extra`: ask for more categories than the kernel's fast path knows
+    prior_percent: float = 0  # of the mapping, from its start: reset once before the first interval, and not timed
 
     @property
     def setting(self) -> str:
@@ -74,8 +75,16 @@ class Point(NamedTuple):
     @property
     def watched(self) -> int:
         """Pages that are tracked: whole units of the kind of memory, at least one."""
+        return self._units(self.watch_percent)
+
+    @property
+    def prior(self) -> int:
+        """Pages that are reset once before the first interval: likewise, or none."""
+        return self._units(self.prior_percent) if self.prior_percent else 0
+
+    def _units(self, percent: float) -> int:
         unit = KINDS[self.kind].unit
-        return max(1, round(self.pages * self.watch_percent / 100 / unit)) * unit
+        return max(1, round(self.pages * percent / 100 / unit)) * unit
 
     @property
     def dirty(self) -> int:
@@ -131,9 +140,14 @@ class Point(NamedTuple):
         return [(row, atomic) for row in rows for atomic in row.forms if not (atomic and self.first)]
 
     @property
+    def work_seconds(self) -> float:
+        """More than the work of one round of one form ever takes, on a machine that is emulated and busy."""
+        return (3e-4 * self.dirty * self.writers + 3e-5 * self.pages) * (self.loops + 4)
+
+    @property
     def round_seconds(self) -> float:
-        """More than one round of one form ever takes, on a machine that is emulated and busy: a limit, no estimate."""
-        return 120 + (1e-3 * self.dirty * self.writers + 1e-4 * self.pages) * (self.loops + 4)
+        """After so long a round of one form never ends: a limit, no estimate."""
+        return 60 + self.work_seconds
 
     def spread(self, order: array[int]) -> array[int]:
         """Take a workload's pages from the populated ones to their places in the mapping; the array is changed."""
@@ -212,6 +226,8 @@ SETTINGS: Mapping[str, Setting] = {
     "masks": Setting("--masks", "words", "masks={}".format,
                      "What the ioctl asks for. fast: the one category of the kernel's fast path; extra: more.",
                      ASKING),
+    "prior_percent": Setting("--prior", "percents", "prior={:g}%".format,
+                             "Part of the mapping that is reset once before, untimed: where a reset cuts VMAs."),
 }
 # fmt: on
 
@@ -289,6 +305,8 @@ def _check_sizes(point: Point) -> None:
     for what, percent in (("--watch", point.watch_percent), ("--populated", point.populated_percent)):
         if not 0 < percent <= 100:
             raise BadInput(f"{what} can't be {percent:g} %", f"give {what} more than 0, up to 100")
+    if not 0 <= point.prior_percent <= 100:
+        raise BadInput(f"--prior can't be {point.prior_percent:g} %", "give --prior 0 to 100")
     if point.read_bytes % 8:
         raise BadInput(
             f"--read can't be {point.read_bytes}: an entry of pagemap has 8 bytes",

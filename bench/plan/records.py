@@ -14,16 +14,18 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from bench.errors import BadInput
 from bench.plan.interfaces import Reason
-from bench.plan.plan import SCHEMA, Plan, Play, Timing
+from bench.plan.plan import READABLE, SCHEMA, Plan, Play, Timing
 from bench.plan.points import Point
 
 TIME, INSTRUCTIONS = "time", "instructions"  # quantities that a clock can count, one a nanosecond
 PHASES = ("reset", "dirty", "collect", "collect_reset")  # of an interval
 POPULATE = "populate"  # the phase before the first one
+OTHERS = "(others)"  # functions that were sampled least, together
 LONGEST = 1 << 24  # bytes of a line; the longest honest one has some 100 KiB
 _BIGGEST = 2**63
 
 Facts = dict[str, str | int | float]
+_NONE: dict[str, Any] = {}  # nobody adds to it
 
 
 class Series(NamedTuple):
@@ -31,8 +33,21 @@ class Series(NamedTuple):
 
     `values`, `warmups`: by phase, one number for each value of the process, in nanoseconds of the machine's clock: the
     mean of its intervals, or their median where the clock counts instructions. `intervals`, `extra`, `missed`: over all
-    intervals. `wrong`: per interval, run-length coded, where any was: `17x+0-0 1x+512-0`. `overlapped`: intervals in
-    which writers still wrote when the first collect had ended.
+    intervals. `wrong`: per interval, run-length coded, where any was: `17x+0-0 1x+512-0`; `example`: pages of the first
+    wrong one. `overlapped`: intervals in which writers still wrote when the first collect had ended. `vmas_left`: VMAs
+    of the mapping after the last interval.
+
+    `counters`: by phase and name, what was counted beside the values, one number for each value of the process. Of
+    emulated machines they are of the interval whose instructions are the median (the lower one of two): `user` and
+    `kernel`, whose sum is the value; `loads`, `stores`, `faults`, `invlpg`, `invpcid`, `cr3`, `ipi`; and `foreign`,
+    instructions of interrupts and other tasks, which are in no value, as a mean of all intervals. Of real machines they
+    are means of the intervals of a round that is not timed, so there is one number, in one process of each boot those
+    of user space and in another those of the kernel, named as perf names them: `instructions:u`, `page-faults:k`.
+    `functions`: by phase, for each value, the kernel's instructions of that interval by function, which add up to
+    `kernel`; `foreign`: those of the counter of that name by function.
+
+    `samples`: by phase, how often a sampler met each kernel function there, in a round that is not timed: the share of
+    a function is known to 1.96 sqrt(share (1 - share) / n) of n samples. Of other threads and processes there are none.
     """
 
     interface: str
@@ -45,15 +60,25 @@ class Series(NamedTuple):
     wrong: str = ""
     overlapped: int = 0
     huge_kib_left: int = 0
+    vmas_left: int = 0
+    counters: dict[str, dict[str, list[float]]] = _NONE
+    functions: dict[str, list[dict[str, int]]] = _NONE
+    foreign: dict[str, list[dict[str, int]]] = _NONE
+    samples: dict[str, dict[str, int]] = _NONE
+    example: str = ""
 
 
 class Machine(NamedTuple):
-    """The first record of a boot: what the machine is, what its clock counts, and what can't be measured there."""
+    """The first record of a boot: what the machine is, what its clock counts, and what can't be measured there.
+
+    `findings`: by interface, or `INTERFACE on MEMORY`, what its probe found wrong: it is measured nevertheless.
+    """
 
     boot: int
     facts: Facts
     unavailable: dict[str, Reason]  # by interface, `INTERFACE on MEMORY`, or MEMORY: Point.elsewhere_name
     quantity: str = TIME
+    findings: dict[str, str] = _NONE
 
     def usable(self, interfaces: Iterable[str], point: Point) -> list[str]:
         """Return the interfaces that can measure a point here; none where only the untracked baseline could."""
@@ -78,6 +103,11 @@ class Timed(NamedTuple):
     series: list[Series]
     refused: dict[str, str]
     facts: Facts
+
+    @property
+    def key(self) -> tuple[object, object]:
+        """That of its job."""
+        return self.point, self.process
 
 
 class Plays(NamedTuple):
@@ -106,17 +136,35 @@ class Played(NamedTuple):
     contract: str
     runs: list[Plays]
 
+    @property
+    def key(self) -> tuple[object, object]:
+        """That of its job."""
+        return self.scenario, self.interface
+
 
 class Failed(NamedTuple):
-    """A job that came to no end."""
+    """A job that came to no end; without a job's name: the boot."""
 
     boot: int
     job: str
     why: str
 
 
-Record = Plan | Machine | Timed | Played | Failed
-_TYPES: dict[str, type[Any]] = {"plan": Plan, "machine": Machine, "timed": Timed, "played": Played, "failed": Failed}
+class Messages(NamedTuple):
+    """The last record of a boot: what its kernel's log complains of. `counts`: by kind; `first`: first lines of each.
+
+    `unreadable`: why the log could not be read, or not all of it.
+    """
+
+    boot: int
+    counts: dict[str, int]
+    first: list[str]
+    unreadable: str = ""
+
+
+Record = Plan | Machine | Timed | Played | Failed | Messages
+_TYPES: dict[str, type[Any]] = {"plan": Plan, "machine": Machine, "timed": Timed, "played": Played, "failed": Failed,
+                                "messages": Messages}  # fmt: skip
 _JOBS: dict[str, type[Any]] = {"timing": Timing, "play": Play}
 _NAMES = {kind: name for name, kind in (_TYPES | _JOBS).items()}
 
@@ -181,7 +229,7 @@ def _decoded(line: str, types: dict[str, type[Any]]) -> Any:
     kind = data.pop("type", None) if isinstance(data, dict) else None
     if not isinstance(kind, str) or kind not in types:
         raise BadInput(f"no record: it has no type of {', '.join(types)}")
-    if types[kind] is Plan and data.get("schema") != SCHEMA:
+    if types[kind] is Plan and data.get("schema") not in READABLE:
         raise BadInput(f"a result of another version: its schema is {_shown(data.get('schema'))}, not {SCHEMA!r}")
     return _typed(data, types[kind], kind)
 
@@ -247,7 +295,7 @@ def _series(one: Series) -> bool:
     """Times are not negative, phases are those there are, counts are counts."""
     phases = {*PHASES, POPULATE}
     times = [time for some in (one.values, one.warmups) for values in some.values() for time in values]
-    counts = (one.extra, one.missed, one.overlapped, one.huge_kib_left)
+    counts = (one.extra, one.missed, one.overlapped, one.huge_kib_left, one.vmas_left)
     return one.intervals >= 1 and min([*counts, *times]) >= 0 and {*one.values, *one.warmups} <= phases
 
 
@@ -256,6 +304,7 @@ _CHECKS: dict[Any, Any] = {
     Plays: lambda one: one.times >= 1 and min(one.extra, one.missed, one.broken, one.written) >= 0,
     Timed: lambda one: min(one.boot, one.process) >= 0,
     Machine: lambda one: one.boot >= 0 and one.quantity in (TIME, INSTRUCTIONS),
+    Messages: lambda one: one.boot >= 0 and min(one.counts.values(), default=1) >= 1,
     Plan: lambda one: 1 <= one.boots <= one.processes and one.values >= 1,
     Point: lambda one: 1 <= one.pages <= 2**32 and 0 <= one.dirty_percent <= 100 and one.loops >= 1,
 }

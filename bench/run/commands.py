@@ -5,29 +5,26 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.errors import BadInput, LimitExceeded, PermissionDenied
+from bench.errors import BadInput, LimitExceeded, PermissionDenied, WrongAnswer
 from bench.plan import catalogue, suites
-from bench.plan.interfaces import INTERFACES, UNTRACKED
+from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
-from bench.plan.plan import Plan
-from bench.plan.records import INSTRUCTIONS
-from bench.run.request import Request
-from bench.run.settle import ROOT, free_memory, need_core, settle, usual
+from bench.run.settle import ROOT, free_memory, need_core, usual
 from bench.store import log
 
 if TYPE_CHECKING:
-    from bench.run.machines import Site
+    pass
 
 RESULTS = ROOT / "results"
+WRONG_HINT = (
+    "an interface that answers wrong is a bug of the kernel, or of this suite: tell the maintainers which pages"
+)
 HOLD_RESULTS = (log.FILE, log.PACKED, "suite.json", "suite.json.gz", "meaning.json")  # the last ones: older versions
 
 
@@ -37,25 +34,34 @@ def note(text: str) -> None:
 
 
 def probe(as_json: bool) -> None:
-    """Print which interfaces work here, and what disturbs."""
+    """Print which interfaces work here, and what disturbs. Raises WrongAnswer."""
     need_core()
     from bench.measure import machine  # noqa: PLC0415
     from bench.measure.probe import probe_all  # noqa: PLC0415
 
-    reasons, disturbances = probe_all(), machine.disturbances()
+    probed, disturbances = probe_all(), machine.disturbances()
     if as_json:
-        found = {name: {"works": not why, **(why._asdict() if why else {})} for name, why in reasons.items()}
+        found = {
+            name: {"works": not (one.refused or one.wrong), **(one.refused._asdict() if one.refused else {})}
+            | ({"wrong": one.wrong} if one.wrong else {})
+            for name, one in probed.items()
+        }
         print(json.dumps({"interfaces": found, "disturbances": [d._asdict() for d in disturbances]}, indent=2))
-        return
-    for name, why in reasons.items():
-        print(f"{name:15} {'no: ' + why.why if why else 'yes'}")
-        if why:
-            print(f"{'':15} -> {why.remedy}")
-    print("\nWhat would disturb a measurement here (nothing was changed):")
-    for d in disturbances:
-        print(f"  {d.what}\n  -> {d.remedy}")
-    if not disturbances:
-        print("  nothing found")
+    else:
+        for name, one in probed.items():
+            why, remedy = one.refused or ("", "")
+            print(f"{name:15} {f'WRONG: {one.wrong}' if one.wrong else f'no: {why}' if why else 'yes'}")
+            if remedy:
+                print(f"{'':15} -> {remedy}")
+        print("\nWhat would disturb a measurement here (nothing was changed):")
+        for d in disturbances:
+            print(f"  {d.what}\n  -> {d.remedy}")
+        if not disturbances:
+            print("  nothing found")
+    if wrong := {name: one.wrong for name, one in probed.items() if one.wrong}:
+        first = next(iter(wrong))
+        what = f"WRONG: {first}: {wrong[first]}" + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else "")
+        raise WrongAnswer(what, WRONG_HINT)
 
 
 def list_everything() -> None:
@@ -65,7 +71,12 @@ def list_everything() -> None:
     _list(f"scenarios of the suite {suites.MEANING.name}", {n: one.summary for n, one in catalogue.scenarios().items()})
     _list("kinds of memory", {name: kind.summary for name, kind in KINDS.items()})
     _list("interfaces", {name: row.summary for name, row in INTERFACES.items()})
-    found = {path.parent.name for name in HOLD_RESULTS for path in RESULTS.glob(f"*/{name}")}
+    found = {
+        str(path.parent.relative_to(RESULTS))
+        for name in HOLD_RESULTS
+        for pattern in (f"*/{name}", f"*/*/{name}")  # the results of a matrix lie one level deeper
+        for path in RESULTS.glob(pattern)
+    }
     _list("results", dict.fromkeys(sorted(found), ""))
 
 
@@ -76,7 +87,7 @@ def _list_suites() -> None:
     free, here = free_memory(), machines.here()
     for suite in (*suites.SUITES.values(), suites.MEANING):
         plan = usual(suite, free)
-        took = progress.human(progress.estimate(plan, here))
+        took = progress.human(progress.estimate((plan, here)))
         what = f"{len(suite.points)} points" if suite.points else f"{len(plan.scenarios)} scenarios"
         if left_out := len(suite.points) - len(plan.points):
             what += f", {left_out} of them left out: too large for this machine"
@@ -99,90 +110,6 @@ def list_kernels() -> None:
         print(f"debian:{one.version:10} {one.package} {one.package_version} ({one.suite})")
 
 
-def run(request: Request) -> None:
-    """Measure what was asked for into a new folder, and end with the report."""
-    if request.kernel == "debian:":
-        list_kernels()
-        return
-    from bench.run import campaign  # noqa: PLC0415  (rich)
-
-    need_core()
-    reasons: list[str] = []
-    plan = settle(request, reasons.append, note)
-    site = _site(plan)
-    plan = _decided(plan, site)
-    folder = result_folder(request.name or time.strftime(f"{request.suite}-%Y%m%d-%H%M%S"))
-    with new_folder(folder):
-        for line in (_described(plan, site), *reasons, *site.remarks):
-            note(line)
-        campaign.measure(plan, site, folder)
-    report(str(folder), form=request.form)
-
-
-def _site(plan: Plan) -> Site:
-    """Return where the plan is measured."""
-    from bench.run import machines  # noqa: PLC0415
-
-    if plan.where == "here":
-        return machines.here()
-    from bench.vm import kernel, qemu  # noqa: PLC0415
-
-    image = kernel.find(plan.kernel, echo=note)
-    otherwise = "tcg" if plan.scenarios else "icount"  # counting instructions would leave scenarios one CPU for nothing
-    accel = qemu.accelerator(plan.accel, image, machines.GUEST_PACKAGES, note, otherwise=otherwise)
-    return machines.guests(plan, image, accel)
-
-
-def _decided(plan: Plan, site: Site) -> Plan:
-    """Return the plan with what choosing the site decided: another machine is to repeat this, not to choose again."""
-    words = shlex.split(plan.command)
-    if "--accel" in words:
-        words[words.index("--accel") + 1] = site.accel
-    return plan._replace(counted=site.quantity == INSTRUCTIONS, accel=site.accel, command=shlex.join(words))
-
-
-def _described(plan: Plan, site: Site) -> str:
-    """What a run will do, and about how long that takes."""
-    from bench.run import progress  # noqa: PLC0415
-
-    if plan.scenarios:
-        what = f"Playing {_many(len(plan.scenarios), 'scenario', 's')}, each {_many(plan.values, 'time', 's')}"
-    else:
-        what = f"Measuring {_many(len(plan.points), 'point', 's')}, each in {_many(plan.processes, 'process', 'es')}"
-    boots = f", {_many(plan.boots, 'boot', 's')}" if site.guest else ""
-    took = progress.human(progress.estimate(plan, site))
-    tracking = ", ".join(name for name in plan.interfaces if name != UNTRACKED)
-    return f"{what}, with {tracking}, on {site.title}{boots}: about {took}."
-
-
-def _many(count: int, one: str, ending: str) -> str:
-    return f"{count} {one}{ending if count != 1 else ''}"
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[None]:
-    """Make the folder of a run, and remove it again if nothing was measured into it.
-
-    Raises BadInput if it exists, since a result is never overwritten, and PermissionDenied where making it is refused.
-    """
-    try:
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        raise BadInput(f"{folder} exists", "choose another --name, or remove it first") from None
-    except OSError as error:
-        raise PermissionDenied(
-            f"{folder} can't be made: {error.strerror}",
-            "give --name a path you may write to, such as --name /tmp/first",
-        ) from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # not empty: it stays
-            for path in made:
-                path.rmdir()
-
-
 def result_folder(name: str) -> Path:
     """Return the folder of a result: a name below results/, or a path if it has a slash."""
     if not name or name in (".", ".."):
@@ -192,7 +119,7 @@ def result_folder(name: str) -> Path:
 
 def existing(name: str) -> Path:
     """Return the folder of a result that is there: below results/, or a path. Raises BadInput where there is none."""
-    for folder in (result_folder(name), Path(name)):
+    for folder in (result_folder(name), RESULTS / name, Path(name)):
         if os.path.isdir(folder):
             return folder
     raise BadInput(f"there is no result {name}", "./bench.py list names those there are")
@@ -240,6 +167,22 @@ def _export(folder: Path) -> None:
         ) from None
 
 
+def refuse_wrong(*folders: Path) -> None:
+    """Raise WrongAnswer for results in which an interface did not report exactly the pages that were written."""
+    from bench.report import sentences  # noqa: PLC0415
+    from bench.store import frames, verdicts  # noqa: PLC0415
+
+    lines: list[str] = []
+    for folder in folders:
+        if verdicts.holds(folder):
+            lines += sentences.findings(verdicts.load(folder).findings)
+        else:
+            result = frames.load(folder)
+            lines += sentences.wrong(frames.intervals(result.frame), result)
+    if lines:
+        raise WrongAnswer(lines[0].rstrip("."), WRONG_HINT)
+
+
 def _report_meaning(folders: Sequence[Path], form: str, *, everything: bool, into: str | None) -> None:
     """Print results of the suite meaning; write text and plot beside one, or of several into the folder `into`."""
     from bench.report import ktap  # noqa: PLC0415
@@ -250,6 +193,7 @@ def _report_meaning(folders: Sequence[Path], form: str, *, everything: bool, int
         if len(results) > 1:
             raise BadInput("ktap is about one result", "give one NAME")
         print("\n".join(ktap.lines(results[0])))
+        refuse_wrong(*folders)
         if bad := ktap.failures(results[0]):
             raise LimitExceeded(f"{bad} of {len(results[0].scenarios)} scenarios are not ok", "they are marked above")
         return
@@ -271,48 +215,57 @@ class Comparing:
     """The options of `compare`, as typed."""
 
     names: tuple[str, ...]
-    form: str
-    metric: str
-    pattern: str
-    sort: str
-    sign: str
-    alpha: float
-    fail_on: float | None
-    name: str | None
+    form: str = "text"
+    metric: str = "cost"
+    pattern: str = "*"
+    sort: str = "case"
+    sign: str = "change"
+    alpha: float = 0.05
+    fail_on: float | None = None
+    name: str | None = None
 
 
 def compare(request: Comparing) -> None:
-    """Print what differs between results; keep it where a name is given. Raises LimitExceeded."""
-    from bench.report import changes, comparisons, exports  # noqa: PLC0415
-    from bench.stats import comparison  # noqa: PLC0415
+    """Print what differs between results; keep it where a name is given. Raises LimitExceeded, NoVerdict."""
+    from bench.report import comparisons, exports, functions, gate  # noqa: PLC0415
+    from bench.stats import comparison, samples  # noqa: PLC0415
+    from bench.store import verdicts  # noqa: PLC0415
 
     target = result_folder(request.name) if request.name else None
-    sides = comparison.load([existing(name) for name in request.names])
+    folders = [existing(name) for name in request.names]
+    if len(folders) > 1 and all(map(verdicts.holds, folders)):
+        report(*request.names, form=request.form, into=request.name)
+        if request.fail_on is not None:
+            note(gate.judge_verdicts([verdicts.load(folder) for folder in folders]))
+        return
+    sides = comparison.load(folders)
     made = comparison.compare(sides, metric=request.metric, pattern=request.pattern, alpha=request.alpha)
     order = {"sort": request.sort, "sign": request.sign}
+    exact = (target or request.form == "text") and samples.exact(*(one.rows for one in sides))
+    by_function = functions.accounted(folders, sides, request.pattern) if exact else None
     if request.form in ("csv", "json"):
         print({"csv": exports.comparison_csv, "json": exports.comparison_json}[request.form](made).rstrip("\n"))
     else:
         print({"text": comparisons.text, "markdown": comparisons.markdown}[request.form](made, **order))
+        if by_function is not None and request.form == "text":
+            print(f"\n{functions.change_text(by_function)}")
     if target:
         from bench.report import pages  # noqa: PLC0415
         from plots import drawing  # noqa: PLC0415  (matplotlib: a second more)
 
-        pages.compared(made, target, drawing.every, **order)
-    if request.fail_on is None:
-        return
-    if not made.decidable():
-        note("--fail-on can't fail: too few runs for any difference to be certain")
-    if worse := changes.failure(made, request.fail_on):
-        raise LimitExceeded(worse, "--sort change shows the worst last for each interface; --fail-on sets the limit")
+        pages.compared(made, target, drawing.every, by_function, **order)
+    if request.fail_on is not None:
+        note(gate.judge(made, request.fail_on))
 
 
-def cover_letter(names: tuple[str, ...], into: str | None) -> None:
-    """Print the block for a cover letter, or put it into a file."""
-    from bench.report import letters, pages  # noqa: PLC0415
+def cover_letter(names: tuple[str, ...], into: str | None = None, *, keep: Path | None = None, **shown: Any) -> None:
+    """Print the block for a cover letter, put it into a file, or keep it as a file of its own; shown: of block()."""
+    from bench.report import blocks, letters  # noqa: PLC0415
 
-    block = letters.wrap(pages.block([existing(name) for name in names]))
-    if into is None:
+    block = letters.wrap(blocks.block([existing(name) for name in names], **shown))
+    if keep:
+        keep.write_text(block, encoding="utf-8")
+    elif into is None:
         print(block, end="")
     elif letters.edit(Path(into), block):
         note(f"{into}: results put in")

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 import click
 
 from bench.errors import BenchError
-from bench.run import commands, options
+from bench.plan.records import PHASES
+from bench.run import commands, commands_reports, measuring, options
 from bench.run.request import OPTIONS, Request
 from bench.run.settle import version
 
-METRICS = ("cost", "interval", "tracker", "tracked", "reset", "dirty", "collect", "collect_reset")
+METRICS = ("cost", "interval", "tracker", "tracked", *PHASES)
 PROGRAM = "./bench.py"
 
 
@@ -38,12 +40,21 @@ def example(text: str) -> str:
     return f"\b\nExample:\n  {text}"
 
 
+FAIL_ON = (
+    "Exit with 1 if a case is significantly worse by more than this, or if pages are wrong, a probe is answered wrong, "
+    "cases are missing or the kernel's log complains (WARNING, BUG, lockdep ...) and the base's did not; with 3 if too "
+    "few runs, or changes beyond it that may be chance, leave that open."
+)
 STATUS = """\b
 Exit status:
-  0  all went well
-  1  a comparison exceeded --fail-on, or a scenario of --format ktap is not ok
+  0  all went well; with --fail-on: nothing is worse, and there were enough runs
+     to tell
+  1  an interface answered wrong (probe, run, matrix; known misses count too), a
+     scenario of --format ktap is not ok, config --kernel lacks something, or
+     --fail-on found something worse
   2  bad usage or input
-  3  nothing could be measured, or a measurement failed
+  3  nothing could be measured, a measurement failed, or --fail-on can't tell
+  bisect has those of git bisect run: 0, 1, 125, 255
 
 """
 
@@ -95,7 +106,56 @@ def run(**values: Any) -> None:
     The result is the folder results/NAME: records.jsonl (all that was measured), report.txt, plots, and suite.json for
     python -m pyperf.
     """
-    commands.run(Request.typed(values))
+    measuring.run(Request.typed(values))
+
+
+class Named(click.ParamType[tuple[str, str]]):
+    """A kernel with the name of its result: NAME=IMAGE."""
+
+    name = "NAME=IMAGE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return name and image."""
+        name, _, image = str(value).partition("=")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}", name) or not image:
+            self.fail(f"{value!r} is not NAME=IMAGE, such as base=debian:6.12", param, ctx)
+        return name, image
+
+
+OF_ALL = [row for row in OPTIONS if row.key not in ("kernel", "form")]  # options of `run` that `matrix` has too
+
+
+@main.command(
+    cls=options.grouped(OF_ALL, kernels=options.WHERE),
+    epilog=example(f"{PROGRAM} matrix --kernel base=debian:6.12 --kernel patched=arch/x86/boot/bzImage --name series"),
+)
+@click.option(
+    "--kernel",
+    "kernels",
+    type=Named(),
+    multiple=True,
+    help="A kernel, as run --kernel takes it, with a name; the base first. With --where here its release, as uname -r "
+    "prints it, or its image: the one that is running is measured, once a boot.",
+)
+@click.option(
+    "--fail-on",
+    type=Limit(),
+    help="Exit with 1 if a case is worse by more than this, or a result is wrong; see compare.",
+)
+@options.add(OF_ALL)
+def matrix(kernels: tuple[tuple[str, str], ...], fail_on: float | None, **values: Any) -> None:
+    """Measure base and patched kernels in turn, and compare them.
+
+    The kernels boot one after the other in an order that the seed shuffles, the base first and last: how far its own
+    boots drift apart limits what is claimed. Each has its own result, results/NAME/KERNEL; results/NAME has the
+    comparison, its plots, and cover-letter.txt. What was interrupted goes on with --resume NAME.
+
+    With --where here a real machine is measured, one boot at a time: run it, boot the next kernel, and go on with
+    --resume NAME, until the matrix is full.
+    """
+    from bench.run.matrix import Wanted, run  # noqa: PLC0415  (rich)
+
+    run(Wanted(kernels, Request.typed(values | {"kernel": None, "form": "text"}), fail_on))
 
 
 @main.command(epilog=example(f"{PROGRAM} report patched --all"))
@@ -168,14 +228,46 @@ def report(names: tuple[str, ...], everything: bool, form: str, into: str | None
     metavar="P",
     help="Level of significance, over all cases together.",
 )
-@click.option("--fail-on", type=Limit(), help="Exit with 1 if a case is significantly worse by more than this.")
+@click.option("--fail-on", type=Limit(), help=FAIL_ON)
 @click.option("--name", type=options.TEXT, help="Write the comparison and its plot to this folder below results/, too.")
 def compare(**values: Any) -> None:
     """Compare results with the first one, case by case.
 
-    BASE and NEW are folders below results/, or paths.
+    BASE and NEW are folders below results/, or paths. Of results of the suite meaning it is their report, a column for
+    each kernel, and --fail-on means verdicts that are wrong in NEW only.
     """
     commands.compare(commands.Comparing(**values))
+
+
+@main.command(epilog=example(f"{PROGRAM} functions base patched --phase collect"))
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True)
+@click.option("--phase", type=click.Choice(PHASES), help="Only this phase.")
+@click.option(
+    "--filter",
+    "pattern",
+    type=options.TEXT,
+    metavar="GLOB",
+    help="Cases whose name matches, such as 'random*dirty=10% scan-wp', instead of the representative ones.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "html"]),
+    default="text",
+    show_default=True,
+    help="results/README.md says what csv holds.",
+)
+@click.option(
+    "--vmlinux", type=options.TEXT, metavar="FILE", help="Of the kernel, with debug information: adds file and line."
+)
+def functions(**values: Any) -> None:
+    """Say which kernel functions a phase consists of.
+
+    Of one result it is where they go, by default at the largest mapping with the usual share of written pages. Of
+    several results it is which functions account for each phase that differs from the first one. The results must have
+    been counted by function: in a guest (run --where vm), or sampled where perf works.
+    """
+    commands_reports.functions(commands_reports.Functions(**values))
 
 
 @main.command(
@@ -189,14 +281,88 @@ def compare(**values: Any) -> None:
     metavar="FILE",
     help="Put them into this cover letter or commit message instead of printing them.",
 )
-def cover_letter(names: tuple[str, ...], into: str | None) -> None:
+@click.option(
+    "--metric", type=click.Choice(METRICS), default="cost", show_default=True, help="What to compare, as of compare."
+)
+@click.option(
+    "--filter", "pattern", type=options.TEXT, metavar="GLOB", default="*", help="Only cases whose name matches."
+)
+@click.option("--all", "everything", is_flag=True, help="Every case, not the representative ones.")
+def cover_letter(names: tuple[str, ...], into: str | None, **shown: Any) -> None:
     """Print a cover letter's block of results.
 
     Of one result it is the main table, of several base against patched. With --into, what is between the lines
     'Benchmark results' and '(end of results)' of FILE is replaced, or added where a reader expects it. Doing it again
     changes nothing.
+
+    Which cases of base against patched are shown does not depend on what came out: all interfaces at the largest
+    mapping with the fewest and the most written pages, the means of all cases, and the extremes. --metric, --filter and
+    --all are for several results.
     """
-    commands.cover_letter(names, into)
+    commands.cover_letter(names, into, **shown)
+
+
+@main.command(epilog=example("git bisect run ~/pagemap-bench/bench.py bisect good --fail-on 1%"))
+@click.argument("good", metavar="GOOD")
+@click.option("--fail-on", type=Limit(), required=True, help="A commit is bad if a case is worse by more; see compare.")
+@click.option(
+    "--metric", type=click.Choice(METRICS), default="cost", show_default=True, help="What to compare, as of compare."
+)
+@click.option(
+    "--filter", "pattern", type=options.TEXT, metavar="GLOB", default="*", help="Only cases whose name matches."
+)
+def bisect(good: str, fail_on: float, metric: str, pattern: str) -> None:
+    """Judge the commit of this folder, for git bisect run.
+
+    This folder is a kernel tree. GOOD is the result of a good commit, measured in a virtual machine. The same is
+    measured of this one, into GOOD-bisect/COMMIT beside it. The commit is built apart: the tree's files are not
+    touched, but its .config is used.
+
+    Exits with 0 for a good commit, 1 for a bad one, 125 for one that does not build, boot or give a verdict, and 255
+    for what has nothing to do with the commit, which ends the bisection.
+    """
+    from bench.run import bisecting  # noqa: PLC0415  (--help needs none of it)
+
+    bisecting.bisect(good, fail_on, metric, pattern)
+
+
+@main.command(epilog=example(f"{PROGRAM} config > bench.config"))
+@click.option(
+    "--interface",
+    "names",
+    type=options.TEXT,
+    multiple=True,
+    metavar="NAME",
+    help="Only what this interface needs; may be repeated.  [default: all]",
+)
+@click.option(
+    "--kernel",
+    type=options.TEXT,
+    metavar="IMAGE",
+    help="Say what this kernel lacks instead: as of run, or a tree with a .config that was not built yet. "
+    "Exit with 1 if it lacks something.",
+)
+def config(names: tuple[str, ...], kernel: str | None) -> None:
+    """Say what configuration a kernel needs, or lacks.
+
+    It is a fragment for scripts/kconfig/merge_config.sh of the kernel, and for vng --build --config.
+    """
+    from bench.run import configs  # noqa: PLC0415  (--help needs none of it)
+
+    configs.config(names, kernel)
+
+
+@main.command(epilog=example(f"{PROGRAM} merge patched-laptop patched-server --name patched"))
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True)
+@click.option("--name", type=options.TEXT, required=True, help="Folder of the new result below results/, or a path.")
+def merge(names: tuple[str, ...], name: str) -> None:
+    """Join results of several machines or boots.
+
+    They are of one kernel. Which machine a boot is of is kept: report and compare say how much is between machines.
+    """
+    from bench.run import merging  # noqa: PLC0415  (rich)
+
+    merging.merge(names, name)
 
 
 def fail(message: str, hint: str, status: int) -> int:
@@ -218,13 +384,14 @@ def entry() -> int:
         return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else PROGRAM
-        return fail(error.format_message(), f"{command} --help", 2)
+        bisecting = sys.argv[1:2] == ["bisect"]  # git takes 2 for a bad commit
+        return fail(error.format_message(), f"{command} --help", 255 if bisecting else 2)
     except click.ClickException as error:
         return fail(error.format_message(), f"{PROGRAM} --help", 2)
     except BenchError as error:
         return fail(str(error), error.hint, error.status)
     except (KeyboardInterrupt, click.Abort):
-        hint = "what was measured is in the result's folder" if "run" in sys.argv[1:2] else ""
+        hint = "what was measured is in the result's folder" if {"run", "matrix"} & {*sys.argv[1:2]} else ""
         return fail("interrupted", hint, 130)
     except BrokenPipeError:  # `./bench.py report X | head`
         sys.stderr.close()

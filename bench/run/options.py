@@ -7,7 +7,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import click
 
@@ -19,6 +19,7 @@ GROUPS = (WHAT, MEMORY, ASKING, OFTEN, WHERE, OUTPUT)
 # What an option may need to have a meaning; bench/run/request.py says when that is so, and what to do where it isn't.
 TIMINGS, SCENARIOS, GUEST, HERE = "timings", "scenarios", "guest", "here"
 _NUMBER = re.compile(r"(-?\d(?:_?\d){0,30})(?:([KMG])i?)?", re.ASCII | re.IGNORECASE)
+_MOST_MIB = 1 << 24
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30}
 
 
@@ -50,6 +51,29 @@ def word(text: str) -> str:
     return text
 
 
+class Mebibytes(int):
+    """A size of memory in MiB, shown as it is typed."""
+
+    def __str__(self) -> str:
+        return f"{int(self)}M"
+
+
+class Memory(click.ParamType[int]):
+    """A size of memory: 2G, 800M."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return it as Mebibytes."""
+        try:
+            found, rest = divmod(number_of_bytes(str(value)), 1 << 20)
+        except ValueError:
+            found = rest = 0
+        if rest or not 1 <= found <= _MOST_MIB:
+            self.fail(f"{value!r} is not a size in whole MiB, such as 800M or 2G", param, ctx)
+        return Mebibytes(found)
+
+
 class Typed(click.ParamType[Any]):
     """One value, or several with commas between them, each read by `read`. `complaint`: what else is, `{}`."""
 
@@ -64,10 +88,51 @@ class Typed(click.ParamType[Any]):
             self.fail(self._complaint.format(repr(value)), param, ctx)
 
 
+class More(int):
+    """A number that is typed with a plus: so many more than there are."""
+
+    def __str__(self) -> str:
+        return f"+{int(self)}"
+
+
+class UpTo(int):
+    """The larger one of two numbers that are typed as 3-5; least: the smaller one."""
+
+    least: int
+
+    def __new__(cls, least: int, most: int) -> Self:
+        """Keep both."""
+        self = super().__new__(cls, most)
+        self.least = least
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.least}-{int(self)}"
+
+
+class Boots(click.ParamType[int]):
+    """How many boots: 5, +5 for so many more, or 3-5 for as many as it takes."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number, as More where it has a plus, as UpTo where there are two."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\+?)([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?", value, re.ASCII)
+        if not found or (found[1] and found[3]) or not int(found[2]) <= int(found[3] or found[2]) <= MOST_BOOTS:
+            self.fail(f"{value!r} is none of 5, +5 and 3-5, with numbers from 1 to {MOST_BOOTS}", param, ctx)
+        if found[3]:
+            return UpTo(int(found[2]), int(found[3]))
+        return More(found[2]) if found[1] else int(found[2])
+
+
+MOST_BOOTS = 1000
 COUNTS = Typed("N,...", number, "{} is not a list of numbers such as 1,1000,16Ki")
 SIZES = Typed("SIZE,...", number_of_bytes, "{} is not a list of sizes such as 0,64K,1G")
 PERCENTS = Typed("PERCENT,...", percentage, "{} is not a list of percentages such as 1,10,50%")
 WORDS = Typed("WORD,...", word, "{} is not a list of words with commas between them")
+SIZE = Memory()
 TEXT = Typed("TEXT", word, "it is empty", many=False)
 SORTS = {"counts": COUNTS, "sizes": SIZES, "percents": PERCENTS, "words": WORDS, "flag": click.BOOL}
 
@@ -144,9 +209,9 @@ class Grouped(click.Command):
                 formatter.write_dl(records)
 
 
-def grouped(rows: Sequence[Option]) -> type[Grouped]:
-    """Return the class of a command that has these options."""
-    return type("GroupedCommand", (Grouped,), {"groups": {row.key: row.group for row in rows}})
+def grouped(rows: Sequence[Option], **others: str) -> type[Grouped]:
+    """Return the class of a command that has these options, and others in the groups given."""
+    return type("GroupedCommand", (Grouped,), {"groups": {row.key: row.group for row in rows} | others})
 
 
 def add(rows: Sequence[Option]) -> Callable[[Callable[..., None]], Callable[..., None]]:

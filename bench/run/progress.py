@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.plan.interfaces import INTERFACES
 from bench.plan.plan import Job, Plan, Timing
-from bench.plan.records import Machine
 from bench.run.machines import Site
 
 # Seconds on a machine of 2026 that does nothing else, by whether instructions are emulated: to boot and probe; for a
@@ -32,23 +32,32 @@ def seconds(job: Job, plan: Plan, *, emulated: bool) -> float:
     if not isinstance(job, Timing):
         return PLAY[emulated] * (1 + 0.02 * job.times)
     point = job.point
-    forms = point.forms(INTERFACES[name] for name in plan.interfaces)
+    forms = point.forms(INTERFACES[name] for name in plan.expected)
     pages = PAGE[emulated] * point.populated * (point.loops + 4)
     handled = sum(not row.kernel_writes for row, _ in forms) * SLOW_WRITE * (8 if emulated else 1)
     writes = (WRITE[emulated] * len(forms) + handled) * point.dirty * (point.loops + 1)
     return WORKER[emulated] + plan.values * (len(forms) * (ROUND[emulated] + pages) + writes)
 
 
-def estimate(plan: Plan, site: Site) -> float:
-    """About how many seconds a plan takes there."""
-    emulated = _emulated(site)
-    boot = BOOT[emulated] * site.guest
-    each = [boot + sum(seconds(job, plan, emulated=emulated) for job in plan.jobs(i)) for i in range(plan.boots)]
-    return sum(sorted(each, reverse=True)[:: site.at_once]) + REPORT
+def estimate(*parts: tuple[Plan, Site]) -> float:
+    """About how many seconds plans take, each at its site; as many boots at once as all sites allow."""
+    each = [_work(plan, site, [boot])[1] for plan, site in parts for boot in range(plan.boots)]
+    return sum(sorted(each, reverse=True)[:: min(site.at_once for _, site in parts)]) + REPORT
 
 
 def _emulated(site: Site) -> bool:
     return "tcg" in str(site.facts.get("where", ""))
+
+
+def _work(plan: Plan, site: Site, boots: Sequence[int]) -> tuple[int, float]:
+    """How many jobs boots of a plan are, and how many seconds."""
+    jobs = [job for boot in boots for job in plan.jobs(boot)]
+    took = sum(seconds(job, plan, emulated=_emulated(site)) for job in jobs)
+    return len(jobs), took + len(boots) * _boot_seconds(site)
+
+
+def _boot_seconds(site: Site) -> float:
+    return BOOT[_emulated(site)] * site.guest
 
 
 def human(duration: float) -> str:
@@ -59,16 +68,13 @@ def human(duration: float) -> str:
 
 
 class Bar:
-    """A progress bar on standard error; without a terminal, some lines."""
+    """A progress bar over boots of plans, each with its site, on standard error; without a terminal, some lines."""
 
-    def __init__(self, plan: Plan, site: Site) -> None:
-        self._emulated = _emulated(site)
-        self._plan, self._site = plan, site
-        self._planned = sum(1 for boot in range(plan.boots) for _ in plan.jobs(boot))
-        self._total = sum(
-            seconds(job, plan, emulated=self._emulated) for i in range(plan.boots) for job in plan.jobs(i)
-        )
-        self._total += plan.boots * BOOT[self._emulated] * site.guest
+    def __init__(self, parts: Sequence[tuple[Plan, Site, Sequence[int]]]) -> None:
+        self._planned, self._total = 0, 0.0
+        for part in parts:
+            count, total = _work(*part)
+            self._planned, self._total = self._planned + count, self._total + total
         self._past = 0.0  # seconds that what is done should have taken
         self._jobs = 0
         self._start = time.monotonic()
@@ -82,7 +88,7 @@ class Bar:
             disable=not self._console.is_terminal,
         )
         self._task = self._progress.add_task("", total=self._total, jobs=0, planned=self._planned, left="")
-        self._every = max(1, self._planned // (LINES * min(plan.boots, 3)))
+        self._every = max(1, self._planned // (LINES * min(sum(len(boots) for _, _, boots in parts), 3) or 1))
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -97,19 +103,24 @@ class Bar:
         """Print a line above the bar, as it is."""
         self._console.print(line, markup=False)
 
-    def booted(self, machine: Machine) -> None:
+    def booted(self, site: Site) -> None:
         """Take note of a machine that said what it is."""
-        self._past += BOOT[self._emulated] * self._site.guest
+        self._past += _boot_seconds(site)
         self._show()
 
-    def skip(self, job: Job) -> None:
+    def skip(self, job: Job, plan: Plan, site: Site) -> None:
         """Take note of a job for which there is nothing to do."""
-        self._total -= seconds(job, self._plan, emulated=self._emulated)
+        self._total -= seconds(job, plan, emulated=_emulated(site))
         self._planned -= 1
 
-    def done(self, job: Job) -> None:
+    def leave(self, boots: int, plan: Plan, site: Site) -> None:
+        """Take note of boots that a plan had, and has no more."""
+        count, total = _work(plan, site, range(plan.boots, boots))
+        self._planned, self._total = self._planned - count, self._total - total
+
+    def done(self, job: Job, plan: Plan, site: Site) -> None:
         """Take note of a job that is done."""
-        self._past += seconds(job, self._plan, emulated=self._emulated)
+        self._past += seconds(job, plan, emulated=_emulated(site))
         self._jobs += 1
         self._show()
         if not self._console.is_terminal and (self._jobs % self._every == 0 or self._jobs == self._planned):

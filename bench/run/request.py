@@ -21,16 +21,20 @@ from bench.run.options import (
     OUTPUT,
     PERCENTS,
     SCENARIOS,
+    SIZE,
     TEXT,
     TIMINGS,
     WHAT,
     WHERE,
+    Boots,
+    More,
     declared,
     table,
 )
 
 BOOTS = 11  # of a guest that has a clock, to share the processes
 COUNTED_BOOTS = 5  # of one that counts instructions, a process in each: they repeat
+LEAST_BOOTS = 3  # of those: enough where their medians agree
 _OFTEN = click.IntRange(1, 1000)
 
 
@@ -66,8 +70,9 @@ class Request:
         "--values", _OFTEN, OFTEN, "Values of each process; of a scenario, how often it is played.  "
         "[default: the suite's]", metavar="N")
     boots: int | None = declared(
-        "--boots", _OFTEN, OFTEN, "Boots of the virtual machine that share the processes.  "
-        f"[default: {BOOTS}, or {COUNTED_BOOTS} where instructions are counted]",
+        "--boots", Boots(), OFTEN, "Boots of the virtual machine, which share the processes: N; N-M ends after N if "
+        "they agree within 0.01 %; +N, with --resume, adds some.  "
+        f"[default: {BOOTS}, or {LEAST_BOOTS}-{COUNTED_BOOTS} where instructions are counted]",
         needs=(TIMINGS, GUEST), neutral=1, metavar="N")
     seed: int = declared(
         "--seed", click.IntRange(0, 2**32 - 1), OFTEN,
@@ -77,14 +82,28 @@ class Request:
         "--where", click.Choice(["auto", "here", "vm"]), WHERE, "The running kernel, or a virtual machine; auto takes "
         "the running kernel if it has the legacy interface and the ioctl.", default="auto")
     kernel: str | None = declared(
-        "--kernel", TEXT, WHERE, "What the virtual machine boots: a bzImage, or Debian's kernel as debian:6.12; "
-        "debian: alone lists them.  [default: debian:6.12]", needs=(GUEST,), metavar="IMAGE")
+        "--kernel", TEXT, WHERE, "What the virtual machine boots: a bzImage, a kernel tree that was built, a revision "
+        "of one to build, as linux@v6.12, or Debian's kernel as debian:6.12; debian: alone lists them.  "
+        "[default: debian:6.12]", needs=(GUEST,), metavar="IMAGE")
     accel: str = declared(
         "--accel", click.Choice(["auto", "kvm", "tcg", "icount"]), WHERE, "How QEMU runs it. icount emulates, with a "
         "clock that counts instructions; auto takes that where KVM doesn't work.", needs=(GUEST,), default="auto")
+    append: str | None = declared(
+        "--append", TEXT, WHERE, "Added to its kernel command line, such as mitigations=off.", needs=(GUEST,))
+    memory: int | None = declared(
+        "--memory", SIZE, WHERE, "Its memory, such as 2G.  [default: what the points need]", needs=(GUEST,))
+    cpus: int | None = declared(
+        "--cpus", click.IntRange(1, 64), WHERE, "Its CPUs. Counting instructions takes one.  [default: one, or all of "
+        "the machine's where threads run]", needs=(GUEST,), metavar="N")
+    qemu_args: tuple[str, ...] = declared(
+        "--qemu-arg", TEXT, WHERE, "Added to QEMU's arguments, such as '-device virtio-rng-pci'; may be repeated.",
+        needs=(GUEST,), default=())
     name: str | None = declared(
         "--name", TEXT, OUTPUT, "Folder of the result below results/, or a path.  [default: the suite and the time]",
         repeated=False)
+    resume: str | None = declared(
+        "--resume", TEXT, OUTPUT, "Go on with a result: do what its plan lacks, and with --boots +N more.",
+        metavar="NAME", repeated=False)
     form: str = declared(
         "--format", click.Choice(["text", "ktap"]), OUTPUT, "What is printed at the end; ktap, for kernel CI, is for "
         "the suite meaning.", needs=(SCENARIOS,), default="text", repeated=False)
@@ -112,10 +131,21 @@ class Request:
 
     def refuse(self) -> None:
         """Raise BadInput for an option that has no meaning beside the others."""
+        if isinstance(self.boots, More):
+            raise BadInput(f"--boots {self.boots} adds to a result", "say which with --resume NAME")
         for row in OPTIONS:
             for need in (NEEDS[need] for need in row.needs):
                 if row.given(self.value(row.key)) and not need.met(self):
                     raise BadInput(need.error.format(row.name), need.hint.format(row.name))
+
+    def refuse_beside_resume(self) -> None:
+        """Raise BadInput for an option that would change the plan of a result."""
+        for row in OPTIONS:
+            if row.name not in ("--resume", "--boots", "--format") and row.given(self.value(row.key)):
+                raise BadInput(
+                    f"--resume goes on with the plan of {self.resume}, which {row.name} would change",
+                    f"leave out {row.name}, or measure a new result without --resume",
+                )
 
     @property
     def asked(self) -> set[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Sequence
@@ -19,8 +20,8 @@ from bench.plan.kinds import DIRECTORY
 from bench.plan.plan import Plan
 from bench.plan.points import Point, grid, matching
 from bench.plan.suites import Suite
-from bench.run.options import GUEST, HERE
-from bench.run.request import BOOTS, COUNTED_BOOTS, Request
+from bench.run.options import GUEST, HERE, UpTo
+from bench.run.request import BOOTS, COUNTED_BOOTS, LEAST_BOOTS, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = "own"  # the suite of points that were asked for one by one
@@ -31,6 +32,18 @@ Say = Callable[[str], None]
 def version() -> str:
     """Return the suite's own version."""
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+def revision() -> str:
+    """Return the version with the commit of this checkout, and whether it was changed since: 0.1.0-5fc897e-changed."""
+    git = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=-changed"]
+    try:
+        found = subprocess.run(git, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return version()
+    # a folder of another repository is no checkout of this one
+    ours = (ROOT / ".git").exists() and not found.returncode
+    return f"{version()}-{found.stdout.strip()}" if ours else version()
 
 
 def need_core() -> None:
@@ -49,7 +62,7 @@ def defaults(suite: Suite, where: str, *, counted: bool) -> tuple[int, int]:
     if where != "vm" or not suite.points:
         return suite.processes, 1
     if counted:
-        return COUNTED_BOOTS, COUNTED_BOOTS
+        return COUNTED_BOOTS, UpTo(LEAST_BOOTS, COUNTED_BOOTS)
     return suite.processes, min(suite.processes, BOOTS)
 
 
@@ -80,18 +93,24 @@ def settle(request: Request, say: Say, echo: Say) -> Plan:
     return Plan(
         suite=OWN if request.own_points else request.suite,
         command=request.command,
-        version=version(),
+        version=revision(),
         interfaces=names,
+        optional=_optional(request, names),
         points=points,
         scenarios=scenarios,
         processes=request.processes or 1,
         values=request.values or 1,
-        boots=request.boots or 1,
+        boots=int(request.boots or 1),
+        least_boots=request.boots.least if isinstance(request.boots, UpTo) else 0,
         seed=request.seed,
         directory=request.directory or DIRECTORY,
         where=request.where,
         kernel=request.kernel or "",
         accel=request.accel if request.where == "vm" else "",
+        append=request.append or "",
+        memory=int(request.memory or 0),
+        cpus=request.cpus or 0,
+        qemu_args=request.qemu_args,
         date=time.strftime("%Y-%m-%d %H:%M:%S"),
     )
 
@@ -103,8 +122,9 @@ def usual(suite: Suite, free: int) -> Plan:
     return Plan(
         suite=suite.name,
         command=request.command,
-        version=version(),
+        version=revision(),
         interfaces=_interfaces(request, suite),
+        optional=_optional(request, _interfaces(request, suite)),
         points=tuple(fitting(suite.points, free)),
         scenarios=scenarios,
         processes=suite.processes,
@@ -120,6 +140,11 @@ def _interfaces(request: Request, suite: Suite) -> tuple[str, ...]:
         what = "a measurement" if suite.points else "a scenario"
         raise BadInput(f"{what} needs an interface that tracks", f"leave out --interface {UNTRACKED}, or add another")
     return (UNTRACKED, *tracking) if suite.points else tracking
+
+
+def _optional(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those that are measured where the kernel has them, and not missed where not: drafts, unless asked for."""
+    return () if request.interface else tuple(name for name in names if interfaces.INTERFACES[name].draft)
 
 
 def _points(request: Request, suite: Suite, say: Say) -> list[Point]:
@@ -172,7 +197,7 @@ def _first_with_both(say: Say) -> str:
 
     both = [next(row for row in interfaces.INTERFACES.values() if row.role == role) for role in ("legacy", "ioctl")]
     for row in both:
-        if why := probe.probe(row):
+        if why := probe.probe(row).refused:
             say(f"In a virtual machine, because {row.name} doesn't work on the running kernel: {why.why}.")
             return "vm"
     say(f"On the running kernel, because it has {' and '.join(row.name for row in both)}.")
@@ -182,12 +207,20 @@ def _first_with_both(say: Say) -> str:
 def _often(request: Request, suite: Suite, echo: Say) -> Request:
     """Decide how many processes, values and boots there are."""
     open_ = request.where == "vm" and suite.points and not (request.processes and request.boots)
-    processes, boots = defaults(suite, request.where, counted=bool(open_) and _counted(request, echo))
-    boots = request.boots or min(boots, request.processes or boots)
-    processes = request.processes or max(processes, boots)
-    if boots > processes:
+    counted = bool(open_) and _counted(request, echo)
+    processes, boots = defaults(suite, request.where, counted=counted)
+    if request.boots:
+        boots = request.boots
+        processes = request.processes or (int(boots) if counted else boots * -(-processes // boots))
+    elif request.processes:
+        processes = request.processes
+        if processes % boots:
+            boots = max(n for n in range(1, min(boots, processes) + 1) if processes % n == 0)
+    if processes % boots:
+        fewer, more = processes - processes % boots, processes - processes % boots + boots
         raise BadInput(
-            f"{processes} processes can't share {boots} boots", f"give --processes {boots} or more, or fewer --boots"
+            f"{processes} processes can't be shared equally by {boots} boots",
+            f"give --processes {f'{fewer} or ' if fewer else ''}{more}, or other --boots",
         )
     return replace(request, processes=processes, boots=boots, values=request.values or suite.values)
 
@@ -198,4 +231,4 @@ def _counted(request: Request, echo: Say) -> bool:
     from bench.vm import kernel, qemu  # noqa: PLC0415
 
     image = kernel.find(request.kernel, echo=echo)
-    return qemu.accelerator(request.accel, image, machines.GUEST_PACKAGES, echo).counted
+    return qemu.accelerator(request.accel, image.path, machines.GUEST_PACKAGES, echo).counted

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench.errors import BadInput
+from bench.errors import BadInput, NoVerdict
+from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import USUAL_KIND
-from bench.stats import samples
+from bench.stats import machines, samples
+from bench.stats.drift import Drift, drift
 from bench.store import frames
 from bench.store.frames import CASE
 
@@ -35,16 +37,23 @@ SURROUNDINGS = {
     "suite_version": None,
     "schema": None,
 }
+WALKING = ("legacy", "hybrid")  # roles of interfaces whose reset walks the whole process
+OF_WORKER = 1000  # instructions of that: a VMA of the worker, or 60 of its pages, more or less
+WORKER = 0.01  # of the worker's pages and VMAs: what clear_refs does not notice in the cost of a mapping
 MEMORY = 0.05  # kernels keep different amounts for themselves: less is no other machine
 
 
 class Side(NamedTuple):
-    """One result of a comparison; rows of frames.intervals(); whole: those that --filter left out included."""
+    """One result of a comparison; rows of frames.intervals(): those that have the metric.
+
+    whole: also those that --filter left out; matching: also those that have other metrics only.
+    """
 
     name: str
     rows: pd.DataFrame
     result: frames.Result
     whole: pd.DataFrame
+    matching: pd.DataFrame
 
 
 class Differs(NamedTuple):
@@ -70,6 +79,8 @@ class Comparison(NamedTuple):
     lacking: dict[tuple[str, str], list[Any]]
     metric: str
     alpha: float
+    by_machine: dict[str, dict[str, float]]  # of merged results: per new result the geometric mean on each machine
+    drift: Drift | None = None  # of the base's boots, where the results were measured in turn
 
     @property
     def tests(self) -> int:
@@ -92,7 +103,11 @@ class Comparison(NamedTuple):
 
     def needed(self) -> int:
         """How many units each result needs for any claim."""
-        return samples.REPEATS if self.counted else samples.needed(self.tests, self.alpha)
+        return (
+            samples.repeats(*(one.rows for one in self.sides))
+            if self.counted
+            else samples.needed(self.tests, self.alpha)
+        )
 
     def decidable(self, name: str = "") -> bool:
         """Whether a new result, or any, has so many units that a difference can be claimed."""
@@ -138,7 +153,7 @@ def load(folders: list[Path]) -> list[Side]:
     sides = []
     for name, one in zip(names, loaded, strict=True):
         rows = frames.intervals(one.frame)
-        sides.append(Side(name, rows, one, rows))
+        sides.append(Side(name, rows, one, rows, rows))
     return sides
 
 
@@ -156,19 +171,38 @@ def compare(
     `new_missed` (pages per interval), `p_holm`, and `significant`: the difference is claimed.
     """
     order = list(sides[0].rows["form"].cat.categories)
-    base, *others = [one._replace(rows=_chosen(one.rows, pattern, metric)) for one in sides]
+    base, *others = [_chosen(one, pattern, metric, base=one is sides[0]) for one in sides]
     frame = pd.concat([_against(base, other, metric) for other in others], ignore_index=True)
+    if samples.exact(*(one.rows for one in (base, *others))):
+        frame["apart"] &= ~of_the_worker(frame, metric)
     frame["p_holm"] = samples.holm(frame["p"].to_numpy(dtype=np.float64))
     frame["significant"] = frame["ratio"].notna() & (frame["apart"] | (frame["p_holm"] < alpha))
     forms = [form for form in order if form in set(frame["form"])]
     frame["form"] = frame["form"].astype(pd.CategoricalDtype(forms, ordered=True))
+    drifted = drift(base.rows, metric)
+    if drifted and not samples.counted(base.rows):  # counts have a rule of their own, which knows what boots differ by
+        frame["significant"] &= np.abs(np.log(frame["ratio"].where(frame["ratio"] > 0))) > drifted.limit
+    ratios = {one.name: machines.by_machine(base.rows, one.rows, metric) for one in others}
+    for name, rows in frame.groupby("new_name", sort=False):
+        frame.loc[rows.index, "significant"] &= machines.agreeing(ratios[str(name)], rows)
     geomeans = {
         (other.name, form): bounds
         for other in others
-        for form, bounds in samples.geomeans(base.rows, other.rows, CASE, metric, "form").items()
+        for form, bounds in samples.geomeans(
+            *machines.levelled(base.rows, other.rows, metric), CASE, metric, "form"
+        ).items()
     }
     differing = {other.name: _differing(base, other) for other in others}
-    return Comparison([base, *others], frame, geomeans, differing, _lacking(base, others), metric, alpha)
+    by_machine = {name: machines.geomeans(some) for name, some in ratios.items()}
+    lacking = _lacking(base, others)
+    return Comparison([base, *others], frame, geomeans, differing, lacking, metric, alpha, by_machine, drifted)
+
+
+def of_the_worker(frame: pd.DataFrame, metric: str) -> "pd.Series[bool]":
+    """Whether an exact change is so small that it may be the worker's, where the reset walks the whole process."""
+    walks = [name for name, row in INTERFACES.items() if row.role in WALKING]
+    mine = frame["form"].isin(walks) & (metric in ("cost", "interval", "tracker", "reset"))
+    return mine & ((frame["new"] - frame["base"]).abs() < OF_WORKER)
 
 
 def case_name(one: Any) -> str:
@@ -178,28 +212,43 @@ def case_name(one: Any) -> str:
     return " ".join(filter(None, [what, kind, one.setting, one.form]))
 
 
-def _chosen(rows: pd.DataFrame, pattern: str, metric: str) -> pd.DataFrame:
-    """Rows whose case matches the shell pattern and that have the metric."""
-    cases = rows[CASE].drop_duplicates()
-    matching = cases[[fnmatch(case_name(one), pattern) for one in cases.itertuples(index=False)]]
-    if matching.empty:
-        some = case_name(next(cases.itertuples(index=False)))
-        raise BadInput(f"--filter {pattern!r} matches no case", f"names look like {some!r}")
-    # idle has no writes: its `dirty` is 0, which is nothing to compare
-    chosen = rows.merge(matching, on=CASE)
+def _chosen(one: Side, pattern: str, metric: str, *, base: bool) -> Side:
+    """The side with those rows whose case matches the shell pattern, and that have the metric."""
+    known = one.whole[CASE].drop_duplicates()
+    wanted = known[[fnmatch(case_name(case), pattern) for case in known.itertuples(index=False)]]
+    if wanted.empty:
+        some = case_name(next(known.itertuples(index=False)))
+        raise (BadInput if base else NoVerdict)(
+            f"--filter {pattern!r} matches no case of {one.name}", f"names look like {some!r}"
+        )
+    matching = one.whole.merge(wanted, on=CASE)
     for column in ("workload", "kind", "setting", "form"):  # the categories of two results differ
-        chosen[column] = chosen[column].astype(str)
-    chosen = chosen[chosen[metric].notna() & ~((chosen["writes"] == 0) & (metric in ("dirty", "tracked")))]
+        matching[column] = matching[column].astype(str)
+    # idle has no writes: its `dirty` is 0, which is nothing to compare
+    chosen = matching[matching[metric].notna() & ~((matching["writes"] == 0) & (metric in ("dirty", "tracked")))]
     if chosen.empty:
         raise BadInput(f"no case has {metric}", f"there are {', '.join(METRICS)}")
-    return chosen
+    return one._replace(rows=chosen, matching=matching)
+
+
+def cases(rows: pd.DataFrame) -> list[Any]:
+    """The cases of rows, as tuples of CASE."""
+    return list(rows[CASE].drop_duplicates().itertuples(index=False, name="Case"))
+
+
+def newly_wrong(base: Side, new: Side) -> pd.DataFrame:
+    """Rows of frames.exactness(): cases with wrong intervals in the new result that have none in the base."""
+    before, after = (frames.exactness(one.matching) for one in (base, new))
+    known = set(before.loc[before["wrong_intervals"] > 0, CASE].itertuples(index=False, name=None))
+    bad = after[after["wrong_intervals"] > 0]
+    return bad[[case not in known for case in bad[CASE].itertuples(index=False, name=None)]]
 
 
 def _against(base: Side, new: Side, metric: str) -> pd.DataFrame:
     """The comparison of one result with the base: rows of Comparison.frame."""
-    found = samples.differences(base.rows, new.rows, CASE, metric).reset_index()
+    found = samples.differences(*machines.levelled(base.rows, new.rows, metric), CASE, metric).reset_index()
     if found.empty:
-        raise BadInput(f"{base.name} and {new.name} have no case in common", "run one suite with the same options")
+        raise NoVerdict(f"{base.name} and {new.name} have no case in common", "run one suite with the same options")
     facts: dict[str, Any] = {"base_name": base.name, "new_name": new.name, "metric": metric}
     facts |= {key: str(base.rows[key].iloc[0]) for key in ("quantity", "unit")}
     facts |= {key: ", ".join(map(str, base.rows[key].unique())) for key in ("cpu", "file_system")}
@@ -223,6 +272,10 @@ def _differing(base: Side, new: Side) -> list[Differs]:
     sizes = [float(host.get("memory_bytes", math.nan)) for host in (first, second)]
     if abs(sizes[0] - sizes[1]) > MEMORY * max(sizes):  # never for one that is not known
         found.append(Differs("memory_bytes", *sizes))
+    for key in frames.WORKER:  # clear_refs walks it
+        sizes = [float(host.get(key, math.nan)) for host in (first, second)]
+        if abs(sizes[0] - sizes[1]) > WORKER * max(sizes):
+            found.append(Differs(key, *sizes))
     return found
 
 
@@ -235,13 +288,10 @@ def _parts(base: Any, new: Any, separator: str | None) -> tuple[Any, Any]:
 
 
 def _lacking(base: Side, others: list[Side]) -> dict[tuple[str, str], list[Any]]:
-    cases = {
-        one.name: dict.fromkeys(one.rows[CASE].drop_duplicates().itertuples(index=False, name="Case"))
-        for one in (base, *others)
-    }
+    known = {one.name: dict.fromkeys(cases(one.rows)) for one in (base, *others)}
     found = {}
     for other in others:
         for has, lacks in ((base.name, other.name), (other.name, base.name)):
-            if only := [case for case in cases[has] if case not in cases[lacks]]:
+            if only := [case for case in known[has] if case not in known[lacks]]:
                 found[has, lacks] = only
     return found

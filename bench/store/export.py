@@ -20,7 +20,8 @@ _LEAST = 1e-9  # seconds: pyperf wants more than 0, and the clock's unit is 1 ns
 
 
 def write_suite(folder: Path) -> Path | None:
-    """Write folder/suite.json from the log, and return it; None for a result without timings, or without a log.
+    """Write folder/suite.json from the log, and return it; None for a result without timings, without a log, or of
+    several machines, which pyperf refuses.
 
     Raises BadInput for a damaged log, OSError where it can't be written.
     """
@@ -31,6 +32,8 @@ def write_suite(folder: Path) -> Path | None:
     if plan is None or not timed:
         return None
     machines = {record.boot: record for record in found if isinstance(record, Machine)}
+    if len({one.facts.get("machine") for one in machines.values()}) > 1:
+        return None
     runs: dict[str, list[pyperf.Run]] = {}
     for record in timed:
         _add(runs, record, machines[record.boot], plan)
@@ -62,6 +65,7 @@ def _add(runs: dict[str, list[pyperf.Run]], record: Timed, machine: Machine, pla
         facts: dict[str, Any] = {"interface": one.interface, "atomic": int(one.atomic), "intervals": one.intervals}
         facts |= {"extra": one.extra, "missed": one.missed}
         optional = {"wrong": one.wrong, "overlapped": one.overlapped, "huge_kib_left": one.huge_kib_left}
+        optional |= {"vmas_left": one.vmas_left}
         facts |= {key: value for key, value in optional.items() if value}
         for phase, values in one.values.items():
             name = f"{point.name} {label} {phase}"

@@ -19,8 +19,10 @@ from bench.plan.records import (
     PHASES,
     POPULATE,
     TIME,
+    Facts,
     Failed,
     Machine,
+    Messages,
     Record,
     Series,
     Timed,
@@ -34,11 +36,14 @@ CASE = [*POINT, "form"]
 CYCLES = "cycles"  # of the time stamp counter: a quantity that times can be had in
 UNITS = {TIME: "second", INSTRUCTIONS: "instruction", CYCLES: "cycle", "pages": "page"}  # by quantity
 COUNTS = ["intervals", "wrong_intervals", "extra", "missed"]
+KERNEL = "kernel"  # the counter that only exact results have
 SCALE = {TIME: 1e-9, INSTRUCTIONS: 1.0}  # from nanoseconds of the clock
 
+WORKER = ("worker_vmas", "worker_resident_bytes")  # what clear_refs walks besides the mapping
 _WORDS = ("suite", "workload", "kind", "setting", "file_system", "interface", "phase", "where", "kernel_release", "cpu",
-          "sharing", "populate", "masks")  # fmt: skip
-_WHOLE = ("pages", "writes", "written_pages", "boot", "process", "seed", *COUNTS, "overlapped")
+          "sharing", "populate", "masks", "machine")  # fmt: skip
+_WHOLE = ("pages", "writes", "written_pages", "boot", "process", "seed", *COUNTS, "overlapped", "vmas_left")
+_NONE: dict[Any, Any] = {}  # nobody adds to it
 _MEASURES = ["interval", "untracked", "cost", "tracker", "tracked"]
 
 
@@ -48,11 +53,15 @@ class Result(NamedTuple):
     Columns of frame: the point (POINT, and every field of Point, typed), `interface`, `atomic`, `phase`, `boot`,
     `process`, `round` (number of the value in its process), `quantity`, `unit`, `value`; and what is known of the whole
     process at that point: `intervals`, `wrong_intervals`, `extra`, `missed`, `overlapped` (pages, over all intervals),
-    `writes`, `written_pages`, `suite`, `seed`, `file_system`, `where`, `kernel_release`, `cpu`, `tsc_hz`.
+    `vmas_left`, `writes`, `written_pages`, `suite`, `seed`, `file_system`, `where`, `kernel_release`, `cpu`, `tsc_hz`;
+    `exact`: the instructions of the value's own work were counted, without interrupts and other tasks.
 
-    host: facts that all boots share (numbers that differ from boot to boot as their median, words as all of them), and
-    `suite`, `seed`, `command`, `suite_version`; unavailable: by interface, or form and point, why it is missing;
-    planned: how many processes were to measure a point; notes: what a reader must know of the file.
+    host: facts that all boots share (numbers that differ from boot to boot as their median, words as all of them),
+    `suite`, `seed`, `command`, `suite_version`, and the median of the WORKER's facts; boots: the facts of each;
+    unavailable: by interface, or form and point, why it is missing;
+    planned: how many processes were to measure a point; notes: what a reader must know of the file. findings: by
+    interface, or interface and memory, what its probe found wrong; messages: what the kernel's log said, by boot;
+    examples: by CASE, pages of a wrong report; more_counts: store/ledger.py has more than the values.
     """
 
     name: str
@@ -61,6 +70,11 @@ class Result(NamedTuple):
     unavailable: dict[str, str]
     planned: int
     notes: list[str]
+    boots: dict[int, Facts] = _NONE
+    findings: dict[str, str] = _NONE
+    messages: dict[int, Messages] = _NONE
+    examples: dict[tuple[Any, ...], str] = _NONE
+    more_counts: bool = False
 
 
 def load(folder: Path) -> Result:
@@ -97,13 +111,37 @@ def _of_records(name: str, found: Sequence[Record], path: Path, notes: list[str]
               for key, column in columns.items()}  # fmt: skip
     spread["phase"] = [phase for phase, _ in values]
     frame = _checked(path, spread, [some for _, some in values])
-    notes += [f"A job failed: {one.job}: {one.why}" for one in found if isinstance(one, Failed)]
-    unavailable = {what: why.why for one in machines.values() for what, why in one.unavailable.items()}
+    notes += [_failure(one) for one in found if isinstance(one, Failed)]
+    unavailable = {
+        what: why.why for one in machines.values() for what, why in one.unavailable.items() if what not in plan.optional
+    }
     for record in timed:
         unavailable |= {f"{label} at {record.point.name}": why for label, why in record.refused.items()}
     host = log.merged([one.facts for one in machines.values()])
     host |= {"suite": plan.suite, "seed": plan.seed, "command": plan.command, "suite_version": plan.version}
-    return Result(name, frame, host, unavailable, planned(plan, machines), notes)
+    host |= {
+        key: _middle([one.facts[key] for one in timed]) for key in WORKER if all(key in one.facts for one in timed)
+    }
+    boots = {boot: one.facts for boot, one in machines.items()}
+    examples = {_case(record.point, one): one.example for record, one in reversed(runs) if one.example}
+    number, answered = planned(plan, machines), log.answered(found)
+    return Result(
+        name, frame, host, unavailable, number, notes, boots, *answered, examples, any(one.counters for _, one in runs)
+    )
+
+
+def _case(point: Point, one: Series) -> tuple[Any, ...]:
+    """The CASE of a series."""
+    place = (point.workload, point.kind, point.pages, point.dirty_percent, point.setting)
+    return (*place, form(one.interface, one.atomic))
+
+
+def _failure(one: Failed) -> str:
+    return f"A job failed: {one.job}: {one.why}" if one.job else f"A boot came to no end: {one.why}"
+
+
+def _middle(values: Sequence[str | int | float]) -> float:
+    return float(np.median(np.array(values, dtype=np.float64)))
 
 
 def planned(plan: Plan, machines: dict[int, Machine]) -> int:
@@ -122,16 +160,18 @@ def _columns(plan: Plan, machines: dict[int, Machine], runs: list[tuple[Timed, S
             points[record.point] = record.point._asdict() | {"setting": record.point.setting}
     keys = [*Point._fields, "setting"]
     columns: dict[str, list[Any]] = {key: [points[record.point][key] for record, _ in runs] for key in keys}
-    for key in ("interface", "atomic", "intervals", "extra", "missed", "overlapped"):
+    for key in ("interface", "atomic", "intervals", "extra", "missed", "overlapped", "vmas_left"):
         columns[key] = [getattr(one, key) for _, one in runs]
     columns["wrong_intervals"] = [wrong_intervals(one.wrong, one.extra, one.missed) for _, one in runs]
     columns |= {"boot": [r.boot for r, _ in runs], "process": [r.process for r, _ in runs]}
+    columns["exact"] = [any(KERNEL in some for some in one.counters.values()) for _, one in runs]
     of_point: dict[str, str | int] = {"writes": 0, "written_pages": 0, "file_system": ""}
     for key, default in of_point.items():
         columns[key] = [record.facts.get(key, default) for record, _ in runs]
     columns["quantity"] = [machines[record.boot].quantity for record, _ in runs]
     columns |= {"suite": [plan.suite] * len(runs), "seed": [plan.seed] * len(runs)}
     of_machine = {"where": "unknown", "kernel_release": "unknown", "cpu_model_name": "unknown CPU", "tsc_hz": 0.0}
+    of_machine |= {"machine": "", "turn": -1}
     for key, lacking in of_machine.items():
         columns[key] = [machines[record.boot].facts.get(key, lacking) for record, _ in runs]
     columns["cpu"] = columns.pop("cpu_model_name")
@@ -160,7 +200,7 @@ def assemble(columns: dict[str, list[Any]], values: list[list[float]]) -> pd.Dat
 
     Raises BadInput for what can't be.
     """
-    table = _typed(pd.DataFrame(columns))
+    table = _typed(pd.DataFrame({"exact": False} | columns))
     lengths = np.fromiter(map(len, values), dtype=np.int64)
     frame = table.loc[np.repeat(table.index, lengths)].reset_index(drop=True)
     frame["round"] = np.arange(len(frame)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -177,7 +217,8 @@ def _typed(runs: pd.DataFrame) -> pd.DataFrame:
     for key in _WHOLE:
         runs[key] = runs[key].astype("int64")
     runs["dirty_percent"] = runs["dirty_percent"].astype("float64")
-    runs["atomic"] = runs["atomic"].astype(bool)
+    for key in ("atomic", "exact"):
+        runs[key] = runs[key].astype(bool)
     for key in (*_WORDS, "quantity"):
         words = runs[key].astype("category")
         runs[key] = words.cat.rename_categories([_text(word) for word in words.cat.categories])

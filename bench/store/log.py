@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The log of a run, records.jsonl: a record a line, appended as it comes, each whole or dropped."""
+"""The log of a run, records.jsonl: a record a line, appended as it comes, each whole or dropped.
+
+Nothing in it is ever changed. What comes later overrules: a plan with other boots, a boot that was begun again, a job
+that was done after it had failed. read() returns what is left of it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import math
 import os
 import statistics
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -16,16 +21,20 @@ from typing import IO, Any, Self
 from bench.errors import BadInput, PermissionDenied
 from bench.plan import records
 from bench.plan.plan import Plan
-from bench.plan.records import Facts, Machine, Record
+from bench.plan.records import Facts, Failed, Machine, Messages, Played, Record, Timed
 
 FILE = "records.jsonl"
 PACKED = "records.jsonl.gz"  # the same, packed: examples
 PER_BOOT = ("memory_bytes", "clock_ns", "syscall_ns", "disturbances")  # what the reports show of it
+CHANGING = ("boots", "processes", "least_boots", "command")  # fields of a plan that a later one may change
 HINT = "a run writes it: ./bench.py run --name NAME"
 
 
 class Log:
-    """Appends records. Every append costs the same, however many there are, and is one write of a whole line."""
+    """Appends records. Every append costs the same, however many there are, and is one write of a whole line.
+
+    One process at a time has it. Raises BadInput where another has, or for a log that is damaged.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
@@ -33,7 +42,18 @@ class Log:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise _refused(self.path, error) from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise BadInput(f"{folder} is being measured by another process", "wait for its end, or end it") from None
         self._drop_torn_line()
+        self._counting = _counted(self.path)[0]
+
+    @property
+    def records(self) -> list[Record]:
+        """The records that count, as read() returns them."""
+        return self._counting.records
 
     def __enter__(self) -> Self:
         return self
@@ -45,6 +65,7 @@ class Log:
 
     def append(self, record: Record) -> None:
         """Add a record. Raises PermissionDenied where it can't be written; then nothing of it stays."""
+        self._counting.add(record)
         line = records.encode(record).encode() + b"\n"
         end = os.lseek(self._file, 0, os.SEEK_END)
         try:
@@ -73,19 +94,25 @@ def find(folder: Path) -> Path | None:
 
 
 def read(path: Path) -> tuple[list[Record], str]:
-    """Return all records of a log, and what is to be said of a torn last line. Raises BadInput for a damaged log."""
-    found: list[Record] = []
-    boots: set[int] = set()
+    """Return the records of a log that count, and what is to be said of a torn last line.
+
+    The plan is the first of them, and a boot's machine comes before what was measured in it. Raises BadInput for a
+    damaged log.
+    """
+    found, torn = _counted(path)
+    return found.records, torn
+
+
+def _counted(path: Path) -> tuple[_Counting, str]:
+    found = _Counting()
     try:
         with _opened(path) as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith("\n"):
-                    return found, f"The last line of {path.name} is torn, by a kill or a full disk: it is left out."
+                    torn = f"The last line of {path.name} is torn, by a kill or a full disk: it is left out."
+                    return found, torn
                 try:
-                    record = records.decode(line)
-                    if why := _misplaced(record, number, boots):
-                        raise BadInput(why)
-                    found.append(record)
+                    found.add(records.decode(line))
                 except BadInput as error:
                     raise BadInput(f"{path}, line {number}: {error}", f"it is damaged or no result; {HINT}") from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
@@ -93,23 +120,77 @@ def read(path: Path) -> tuple[list[Record], str]:
     return found, ""
 
 
-def _misplaced(record: Record, line: int, boots: set[int]) -> str:
-    """Say why a record can't stand in that line, behind the machines of these boots; empty where it can."""
-    if isinstance(record, Plan) == (line > 1):
-        return "the plan must come first, and once"
-    if isinstance(record, Plan):
-        return ""
-    known = record.boot in boots
-    if known == isinstance(record, Machine):
-        return f"boot {record.boot} has two machines" if known else f"boot {record.boot} has no machine yet"
-    boots.add(record.boot)
-    return ""
+class _Counting:
+    """The records that count, of those added so far."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._machines: dict[int, Machine] = {}
+
+    def add(self, record: Record) -> None:
+        """Add one more. Raises BadInput where it can't stand there."""
+        if isinstance(record, Plan):
+            self._plan(record)
+            return
+        if not self.records:
+            raise BadInput("the plan must come first")
+        if isinstance(record, Machine):
+            if before := self._machines.get(record.boot):
+                same = _boot_id(before) == _boot_id(record) != ""
+                self.records = [one for one in self.records if _stays(one, record.boot, same=same)]
+            self._machines[record.boot] = record
+        elif record.boot not in self._machines and not isinstance(record, Failed):
+            raise BadInput(f"boot {record.boot} has no machine yet")
+        self.records.append(record)
+
+    def _plan(self, plan: Plan) -> None:
+        if not self.records:
+            self.records.append(plan)
+            return
+        first = self.records[0]
+        assert isinstance(first, Plan)
+        if first._replace(**{key: getattr(plan, key) for key in CHANGING}) != plan:
+            raise BadInput("a second plan, of something else")
+        self.records[0] = plan
+
+
+def _boot_id(machine: Machine) -> str:
+    return str(machine.facts.get("boot_id", ""))
+
+
+def _stays(one: Record, boot: int, *, same: bool) -> bool:
+    """Whether a record stays when a boot begins again; same: the machine is up since, and goes on where it was.
+
+    Else the boot is measured anew as a whole: values of two boots would pass for those of one. Verdicts stay.
+    """
+    if isinstance(one, Plan) or one.boot != boot:
+        return True
+    if isinstance(one, Timed | Messages):
+        return same
+    return isinstance(one, Played)
 
 
 def _opened(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8")
     return path.open(encoding="utf-8")
+
+
+def answered(found: Sequence[Record]) -> tuple[dict[str, str], dict[int, Messages]]:
+    """Return what probes found wrong, by interface or interface and memory; and what each boot's kernel log said."""
+    findings = {
+        what: text for one in reversed(found) if isinstance(one, Machine) for what, text in one.findings.items()
+    }
+    return findings, {one.boot: one for one in found if isinstance(one, Messages)}
+
+
+def complaints(messages: Mapping[int, Messages]) -> dict[str, int]:
+    """Return how many complaints of each kind the kernel's log had, over all boots."""
+    counts: dict[str, int] = {}
+    for one in messages.values():
+        for kind, count in one.counts.items():
+            counts[kind] = counts.get(kind, 0) + count
+    return counts
 
 
 def merged(facts: Sequence[Facts]) -> dict[str, Any]:

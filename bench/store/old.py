@@ -101,6 +101,7 @@ def _parse(data: dict[str, Any]) -> Old:
     counts = zip(columns.pop("wrong"), columns["extra"], columns["missed"], strict=True)
     columns["wrong_intervals"] = [wrong_intervals(*one) for one in counts]
     columns["cpu"] = columns.pop("cpu_model_name")
+    columns |= {"machine": [""] * len(values), "turn": [-1] * len(values), "vmas_left": [0] * len(values)}
     columns["quantity"] = [INSTRUCTIONS if where == _COUNTED else TIME for where in columns["where"]]
     host, unavailable = _host(data)
     distinct = {(*point, process) for *point, process in zip(*(columns[key] for key in

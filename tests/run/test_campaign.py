@@ -13,19 +13,17 @@ import time
 import psutil
 import pytest
 
-from bench.errors import BadInput, GuestFailed, Unsupported, WorkerFailed
+from bench.errors import BadInput, GuestFailed, PermissionDenied, Unsupported, WorkerFailed
 from bench.measure import isolated
 from bench.plan import records
 from bench.plan.interfaces import Reason
 from bench.plan.plan import Plan, Timing
 from bench.plan.points import make_point
-from bench.plan.records import Failed, Machine, Series, Timed
-from bench.run import campaign, machines
+from bench.plan.records import Failed, Machine, Messages, Timed
+from bench.run import campaign, machines, resume
 from bench.store import frames, log
 from tests.measure.conftest import working
-
-POINTS = (make_point("random", 64, 10), make_point("all", 8, 100))
-PLAN = Plan("own", "./bench.py run", "0", ("none", "scan-wp"), points=POINTS, processes=2, seed=3)
+from tests.run.scripted import PLAN, POINTS, Scripted, answer, series, site
 
 
 @pytest.fixture
@@ -36,73 +34,25 @@ def folder(tmp_path):
 
 def test_a_plan_is_measured_job_by_job_and_every_record_is_kept(folder):
     working("scan-wp")
-    campaign.measure(PLAN, machines.here(), folder)
+    campaign.measure(campaign.Part(PLAN, machines.here(), folder))
     found, torn = log.read(folder / log.FILE)
     assert not torn
     assert found[0] == PLAN
     assert isinstance(found[1], Machine)
-    assert [(one.point, one.process) for one in found[2:]] == [(job.point, job.process) for job in PLAN.jobs(0)]
+    assert [one.key for one in found[2:-1]] == [job.key for job in PLAN.jobs(0)]
+    assert isinstance(found[-1], Messages)
     rows = frames.intervals(frames.load(folder).frame)
     assert set(rows["unit"]) == {"second"}
     assert (rows[["extra", "missed"]] == 0).all(axis=None)
 
 
-def series(interface, atomic=False, **more):
-    phases = ("dirty", "collect_reset") if atomic else ("reset", "dirty", "collect")
-    values = {phase: [10.0] for phase in phases if interface != "none" or phase == "dirty"}
-    return Series(interface, atomic, 2, 0, 0, values, values)._replace(**more)
-
-
-def answer(job, boot=0, **more):
-    """The honest record of a job."""
-    some = [series("none"), series("scan-wp"), series("scan-wp", atomic=True)]
-    facts = {"writes": 1, "written_pages": 1}
-    return Timed(boot, job.point, job.process, some, {}, facts)._replace(**more)
-
-
-class Scripted:
-    """A machine that answers jobs as a function says: a record, a line, None for its end, or an exception."""
-
-    command_line = ""
-
-    def __init__(self, answers, machine=None):
-        self.answers, self.sent, self.killed = answers, [], threading.Event()
-        self.machine = machine or Machine(0, {"where": "kvm", "kernel_release": "6.0"}, {})
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.killed.set()
-
-    def send(self, line):
-        self.sent.append(line)
-
-    def kill(self):
-        self.killed.set()
-
-    def line(self, seconds, doing="its work"):
-        assert seconds > 0
-        if len(self.sent) == 2:
-            return records.encode(self.machine._replace(boot=int(self.sent[1])))
-        if not self.sent[-1]:
-            return None
-        said = self.answers(records.decode_job(self.sent[-1]))
-        if isinstance(said, Exception):
-            raise said
-        return said if said is None or isinstance(said, str) else records.encode(said)
-
-
-def site(*scripts, at_once=1):
-    waiting = iter(scripts)
-    return machines.Site(lambda log, echo: next(waiting), at_once, {"kernel_image": "x"}, "instructions", "a script")
-
-
 def test_facts_of_the_host_and_what_the_clock_counts_are_in_the_machines_record(folder):
-    campaign.measure(PLAN, site(Scripted(answer)), folder)
+    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
     machine = log.read(folder / log.FILE)[0][1]
     assert machine.quantity == "instructions"
-    assert machine.facts == {"where": "kvm", "kernel_release": "6.0", "kernel_image": "x"}
+    known = {"where": "kvm", "kernel_release": "6.0", "kernel_image": "x", "turn": 0}
+    assert {key: machine.facts[key] for key in known} == known
+    assert {"date", "boot_time", "boot_id"} == machine.facts.keys() - known.keys()
     assert set(frames.load(folder).frame["unit"]) == {"instruction"}
 
 
@@ -150,11 +100,13 @@ def test_a_machine_is_not_trusted(folder, lie):
 
     script = Scripted(answers)
     with pytest.raises(WorkerFailed) as caught:
-        campaign.measure(PLAN, site(script), folder)
+        campaign.measure(campaign.Part(PLAN, site(script), folder))
     assert script.killed.is_set()
     assert "1 finished jobs are kept" in caught.value.hint or "messages are above" in caught.value.hint
     found, torn = log.read(folder / log.FILE)
-    assert (len(found), torn) == (3, ""), "what was measured before stays, and nothing else"
+    assert not torn
+    kinds = [type(one) for one in found]
+    assert kinds == [Plan, Machine, Timed, Failed, Messages], "what was measured before stays, and nothing else"
     assert frames.load(folder).planned == 4
 
 
@@ -164,7 +116,7 @@ def test_the_first_record_must_be_the_machines(folder):
             return records.encode(answer(Timing(POINTS[0], 0)))
 
     with pytest.raises(WorkerFailed, match="not the machine's"):
-        campaign.measure(PLAN, site(Silent(answer)), folder)
+        campaign.measure(campaign.Part(PLAN, site(Silent(answer)), folder))
     assert not list(folder.iterdir()), "what measured nothing is no result"
 
 
@@ -173,7 +125,7 @@ def test_a_job_that_fails_leaves_the_others_and_is_said(folder):
         return Failed(0, job.name, "it was killed by SIGKILL") if job.process else answer(job)
 
     with pytest.raises(WorkerFailed, match=r"2 of 4 jobs failed, first random pages=64 dirty=10%, process 1: it was"):
-        campaign.measure(PLAN, site(Scripted(answers)), folder)
+        campaign.measure(campaign.Part(PLAN, site(Scripted(answers)), folder))
     assert len(frames.load(folder).notes) == 2
 
 
@@ -182,7 +134,7 @@ def test_what_hung_is_named_and_what_was_measured_stays(folder):
         return GuestFailed("the guest said nothing", "its log") if job.process else answer(job)
 
     with pytest.raises(GuestFailed) as caught:
-        campaign.measure(PLAN, site(Scripted(answers)), folder)
+        campaign.measure(campaign.Part(PLAN, site(Scripted(answers)), folder))
     assert str(caught.value) == "the guest said nothing (while measuring random pages=64 dirty=10%, process 1)"
     assert "2 finished jobs are kept: ./bench.py report result" in caught.value.hint
 
@@ -190,52 +142,69 @@ def test_what_hung_is_named_and_what_was_measured_stays(folder):
 def test_where_nothing_can_be_measured_the_reason_is_the_error(folder):
     machine = Machine(0, {}, {"scan-wp": Reason("no ioctl", "boot another"), "anon": Reason("none works", "")})
     with pytest.raises(Unsupported, match="scan-wp: no ioctl") as caught:
-        campaign.measure(PLAN._replace(boots=2), site(Scripted(answer, machine)), folder)
+        campaign.measure(campaign.Part(PLAN._replace(boots=2), site(Scripted(answer, machine)), folder))
     assert caught.value.hint == "boot another"
     assert not list(folder.iterdir())
 
 
-def test_boots_run_at_once_and_the_first_error_ends_all(folder):
+def test_boots_run_at_once_and_one_that_falls_leaves_the_others(folder):
     both = threading.Barrier(2, timeout=20)
 
     def meets(job):
         both.wait()
         return answer(job, boot=job.process)
 
-    campaign.measure(PLAN._replace(boots=2), site(Scripted(meets), Scripted(meets), at_once=2), folder)
+    campaign.measure(campaign.Part(PLAN._replace(boots=2), site(Scripted(meets), Scripted(meets), at_once=2), folder))
     assert {one.boot for one in log.read(folder / log.FILE)[0] if isinstance(one, Timed)} == {0, 1}
-    waiting = Scripted(lambda job: waiting.killed.wait(20) and GuestFailed("killed"))
-    broken = Scripted(lambda job: GuestFailed("broke"))
-    with pytest.raises(GuestFailed, match="broke"):
-        campaign.measure(PLAN._replace(boots=2), site(waiting, broken, at_once=2), folder)
-    assert waiting.killed.is_set()
+
+
+def test_a_boot_that_falls_leaves_the_others_and_two_that_fall_end_a_kernel(folder):
+    def broken(job):
+        return GuestFailed("it broke", "its log")
+
+    def honest(job):
+        return answer(job, boot=job.process)
+
+    plan = PLAN._replace(boots=4, processes=4)
+    with pytest.raises(GuestFailed) as caught:
+        campaign.measure(campaign.Part(plan, site(*map(Scripted, (broken, honest, broken))), folder))
+    said = "boot 0: it broke (while measuring random pages=64 dirty=10%, process 0); 2 boots came to no end"
+    assert str(caught.value) == said
+    assert caught.value.hint == "its log; 2 finished jobs are kept: ./bench.py report result"
+    result = frames.load(folder)
+    assert set(result.frame["boot"]) == {1}
+    assert [note[:24] for note in result.notes] == ["A boot came to no end: b"] * 2
 
 
 def test_a_machine_that_was_starting_when_all_ended_does_nothing(folder):
-    """Ctrl-C, or an error of another boot, may come while QEMU is being started."""
+    """Ctrl-C, or a disk that is full, may come while QEMU is being started."""
     failed = threading.Event()
     late = Scripted(answer)
 
     def fail(job):
         failed.set()
-        return GuestFailed("broke")
+        raise PermissionDenied("the disk is full")
 
     starts = iter([lambda: Scripted(fail), lambda: (failed.wait(20) and time.sleep(0.5)) or late])
-    slow = machines.Site(lambda log, echo: next(starts)(), 2, {}, "instructions", "a script")
-    with pytest.raises(GuestFailed, match="broke"):
-        campaign.measure(PLAN._replace(boots=2), slow, folder)
+    slow = machines.Site(lambda log, echo, boot: next(starts)(), 2, {}, "instructions", "a script")
+    with pytest.raises(PermissionDenied, match="full"):
+        campaign.measure(campaign.Part(PLAN._replace(boots=2), slow, folder))
     assert not late.sent
 
 
 def test_a_log_names_its_schema_and_another_one_is_refused(folder):
-    campaign.measure(PLAN, site(Scripted(answer)), folder)
+    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     first, rest = path.read_text().split("\n", 1)
-    assert json.loads(first)["schema"] == "pagemap-bench 4"
-    for other in ('"schema":"pagemap-bench 5",', ""):
-        path.write_text(first.replace('"schema":"pagemap-bench 4",', other) + "\n" + rest)
+    assert json.loads(first)["schema"] == "pagemap-bench 5"
+    for other in ('"schema":"pagemap-bench 6",', ""):
+        path.write_text(first.replace('"schema":"pagemap-bench 5",', other) + "\n" + rest)
         with pytest.raises(BadInput, match="line 1: a result of another version"):
             frames.load(folder)
+    path.write_text(first.replace("pagemap-bench 5", "pagemap-bench 4") + "\n" + rest)
+    assert not frames.load(folder).frame.empty
+    with pytest.raises(BadInput, match="older version"):
+        resume.plan_of(folder, None, print)
 
 
 @pytest.mark.parametrize(
@@ -243,14 +212,13 @@ def test_a_log_names_its_schema_and_another_one_is_refused(folder):
     [
         ([1, 0, 2], "line 1: the plan must come first"),
         ([0, 2, 1], "line 2: boot 0 has no machine yet"),
-        ([0, 1, 1, 2], "line 3: boot 0 has two machines"),
-        ([0, 1, 0, 2], "line 3: the plan must come first, and once"),
+        ([0, 1, "other", 2], "line 3: a second plan, of something else"),
     ],
 )
 def test_records_out_of_place_are_named(folder, order, says):
-    campaign.measure(PLAN, site(Scripted(answer)), folder)
+    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
-    lines = path.read_text().splitlines()
+    lines = dict(enumerate(path.read_text().splitlines())) | {"other": records.encode(PLAN._replace(seed=4))}
     path.write_text("".join(lines[i] + "\n" for i in order))
     with pytest.raises(BadInput, match=says):
         log.read(path)
@@ -261,7 +229,7 @@ import sys
 from pathlib import Path
 from bench.plan import records
 from bench.run import campaign, machines
-campaign.measure(records.decode(sys.argv[1]), machines.here(), Path(sys.argv[2]))
+campaign.measure(campaign.Part(records.decode(sys.argv[1]), machines.here(), Path(sys.argv[2])))
 """
 
 
@@ -291,7 +259,7 @@ def read_lines(folder):
 
 
 def test_a_torn_last_line_is_left_out_and_said_wherever_it_is_cut(folder):
-    campaign.measure(PLAN, site(Scripted(answer)), folder)
+    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     data = path.read_bytes()
     whole = log.read(path)[0]
@@ -304,7 +272,7 @@ def test_a_torn_last_line_is_left_out_and_said_wherever_it_is_cut(folder):
 
 
 def test_appending_after_a_torn_line_glues_nothing_to_it(folder):
-    campaign.measure(PLAN, site(Scripted(answer)), folder)
+    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     whole = log.read(path)[0]
     path.write_bytes(path.read_bytes()[:-10])
@@ -314,7 +282,7 @@ def test_appending_after_a_torn_line_glues_nothing_to_it(folder):
 
 
 def test_a_damaged_line_is_named(folder):
-    campaign.measure(PLAN, site(Scripted(answer)), folder)
+    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:2], json.dumps({"type": "timed"}), *lines[2:]]) + "\n")
@@ -327,6 +295,8 @@ def test_saving_takes_no_longer_the_more_there_is(folder):
     record = answer(Timing(POINTS[0], 0))
     record = record._replace(series=record.series * 3)
     with log.Log(folder) as kept:
+        kept.append(PLAN)
+        kept.append(Machine(0, {}, {}))
         start = time.process_time()
         for process in range(500):
             kept.append(record._replace(process=process))

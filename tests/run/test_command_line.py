@@ -15,8 +15,10 @@ import pandas
 import pyperf
 import pytest
 
+from bench.errors import WrongAnswer
+from bench.measure import probe
 from bench.plan import catalogue, suites
-from bench.plan.interfaces import INTERFACES
+from bench.plan.interfaces import INTERFACES, Reason
 from bench.plan.kinds import KINDS
 from bench.run import commands, main
 from bench.stats import comparison
@@ -25,7 +27,10 @@ from tests import synthetic
 from tests.support import ROOT, bench, refused
 
 BUILT = ROOT / f"bench/core/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
-COMMANDS = ("probe", "list", "run", "report", "compare", "cover-letter")
+COMMANDS = (
+    *("probe", "list", "run", "matrix", "report", "compare", "functions"),
+    *("cover-letter", "bisect", "config", "merge"),
+)
 
 
 def test_help_has_an_example_for_every_command_and_the_exit_statuses():
@@ -193,9 +198,12 @@ def test_list_names_what_holds_a_result_of_any_version(tmp_path, monkeypatch, ca
         (["--name", ".."], "is no name"),
         (["--name", ""], "it is empty"),
         (["--name", "x" * 300], "can't be made"),
-        (["--boots", "0"], "0 is not in the range"),
+        (["--boots", "0"], "'0' is none of 5, +5 and 3-5"),
+        (["--boots", "5-3"], "'5-3' is none of 5, +5 and 3-5"),
+        (["--boots", "+5"], "--boots +5 adds to a result"),
+        (["--resume", "example-6.12", "--pages", "1"], "--pages would change"),
         (["--boots", "2"], "--boots needs a virtual machine"),
-        (["--boots", "3", "--processes", "2", "--where", "vm"], "2 processes can't share 3 boots"),
+        (["--boots", "3", "--processes", "2", "--where", "vm"], "2 processes can't be shared equally by 3 boots"),
         (["--where", "moon"], "'moon' is not one of"),
         (["--kernel", "debian:6.12"], "--kernel needs a virtual machine"),
         (["--kernel", ""], "it is empty"),
@@ -263,6 +271,54 @@ def test_compare_fails_only_on_a_regression_beyond_the_limit(pair):
     said = refused("compare", *pair, "--fail-on", "3%", status=1).splitlines()
     assert re.search(r"1 of 4 cases is significantly more than 3% slower, by 5\.\d% \(scan-softdirty", said[0])
     assert bench("compare", *reversed(pair), "--fail-on", "0%").returncode == 0, "faster is no regression"
+
+
+def test_compare_can_not_tell_from_few_runs_and_says_wrong_pages_nevertheless(tmp_path):
+    options = {"what": [("random", 1000, 10.0)], "processes": 2}
+    wrong = {("scan-wp", "random", 1000): (0, 1)}
+    folders = [synthetic.result(tmp_path / name, **options) for name in ("base", "same")]
+    said = refused("compare", *folders, "--fail-on", "3%", status=3)
+    assert "no verdict: too few runs" in said
+    bad = synthetic.result(tmp_path / "bad", wrong=wrong, **options)
+    assert "WRONG PAGES in bad, not in base: scan-wp" in refused(
+        "compare", folders[0], bad, "--fail-on", "3%", status=1
+    )
+    other = synthetic.result(tmp_path / "other", what=[("hotset", 50, 10.0)], processes=2)
+    assert "no case in common" in refused("compare", folders[0], other, "--fail-on", "3%", status=3)
+
+
+def test_a_probe_that_is_answered_wrong_fails(monkeypatch, capsys):
+    found = {"none": probe.Probed(), "scan-wp": probe.Probed(wrong="asked for 5: reported none (missed 5)")}
+    found["v6"] = probe.Probed(Reason("no ioctl", "boot another"))
+    monkeypatch.setattr(probe, "probe_all", lambda: found)
+    with pytest.raises(WrongAnswer, match=r"WRONG: scan-wp: asked for 5: reported none \(missed 5\)") as caught:
+        commands.probe(as_json=False)
+    assert caught.value.status == 1
+    text = capsys.readouterr().out
+    assert re.search(r"^scan-wp +WRONG: asked for 5: reported none \(missed 5\)$", text, re.M)
+    assert re.search(r"^v6 +no: no ioctl\n +-> boot another$", text, re.M)
+    with pytest.raises(WrongAnswer):
+        commands.probe(as_json=True)
+    data = json.loads(capsys.readouterr().out)["interfaces"]
+    assert data["scan-wp"] == {"works": False, "wrong": "asked for 5: reported none (missed 5)"}
+    assert data["v6"] == {"works": False, "why": "no ioctl", "remedy": "boot another"}
+    assert data["none"] == {"works": True}
+
+
+def test_what_a_run_found_wrong_is_its_exit_status(tmp_path):
+    few = {"what": [("random", 1000, 10.0)], "processes": 2}
+    finding = {"scan-wp": "asked for 5: reported none"}
+    commands.refuse_wrong(synthetic.result(tmp_path / "right", **few), synthetic.played(tmp_path / "meaning"))
+    bad = {
+        "WRONG PAGES: 2 of": synthetic.result(tmp_path / "pages", wrong={("scan-wp", "random", 1000): (0, 1)}, **few),
+        "WRONG: scan-wp: asked for 5": synthetic.result(tmp_path / "finding", findings=finding, **few),
+        "WRONG: scan-wp: asked": synthetic.played(tmp_path / "played", findings=finding),
+    }
+    for said, folder in bad.items():
+        with pytest.raises(WrongAnswer, match=said) as caught:
+            commands.refuse_wrong(tmp_path / "right", folder)
+        assert caught.value.status == 1
+        assert caught.value.hint
 
 
 def test_compare_prints_each_format_and_keeps_what_it_is_told_to(pair, tmp_path):

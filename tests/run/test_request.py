@@ -36,7 +36,8 @@ def planned(words, *, free=16 * GIB, counted=False, both=True):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settle, "free_memory", lambda: free)
         patch.setattr(settle, "_counted", lambda request, echo: counted)
-        patch.setattr(probe, "probe", lambda row: None if both or row.name == LEGACY else Reason("it has none", ""))
+        why = Reason("it has none", "")
+        patch.setattr(probe, "probe", lambda row: probe.Probed(None if both or row.name == LEGACY else why))
         return settle.settle(requested(words), said.append, said.append), said
 
 
@@ -87,14 +88,20 @@ TYPED = {
     "--max-pages": lists(st.integers(0, 1000)),
     "--read": lists(st.sampled_from([0, 8, 65536])),
     "--masks": lists(st.sampled_from(["fast", "extra"])),
+    "--prior": lists(st.sampled_from([0, 10, 100])),
     "--directory": st.just("/dev/shm"),
     "--processes": st.integers(1, 30),
     "--values": st.integers(1, 1000),
-    "--boots": st.integers(1, 30),
+    "--boots": st.integers(1, 30) | st.sampled_from(["3-5", "1-30", "2-2"]),
     "--seed": st.integers(0, 2**32 - 1),
     "--where": st.sampled_from(["auto", "here", "vm"]),
     "--kernel": st.sampled_from(["debian:6.12", "a b/bzImage", "-image"]),
     "--accel": st.sampled_from(["auto", "kvm", "tcg", "icount"]),
+    "--append": st.sampled_from(["mitigations=off", "a='b c' -d", "-quiet"]),
+    "--memory": st.sampled_from(["600M", "1G", "2GiB", "1048576Ki"]),
+    "--cpus": st.integers(1, 64),
+    "--qemu-arg": st.sampled_from(["-device virtio-rng-pci", "-name 'a b'", "--enable-kvm"]),
+    "--resume": st.text(string.ascii_letters, min_size=1),
     "--name": st.text(string.ascii_letters, min_size=1),
     "--format": st.sampled_from(["text", "ktap"]),
 }
@@ -166,6 +173,8 @@ def test_bytes_may_be_called_bytes_and_pages_not():
     "text", ["", "5%", "1.5", "_1", "1__0", "1_", "1T", "K", "Ki", "0x10", " 1", "1,", "1 K", "٣", "9" * 99]
 )
 def test_what_is_no_size_is_refused_everywhere(text):
+    with pytest.raises(click.UsageError, match="is not a size in whole MiB"):
+        requested([f"--memory={text}"])
     for option in ("--pages", "--ballast", "--writers", "--read", "--max-pages"):
         with pytest.raises(click.UsageError, match="is not a list of"):
             requested([f"{option}={text}"])
@@ -207,6 +216,7 @@ def test_help_has_each_option_once_in_its_group_and_percent_is_called_so():
 def test_an_option_without_its_need_is_refused_by_name(row):
     values = {"--kind": "shmem", "--sharing": "shared", "--populate": "read", "--masks": "extra", "--workload": "all"}
     values |= {"--directory": "/dev/shm", "--accel": "tcg", "--format": "ktap", "--kernel": "debian:6.12"}
+    values |= {"--memory": "3G"}
     typed = [row.name] if row.flag else [f"{row.name}={values.get(row.name, 3)}"]
     without = {options.TIMINGS: ["--suite=meaning"], options.SCENARIOS: ["--suite=quick"]}
     without |= {options.GUEST: ["--where=here"], options.HERE: ["--where=vm"]}
@@ -276,6 +286,10 @@ def test_interfaces_stand_in_the_tables_order_with_the_baseline_where_there_are_
     )
     assert planned(["--suite=lkml-2022"])[0].interfaces == tuple(INTERFACES)
     assert planned([])[0].interfaces == (UNTRACKED, *suites.LEGACY_AND_IOCTL)
+    drafts = tuple(name for name, row in INTERFACES.items() if row.draft)
+    assert set(drafts) <= set(suites.LEGACY_AND_IOCTL), "a kernel that has them is recognised"
+    assert planned([])[0].optional == planned(["--suite=meaning"])[0].optional == drafts
+    assert planned([f"--interface={drafts[0]}"])[0].optional == (), "who asks for it is told where it is absent"
     meaning, _ = planned(["--suite=meaning", "--filter=p*"])
     assert meaning.interfaces == tuple(name for name, row in INTERFACES.items() if row.tracks)
     assert meaning.scenarios == tuple(name for name in catalogue.scenarios() if name.startswith("p"))
