@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Cost of one tracking interval against the size of the mapping, a line per interface."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.plan.interfaces import LEGACY
 from bench.report import numbers, tables
+from bench.report.numbers import Unit
 from bench.stats import choice
 from plots import style
 
@@ -19,7 +23,7 @@ def plot(rows: pd.DataFrame) -> Figure | None:
     """
     if choice.axis(rows) != "pages":
         return None
-    rows = choice.sweep(rows)
+    whole, rows = rows, choice.sweep(rows)
     unit = numbers.unit(rows)
     band = np.array([0.05, 0.5, 0.95])
     costs = unit.factor * rows.groupby(["form", "pages"], observed=True)["cost"].quantile(band).unstack()
@@ -30,6 +34,7 @@ def plot(rows: pd.DataFrame) -> Figure | None:
         f"{style.cost(unit)}; {tables.shared(rows)}; line: median, band: middle 90% of the rounds{lost}",
     )
     axes = figure.subplots()
+    _floor(axes, whole, unit)
     ends, wrong = [], []
     for form, look in style.looks(rows).items():
         cost = costs.loc[form]
@@ -46,3 +51,15 @@ def plot(rows: pd.DataFrame) -> Figure | None:
     style.label_ends(axes, ends)
     style.list_wrong(axes, wrong)
     return figure
+
+
+def _floor(axes: Any, rows: pd.DataFrame, unit: Unit) -> None:
+    """Draw what the legacy interface costs with nothing to track, where that was measured."""
+    least = unit.factor * choice.floor(rows)
+    look = style.looks(rows).get(LEGACY)
+    if look is None or not least > 0:
+        return
+    axes.axhline(least, color=look.ink, linestyle=(0, (1, 2)), linewidth=1.2, label="_floor")
+    text = f"floor of {LEGACY}: the worker alone"
+    place = {"xy": (0.01, least), "xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+    axes.annotate(text, xytext=(0, -4), ha="left", va="top", size=9, color=look.ink, **place)

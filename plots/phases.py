@@ -32,7 +32,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     figure = style.figure(
         rows,
         "Who pays: the phases of one tracking interval",
-        f"{unit.title}, lower is better; medians; number: cost (all phases less the untracked writes)",
+        f"{unit.title}, lower is better; each a median of its own; number: cost (all phases less the untracked writes)",
         height=1.9 + len(points) * (0.4 + 0.27 * len(looks)),
     )
     panels = figure.subplots(len(points), 1, squeeze=False)[:, 0]

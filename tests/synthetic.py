@@ -12,7 +12,7 @@ from bench.plan import records
 from bench.plan.interfaces import INTERFACES, Reason, form
 from bench.plan.plan import Plan
 from bench.plan.points import Point
-from bench.plan.records import INSTRUCTIONS, TIME, Facts, Machine, Played, Plays, Record, Series, Timed
+from bench.plan.records import INSTRUCTIONS, TIME, Facts, Machine, Messages, Played, Plays, Record, Series, Timed
 from bench.store import log
 
 ALL = ("none", "clear_refs", "scan-softdirty", "scan-wp")
@@ -45,6 +45,15 @@ HOST: Facts = {
 COUNTED = "tcg-icount"  # where= that makes a result of instructions
 COMMAND = "./bench.py run --suite quick --seed 42"
 LOOPS = 4  # intervals a value
+# shares of what the kernel executes in a phase, by function
+FUNCTIONS = {
+    "reset": {"clear_refs_pte_range": 0.6, "walk_pgd_range": 0.25, "flush_tlb_mm_range": 0.15},
+    "dirty": {"handle_mm_fault": 0.5, "do_wp_page.isra.0": 0.3, "asm_exc_page_fault": 0.2},
+    "collect": {"pagemap_pmd_range": 0.7, "vm_normal_page": 0.3},
+    "collect_reset": {"pagemap_scan_pmd_entry": 0.9, "tlb_finish_mmu": 0.1},
+}
+USER = 10  # instructions of the program in each phase
+FOREIGN = {"timer_interrupt": 700, "tick_sched_handle": 300}
 
 
 def points() -> list[tuple[str, int, float]]:
@@ -86,6 +95,9 @@ def result(
     seed: int = 42,
     command: str = COMMAND,
     version: str = "1",
+    exact: Mapping[str, Mapping[str, float]] | None = None,
+    findings: dict[str, str] | None = None,
+    messages: Iterable[Messages] = (),
     **facts: str | int | float,
 ) -> Path:
     """Write folder/records.jsonl and return the folder. what: the first fields of Point, three or more.
@@ -94,6 +106,9 @@ def result(
     wrong: (form, workload, pages) -> (extra, missed) in one interval of each process; factor: form -> by how much all
     its phases are slower; luck: seed of the noise; unavailable: of the machine; refused: form -> why, at every point;
     planned: processes of each point that were planned, where not all of them ended; facts: of the machine.
+    exact: phase -> function -> its share of the kernel's instructions, such as FUNCTIONS: a result of exact counts
+    (of where="tcg-icount"); shares that do not add up to one make the phase longer. findings: of the machine; messages:
+    of the kernel's log.
     """
     known = [Point(*one) for one in (points() if what is None else what)]
     plan = Plan(suite, command, version, tuple(interfaces), tuple(known), (), planned or processes, rounds, boots, seed)
@@ -108,11 +123,13 @@ def result(
         own |= {"file_system": facts["file_system"]} if "file_system" in facts else {}
         made[process, index] = Timed(process * boots // processes, point, process, list(some), refused or {}, own)
     lines: list[Record] = [plan]
+    if exact is not None:
+        made = {key: one._replace(series=[_counts(some, exact) for some in one.series]) for key, one in made.items()}
     for boot in range(boots):
         why = {name: Reason(text, "") for name, text in (unavailable or {}).items()}
-        lines.append(Machine(boot, machine, why, INSTRUCTIONS if counted else TIME))
+        lines.append(Machine(boot, machine, why, INSTRUCTIONS if counted else TIME, findings or {}))
         lines += [made[key] for key in sorted(made) if made[key].boot == boot]
-    return write(folder, lines)
+    return write(folder, [*lines, *messages])
 
 
 def _series(
@@ -140,6 +157,21 @@ def _series(
         yield Series(name, atomic, count, extra, missed, values, {}, runs)
 
 
+def _counts(one: Series, shares: Mapping[str, Mapping[str, float]]) -> Series:
+    """The series with exact counts: its values are what the functions and the program executed."""
+    functions: dict[str, list[dict[str, int]]] = {}
+    counters: dict[str, dict[str, list[float]]] = {}
+    for phase, values in one.values.items():
+        functions[phase] = [{name: round(part * value) for name, part in shares[phase].items()} for value in values]
+        kernel = [float(sum(some.values())) for some in functions[phase]]
+        more = {"loads": 0.3, "stores": 0.1, "faults": 1e-4, "invlpg": 1e-5, "invpcid": 0, "cr3": 1e-5, "ipi": 0}
+        counters[phase] = {"user": [USER] * len(values), "kernel": kernel, "foreign": [1000.0] * len(values)}
+        counters[phase] |= {name: [float(round(part * value)) for value in kernel] for name, part in more.items()}
+    whole = {phase: [USER + value for value in some["kernel"]] for phase, some in counters.items()}
+    foreign = {phase: [dict(FOREIGN) for _ in some] for phase, some in whole.items()}
+    return one._replace(values=whole, counters=counters, functions=functions, foreign=foreign)
+
+
 # What an invented run of the suite meaning found; what is not named was exact.
 NAMES = ("clear_refs", "scan-wp", "uffd-sync")
 SCENARIOS = ("plain", "merge_mmap_after", "fork_child_writes", "writers_separate", "swapped")
@@ -161,18 +193,21 @@ def played(
     runs: Mapping[tuple[str, str], list[Plays]] = PLAYED,
     names: Iterable[str] = NAMES,
     scenarios: Iterable[str] = SCENARIOS,
+    findings: dict[str, str] | None = None,
+    messages: Iterable[Messages] = (),
     **facts: str | int | float,
 ) -> Path:
     """Write folder/records.jsonl of the suite meaning. With uffd-sync nothing can be played."""
     plan = Plan("meaning", "./bench.py run --suite meaning", "1", tuple(names), (), tuple(scenarios))
     machine: Facts = HOST | {"kernel_release": release, "kernel_version": "#1 SMP", "copy_page_ns": 100.0} | facts
-    lines: list[Record] = [plan, Machine(0, machine, {"uffd-sync": Reason("userfaultfd is refused", "allow it")})]
+    refused = {"uffd-sync": Reason("userfaultfd is refused", "allow it")}
+    lines: list[Record] = [plan, Machine(0, machine, refused, findings=findings or {})]
     for scenario, name in product(plan.scenarios, plan.interfaces):
         if name != "uffd-sync":
             contract = "new memory counts" if scenario.startswith("fork") else ""
             found = runs.get((scenario, name), [Plays(100, written=1)])
             lines.append(Played(0, scenario, name, contract, found))
-    return write(folder, lines)
+    return write(folder, [*lines, *messages])
 
 
 def write(folder: Path, lines: Iterable[Record]) -> Path:

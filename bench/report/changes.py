@@ -38,6 +38,8 @@ FACTS = {
     "suite_version": "suite version",
     "schema": "schema",
     "memory_bytes": "RAM, MiB",
+    "worker_vmas": "VMAs of the worker",
+    "worker_resident_bytes": "memory of the worker, KiB",
 }
 
 
@@ -138,6 +140,11 @@ def warnings(made: Comparison) -> list[str]:
     for (has, lacks), cases in made.lacking.items():
         first = min(map(case_name, cases))
         lines.append(f"{many(len(cases), 'case')} of {has} not in {lacks}, such as: {first}.")
+    for name, means in made.by_machine.items():
+        if means:
+            each = ", ".join(f"{machine} {percent(ratio)}" for machine, ratio in means.items())
+            lines.append(f"By machine, {name}: {each} (geomeans); a change is claimed where all machines see it.")
+    lines += _drift(made)
     if made.one_boot:
         lines.append(
             f"One boot only ({', '.join(made.one_boot)}): what changes from boot to boot can't be told from what the "
@@ -145,14 +152,29 @@ def warnings(made: Comparison) -> list[str]:
         )
     for one in made.sides:
         lines += sentences.incomplete(one.whole, one.result, one.name)
+        lines += sentences.kernel_log(one.result.messages, one.name)
         lines += sentences.doubtful(one.rows, made.metric, one.name)
     return lines
 
 
+def _drift(made: Comparison) -> list[str]:
+    """How far the base's boots drifted apart, where kernels took turns."""
+    found = made.drift
+    if not found:
+        return []
+    limits = "" if made.counted else "; no change that is smaller than that is claimed"
+    worst = f"{numbers.percent(found.worst)} at most ({sentences.case(pd.Series(found.case._asdict()))})"
+    return [
+        f"Drift: from the first to the second half of its {found.boots} boots, which took turns with the others, "
+        f"{made.sides[0].name} changed by {numbers.percent(found.ratio)} (geomean of all cases){limits}; {worst}."
+    ]
+
+
 def _both(one: Differs) -> str:
     values = [one.base, one.new]
-    if one.fact == "memory_bytes":
-        values = [f"{value / 2**20:.0f}" for value in values]
+    units = {"memory_bytes": 2**20, "worker_resident_bytes": 2**10, "worker_vmas": 1}
+    if one.fact in units:
+        values = [f"{value / units[one.fact]:.0f}" for value in values]
     shown = ["unknown" if value is None else str(value) or "nothing" for value in values]
     return " against ".join(shown)
 

@@ -7,21 +7,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.plan.interfaces import INTERFACES
 from bench.report import changes, numbers, sentences, tables
 from bench.report.layout import grid, note, paragraph
 from bench.report.numbers import many, percent
-from bench.stats import samples
+from bench.stats import choice, comparison, samples
 from bench.stats.comparison import Comparison
-from bench.store.frames import CASE, POINT
+from bench.store.frames import POINT
 
 NEWS = 2  # new results that fit beside the base in 72 columns
-CASES = 12  # of those that differ most, shown where space is short
 
 
 def text(made: Comparison, *, sort: str = "case", sign: str = "change") -> str:
     """The whole comparison as mail text: verdict, warnings, a line for each case, what is behind the numbers."""
     parts = [changes.verdict(made, sign), *changes.warnings(made)]
-    head = [paragraph(line, hang="  ") for one in made.sides for line in sentences.wrong(one.rows, one.name)]
+    wrongs = [line for one in made.sides for line in sentences.wrong(one.rows, one.result, one.name)]
+    head = [paragraph(line, hang="  ") for line in wrongs]
     paragraphs = ["\n".join(head)] if head else []
     paragraphs += [paragraph(line, hang="  " if i else "") for i, line in enumerate(parts)]
     return "\n\n".join([*paragraphs, legend(made), table(made, made.frame, sort=sort, sign=sign), notes(made, sign)])
@@ -71,9 +72,14 @@ def _two(made: Comparison, frame: pd.DataFrame, sort: str, sign: str) -> tuple[l
         for row in rows.itertuples():
             cells = [*(_cell(row, side) for side in ("base", "new")), _change(row, sign)]
             body.append([f"  {tables.series(row)} {row.pages}", *cells, *([numbers.chance(row.p_holm)] * tested)])
-        body += [["  geomean", "", "", percent(made.geomean(name, form)[0], sign), *([""] * tested)]]
+        mean = f"  geomean of {(made.frame['form'] == form).sum()}"
+        body += [[mean, "", "", percent(made.geomean(name, form)[0], sign), *([""] * tested)]]
     body += [[], ["geomean of all", "", "", percent(made.geomean(name, "")[0], sign), *([""] * tested)]]
-    return [["case, pages", "base", "new", sign, *(["p"] * tested)]], body
+    for what, row in _extremes(made) if len(frame) < len(made.frame) else []:
+        cells = [*(_cell(row, side) for side in ("base", "new")), _change(row, sign)]
+        body += [[f"{what}: {row.form}"]]
+        body += [[f"  {tables.series(row)} {row.pages}", *cells, *([numbers.chance(row.p_holm)] * tested)]]
+    return [["case, pages", "base", "new", sign, *(["p (Holm)"] * tested)]], body
 
 
 def _several(
@@ -89,19 +95,28 @@ def _several(
             first = next(iter(news.values()))
             cells = [_change(news[n], sign, bounds=True) if n in news else "" for n in names]
             body.append([f"  {tables.series(first)} {first.pages}", _cell(first, "base"), *cells])
-        body += [["  geomean", "", *(percent(made.geomean(n, form)[0], sign) for n in names)]]
+        mean = f"  geomean of {len(made.frame.loc[made.frame['form'] == form, POINT].drop_duplicates())}"
+        body += [[mean, "", *(percent(made.geomean(n, form)[0], sign) for n in names)]]
     body += [[], ["geomean of all", "", *(percent(made.geomean(n, "")[0], sign) for n in names)]]
+    for what, row in _extremes(made) if len(frame) < len(made.frame) else []:
+        cells = [_change(row, sign, bounds=True) if row.new_name == n else "" for n in names]
+        body += [[f"{what}: {row.form}"]] if any(cells) else []
+        body += [[f"  {tables.series(row)} {row.pages}", _cell(row, "base"), *cells]] if any(cells) else []
     return [["case, pages", "base", *(heads[name] for name in names)]], body
 
 
-def foremost(made: Comparison) -> pd.DataFrame:
-    """Rows of the CASES cases that differ most, significant ones first, in all results."""
-    logs = pd.Series(np.log(made.frame["ratio"].to_numpy(dtype=np.float64)), index=made.frame.index).fillna(0)
-    ranked = made.frame.assign(size=logs.abs(), slower=logs > 0).sort_values(["significant", "size"], ascending=False)
-    turns = ranked.groupby(["significant", "slower"]).cumcount()  # faster and slower in turn: none hides the other
-    order = ranked.assign(turn=turns).sort_values(["significant", "turn"], ascending=[False, True], kind="stable")
-    cases = order[CASE].drop_duplicates().head(CASES)
-    return made.frame[pd.MultiIndex.from_frame(made.frame[CASE]).isin(pd.MultiIndex.from_frame(cases))]
+def representative(made: Comparison) -> pd.DataFrame:
+    """Rows of the cases that stand for all where space is short: chosen before anything was measured."""
+    return choice.representative(made.frame)
+
+
+def _extremes(made: Comparison) -> list[tuple[str, Any]]:
+    """The claimed cases that changed most to either side, each with what it is."""
+    claimed = made.frame[made.frame["significant"] & np.isfinite(made.frame["ratio"].to_numpy(dtype=np.float64))]
+    rows = list(claimed.sort_values("ratio", kind="stable").itertuples())
+    cases = many(len(made.frame), "case")
+    found = [(f"highest of {cases}", rows[-1])] if rows and rows[-1].ratio > 1 else []
+    return [*found, *([(f"lowest of {cases}", rows[0])] if rows and rows[0].ratio < 1 else [])]
 
 
 def _groups(frame: pd.DataFrame, sort: str) -> Any:
@@ -123,8 +138,10 @@ def _cell(row: Any, side: str) -> str:
 
 
 def _change(row: Any, sign: str, *, bounds: bool = False) -> str:
+    if not math.isfinite(row.ratio):
+        return "?"
     if not row.significant:
-        return "~" if math.isfinite(row.ratio) else "?"
+        return f"{percent(row.ratio, sign)} ~"
     half = max(row.high - row.ratio, row.ratio - row.low)
     shown = ("*" if bounds and wrong(row, "new") else "") + percent(row.ratio, sign)
     return f"{shown} +-{numbers.digits(100 * half)}%" if bounds and math.isfinite(half) else shown
@@ -139,11 +156,11 @@ def notes(made: Comparison, sign: str) -> str:
     }
     units = " or ".join(dict.fromkeys(changes.units(made, one.name) for one in made.sides[1:]))
     if made.counted:
-        least = f"{100 * samples.LEAST_CHANGE:g}%"
+        least = f"{100 * samples.least_change(*(one.rows for one in made.sides)):g}%"
         unclear = (
             f"a change counts where the ranges of the {units} (of ten or more, without a tenth on each side) do not "
             f"overlap, and the medians are further apart than both ranges together, than {least}, and than what the "
-            f"{units} of the middle case differ by; ~ = it does not; says nothing about hardware"
+            f"{units} of the middle case differ by{_walked(made)}; ~ = it does not; says nothing about hardware"
         )
     else:
         tests = many(made.tests, "test")
@@ -156,13 +173,22 @@ def notes(made: Comparison, sign: str) -> str:
     return note("; ".join(said))
 
 
+def _walked(made: Comparison) -> str:
+    """What else a change must be more than, where counts are exact."""
+    if not samples.exact(*(one.rows for one in made.sides)):
+        return ""
+    names = " and ".join(name for name, row in INTERFACES.items() if row.role in comparison.WALKING)
+    walked = f"in {names}, which walk the whole process, than {comparison.OF_WORKER}"
+    return f", and than {samples.EXACT_LEAST} instructions, {walked}"
+
+
 def markdown(made: Comparison, *, sort: str = "case", sign: str = "change") -> str:
     """The comparison for an issue tracker: verdict, warnings, one table."""
     unit, tested, named = numbers.unit(made.frame).title, not made.counted, len(made.sides) > 2
     bounds = "range" if made.counted else "95% CI" if made.frame["enough"].all() else "95% CI or range"
     heads = ["result"] * named + ["interface", "case", f"base, {unit}", f"new, {unit}", sign, bounds]
     heads += ["p (Holm)"] * tested + ["wrong pages"]
-    lines = [f"**{line}**" for one in made.sides for line in sentences.wrong(one.rows, one.name)]
+    lines = [f"**{line}**" for one in made.sides for line in sentences.wrong(one.rows, one.result, one.name)]
     lines += [
         f"**{_escaped(changes.verdict(made, sign))}**",
         *map(_escaped, changes.warnings(made)),

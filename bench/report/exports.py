@@ -72,7 +72,7 @@ def result_csv(result: frames.Result) -> str:
     frame = frame.assign(schema=SCHEMA, form=named, atomic=frame["atomic"].astype(int))
     columns = [
         *("schema", *POINT, *_SETTINGS, "form", "interface", "atomic", "phase", "boot", "process", "round"),
-        *("quantity", "unit", "value", *COUNTS, "overlapped", "writes", "written_pages"),
+        *("quantity", "unit", "value", *COUNTS, "overlapped", "vmas_left", "writes", "written_pages"),
         *("seed", "file_system", "where", "kernel_release", "cpu"),
     ]
     return frame[columns].rename(columns={"extra": "extra_pages", "missed": "missed_pages"}).to_csv(index=False)

@@ -2,6 +2,7 @@
 """The report as one self-contained HTML file: the finding, the plots, every case, every value, the machine."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.plan.interfaces import INTERFACES, LEGACY
 from bench.report import numbers, tables
+from bench.report.functions import Section
 from bench.report.numbers import Unit
 from bench.stats import samples
 from bench.store import frames
@@ -68,7 +70,7 @@ def page(
     estimates = _estimates(rows, cases)
     exact = frames.exactness(rows).set_index(CASE).reindex(cases)
     columns = _columns(rows, cases, estimates, exact)
-    return _template().render(
+    return _template("report.html").render(
         name=name,
         summary=[text.strip() for text in summary],
         where=tables.where(rows),
@@ -88,7 +90,19 @@ def page(
     )
 
 
-def _template() -> jinja2.Template:
+def ledger(
+    title: Sequence[str],
+    sections: Sequence[Section],
+    last: Sequence[str] = (),
+    figures: Mapping[str, str] | None = None,
+) -> str:
+    """Return the function ledger as one file: its title, plots (name -> SVG), sections, and what is said at its end."""
+    shown = {name: _inline(svg, f"plot{i}-") for i, (name, svg) in enumerate(sorted((figures or {}).items()))}
+    parts = {"title": title, "sections": sections, "last": last, "figures": shown}
+    return _template("functions.html").render(**parts)
+
+
+def _template(name: str) -> jinja2.Template:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -99,7 +113,7 @@ def _template() -> jinja2.Template:
         keep_trailing_newline=True,
     )
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    return made.get_template("report.html")
+    return made.get_template(name)
 
 
 def _printable(value: Any) -> Any:

@@ -134,12 +134,13 @@ def against(ratio: float, of: Unit) -> str:
 def spread(row: "Mapping[str, Any] | pd.Series[Any]") -> str:
     """Half width of an estimate: +-3%, +-0.4%; empty where it is not known."""
     half = 100 * samples.half_width(row)
-    return "" if math.isnan(half) else f"+-{half:.{int(half < 0.95)}f}%" if half < 1000 else "+-?"
+    digits = 0 if half >= 0.95 or half == 0 else 1 if half >= 0.095 else 2  # counts repeat to a hundredth
+    return "" if math.isnan(half) else f"+-{half:.{digits}f}%" if half < 1000 else "+-?"
 
 
 def repeats(half: float) -> str:
     """How far counted units are from their median: below 0.1%, up to 1.2%."""
-    return "below 0.1%" if half < 0.001 else f"up to {digits(100 * half)}%"
+    return "below 0.01%" if half < 0.0001 else "below 0.1%" if half < 0.001 else f"up to {digits(100 * half)}%"
 
 
 def percent(ratio: float, sign: str = "change") -> str:

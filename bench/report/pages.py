@@ -1,42 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The reports of results: pages of text for a mail, and the files and plots beside the data."""
 
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from bench.errors import PermissionDenied
 from bench.files import replacing
-from bench.report import changes, comparisons, exports, meaning, questions, sentences, tables
-from bench.report.layout import command, note, paragraph
+from bench.report import comparisons, counts, events, exports, functions, meaning, origin, questions, sentences, tables
+from bench.report.layout import paragraph
 from bench.report.numbers import many
 from bench.stats import choice, comparison
-from bench.store import frames, log
-from bench.store.frames import CASE
+from bench.stats.comparison import Side
+from bench.stats.ledger import Change
+from bench.store import events as stored_events
+from bench.store import frames, ledger, log
+from bench.store.events import Events
+from bench.store.ledger import Ledger
 from bench.store.verdicts import Verdicts
-
-# label, fact, limit in characters: what readers of a cover letter ask for; the data have the rest
-MACHINE = (
-    ("CPU", "cpu_model_name", 200),
-    ("CPUs", "cpu_count", 20),
-    ("RAM, MiB", "memory_bytes", 20),
-    ("kernel", "kernel_release", 100),
-    ("version", "kernel_version", 200),
-    ("config", "kernel_config", 600),
-    ("image", "kernel_image", 200),
-    ("command line", "cmdline", 200),
-    ("mitigations", "mitigations", 300),
-    ("THP setting", "thp_enabled", 20),
-    ("governor", "governor", 20),
-    ("disturbed by", "disturbances", 400),
-    ("clock call, ns", "clock_ns", 20),
-    ("system call, ns", "syscall_ns", 20),
-)
-SHORT = {"CPU", "CPUs", "RAM, MiB", "version", "config", "mitigations", "THP setting", "governor"}
-
 
 # Draws every plot of a kind of frame: names, why others were not drawn, files by name. Plots are made of what is said
 # here, so this room does not know them: plots/drawing.py's every() is handed in.
@@ -44,19 +27,26 @@ Draw = Callable[[pd.DataFrame, str], tuple[list[str], list[str], dict[str, bytes
 
 
 class Document(NamedTuple):
-    """A result as it is reported: rows of frames.intervals(), the file of its data, which plots are drawn."""
+    """A result as it is reported: rows of frames.intervals(), the file of its data, which plots are drawn.
+
+    counts: what was counted beside the values where instructions were; events: where times were taken.
+    """
 
     result: frames.Result
     rows: pd.DataFrame
     data: str = log.FILE
     drawn: Sequence[str] = ()
     omitted: Sequence[str] = ()
+    counts: Ledger | None = None
+    events: Events | None = None
 
 
 def read(folder: Path) -> Document:
     """Read the result in a folder without drawing. Raises BadInput for a result that can't be read."""
     result, path = frames.load(folder), log.find(folder)
-    return Document(result, frames.intervals(result.frame), path.name if path else "suite.json")
+    rows, seen = frames.intervals(result.frame), stored_events.load(folder) if result.more_counts else None
+    counted = ledger.load(folder) if result.more_counts and not seen else None
+    return Document(result, rows, path.name if path else "suite.json", counts=counted, events=seen)
 
 
 def write(folder: Path, draw: Draw) -> Document:
@@ -74,10 +64,10 @@ def write(folder: Path, draw: Draw) -> Document:
 def page(made: Document) -> str:
     """One page of text for a mail: finding, doubts, what was measured, the tables that matter, how to repeat it."""
     phases = pd.concat([choice.empty(made.rows), choice.headline(choice.breakdown(made.rows))]).drop_duplicates()
-    tail = [*_files(made), *_repeat(made.result.host)]
+    tail = [*_files(made), *origin.repeat(made.result.host)]
     own = questions.answers(str(made.result.host.get("suite", "")), made.rows)
     parts = [*_opening(made), _headline(made.rows), *own, tables.phases(phases)]
-    return _joined([*parts, *_machine(made.result.host, SHORT), tail])
+    return joined([*parts, origin.machine(made.result.host, origin.SHORT), tail])
 
 
 def everything(made: Document) -> str:
@@ -95,40 +85,46 @@ def everything(made: Document) -> str:
             size = many(some["pages"].iloc[0], "page")
             parts.append(tables.against(some, vary, ", ".join(filter(None, [share, size]))))
     phases = pd.concat([choice.empty(rows), choice.breakdown(rows)]).drop_duplicates()
-    parts += [tables.phases(phases), tables.every(rows)]
-    parts += _machine(made.result.host, {label for label, _, _ in MACHINE})
-    return _joined([*parts, [*_files(made), *_repeat(made.result.host)]])
+    parts += [tables.phases(phases), counts.table(made.counts, rows) if made.counts else "", tables.every(rows)]
+    parts.append(events.text(made.events, rows, made.result.host) if made.events else "")
+    parts.append(origin.machine(made.result.host, origin.ALL))
+    return joined([*parts, [*_files(made), *origin.repeat(made.result.host)]])
 
 
-def block(folders: list[Path]) -> str:
-    """What goes into a cover letter, without its markers: one result's headline, or base against patched."""
-    if len(folders) == 1:
-        made = read(folders[0])
-        short = _machine(made.result.host, SHORT - {"mitigations", "config"})
-        return _joined([*_opening(made), _headline(made.rows), *short, _repeat(made.result.host)])
-    found = comparison.compare(comparison.load(folders))
-    base = found.sides[0]
-    wrong = [line for one in found.sides for line in sentences.wrong(one.rows, one.name)]
-    checked = sum(int(frames.exactness(one.rows)["intervals"].sum()) for one in found.sides)
-    exact = f"Checked page by page: {checked} intervals, {'all exact' if not wrong else 'not all exact, see above'}."
-    opening = [*wrong, changes.verdict(found), *changes.warnings(found), exact, *sentences.caveat(base.rows)]
-    parts: list[str | list[str]] = [paragraph(line, hang="  ") for line in opening]
-    shown = comparisons.foremost(found)
-    parts += [comparisons.legend(found), comparisons.table(found, shown), comparisons.notes(found, "change")]
-    cases = [len(frame[CASE].drop_duplicates()) for frame in (shown, found.frame)]
-    if cases[0] < cases[1]:
-        parts.append(note(f"{cases[0]} of {cases[1]} cases: the largest changes to either side"))
-    lines = [line for one in found.sides for line in _repeat(one.result.host)]
-    return _joined([*parts, *_machine(base.result.host, SHORT - {"version", "config"}), list(dict.fromkeys(lines))])
+def short(made: Document) -> str:
+    """What goes into a cover letter of one result: its headline."""
+    machine = origin.machine(made.result.host, origin.SHORT - {"mitigations", "config"})
+    return joined([*_opening(made), _headline(made.rows), machine, origin.repeat(made.result.host)])
 
 
-def compared(made: comparison.Comparison, folder: Path, draw: Draw, **options: str) -> None:
-    """Write compare.txt, compare.csv and the plots of a comparison into folder. Raises PermissionDenied."""
+def compared(
+    made: comparison.Comparison, folder: Path, draw: Draw, by_function: Sequence[Change] | None = None, **options: str
+) -> None:
+    """Write compare.txt, compare.csv and the plots of a comparison into folder, and what there is by function.
+
+    by_function: of functions.accounted(); None where the results hold no exact counts. Raises PermissionDenied.
+    """
     drawn, _ = _draw(draw, comparisons.drawn(made), folder, "comparison")
-    text = comparisons.text(made, **options)
-    files = paragraph(f"Plots, as .png and .svg: {', '.join(drawn)}. Every case: compare.csv", hang="  ")
+    text, data = comparisons.text(made, **options), "Every case: compare.csv"
+    if by_function is not None:
+        text += f"\n\n{functions.change_text(by_function)}"
+        data += ", by function: functions.csv and functions.html"
+        drawn += _draw(draw, functions.drawn(by_function, made.sides), folder, "functions")[0] if by_function else []
+        _write(folder / "functions.csv", functions.change_csv(by_function).encode())
+        _write(folder / "functions.html", ledger_page(by_function, made.sides, draw).encode())
+    files = paragraph(f"Plots, as .png and .svg: {', '.join(drawn)}. {data}", hang="  ")
     _write(folder / "compare.txt", f"{text}\n\n{files}\n".encode())
     _write(folder / "compare.csv", exports.comparison_csv(made).encode())
+
+
+def ledger_page(made: Sequence[Change], sides: Sequence[Side], draw: Draw) -> str:
+    """The function ledger of a comparison as one HTML file with its plot."""
+    from bench.report import html  # noqa: PLC0415  (jinja2: only for this)
+
+    names, _, files = draw(functions.drawn(made, sides), "functions") if made else ([], [], {})
+    figures = {name: files[f"{name}.svg"].decode() for name in names}
+    sections = functions.change_sections(made)
+    return html.ledger(functions.change_title(made, sides), sections, functions.change_notes(made), figures)
 
 
 def meant(found: Sequence[Verdicts], *, everything: bool = False, into: tuple[Path, Draw] | None = None) -> str:
@@ -136,12 +132,12 @@ def meant(found: Sequence[Verdicts], *, everything: bool = False, into: tuple[Pa
     drawn, omitted = _draw(into[1], meaning.frame(found), into[0], "meaning") if into else ([], [])
     parts: list[str | list[str]] = list(meaning.page(found))
     folders = f"Every verdict and the machine record: {', '.join(f'results/{one.name}' for one in found)}"
-    repeat = [line for one in found for line in _repeat(one.host)]
+    repeat = [line for one in found for line in origin.repeat(one.host)]
     tail = [*_plots(drawn, omitted), paragraph(folders, hang="  "), *dict.fromkeys(repeat)]
-    machine = _machine(found[0].host, SHORT - {"config", "mitigations"})
+    machine = origin.machine(found[0].host, origin.SHORT - {"config", "mitigations"})
     if into:
-        _write(into[0] / "report.txt", _joined([*parts, *machine, tail]).encode())
-    return _joined([*parts, *([meaning.contracts(found[0])] if everything else []), *machine, tail])
+        _write(into[0] / "report.txt", joined([*parts, machine, tail]).encode())
+    return joined([*parts, *([meaning.contracts(found[0])] if everything else []), machine, tail])
 
 
 def as_html(folder: Path, draw: Draw) -> Path:
@@ -150,9 +146,9 @@ def as_html(folder: Path, draw: Draw) -> Path:
 
     made = write(folder, draw)
     rows, result = made.rows, made.result
-    wrong = ["\n".join(sentences.wrong(rows))] if sentences.wrong(rows) else []
+    wrong = ["\n".join(sentences.wrong(rows, result))] if sentences.wrong(rows, result) else []
     summary = [*wrong, sentences.finding(rows, result), *sentences.doubtful(rows)]
-    summary += [*sentences.measured(rows, result), *sentences.not_measured(result)]
+    summary += [*sentences.measured(rows, result), *_counted(made), *sentences.not_measured(result)]
     figures = {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name in made.drawn}
     path = folder / "report.html"
     _write(path, html.page(result.name, summary, rows, result.host, figures, _stored(made)).encode())
@@ -161,27 +157,28 @@ def as_html(folder: Path, draw: Draw) -> Path:
 
 def _opening(made: Document) -> list[str | list[str]]:
     """The first paragraphs: what was wrong, the finding, doubts, what was measured."""
-    wrong = sentences.wrong(made.rows)
+    wrong = sentences.wrong(made.rows, made.result)
     head = ["\n".join(paragraph(line, hang="  ") for line in wrong)] if wrong else []
-    measured = [*sentences.measured(made.rows, made.result), *sentences.not_measured(made.result)]
+    measured = [
+        *sentences.measured(made.rows, made.result),
+        *sentences.cut(made.rows),
+        *sentences.not_measured(made.result),
+    ]
     finding = paragraph(sentences.finding(made.rows, made.result))
-    doubts = [paragraph(line, hang="  ") for line in sentences.doubtful(made.rows)]
-    return [*head, finding, doubts, list(map(paragraph, measured))]
+    doubtful = [*sentences.machines(made.rows), *sentences.doubtful(made.rows)]
+    doubts = [paragraph(line, hang="  ") for line in doubtful]
+    counted = [paragraph(line, hang="  ") for line in _counted(made)]
+    return [*head, finding, doubts, list(map(paragraph, measured)), counted]
+
+
+def _counted(made: Document) -> list[str]:
+    """What exact counts say of boots and of foreign work."""
+    return [*counts.boots(made.counts, made.rows), *counts.foreign(made.counts)] if made.counts else []
 
 
 def _headline(rows: pd.DataFrame) -> str:
     top = choice.sweep(rows)
     return tables.against(top, choice.axis(rows), tables.shared(top))
-
-
-def _machine(host: dict[str, Any], labels: set[str]) -> list[list[str]]:
-    lines = ["Machine:"]
-    for label, key, limit in MACHINE:
-        if key in host and label in labels:
-            value = int(host[key]) >> 20 if key == "memory_bytes" else host[key]
-            value = f"{value:.1f}" if isinstance(value, float) else str(value)
-            lines.append(f"  {label}: {textwrap.shorten(value, limit, placeholder=' [...]')}")
-    return [[paragraph(line, hang="    ") for line in lines]]
 
 
 def _plots(drawn: Sequence[str], omitted: Sequence[str]) -> list[str]:
@@ -200,11 +197,7 @@ def _stored(made: Document) -> str:
     return f"results/{made.result.name}/{made.data}"
 
 
-def _repeat(host: dict[str, Any]) -> list[str]:
-    return [paragraph("To repeat:"), command(str(host["command"]))] if "command" in host else []
-
-
-def _joined(parts: Iterable[str | list[str]]) -> str:
+def joined(parts: Iterable[str | list[str]]) -> str:
     """Paragraphs with blank lines between; the lines of a list stay together."""
     texts = ["\n".join(part) if isinstance(part, list) else part for part in parts]
     return "\n\n".join(filter(None, texts)) + "\n"

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Sentences that follow from the data and its uncertainty: what was found, what was wrong, what is doubtful."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.plan.interfaces import INTERFACES, LEGACY
+from bench.plan.interfaces import INTERFACES, LEGACY, form
+from bench.plan.records import Messages
 from bench.report import numbers, tables
 from bench.report.numbers import many, times
 from bench.stats import choice, diagnostics, samples
-from bench.store import frames
+from bench.stats.machines import between, levelled
+from bench.store import frames, log
 from bench.store.frames import CASE, POINT
 
 CAVEATS = {
@@ -20,28 +23,69 @@ CAVEATS = {
     "tcg-icount": "Measured under TCG with instruction counting: these are instructions, not cycles: no caches, no TLB "
     "cost. They compare code paths and repeat closely; they say nothing about speed.",
 }
+VAGUE = 0.25  # of an estimate: one whose uncertainty is wider from end to end is no headline
+QUIETER = "Measure more (--processes, --boots), or on a quieter machine: ./bench.py probe names what disturbs."
 WRONG_LINES = 5  # wrong cases named in full; the rest is counted
 _SCAN = "PAGEMAP_SCAN"
 IOCTL_NAME = next(row.name for row in INTERFACES.values() if row.role == "ioctl")
 
 
-def wrong(rows: pd.DataFrame, name: str = "") -> list[str]:
-    """Say, for the first lines, where anything was not exact: how often, which interface, where. Empty if nowhere."""
+def wrong(rows: pd.DataFrame, result: frames.Result, name: str = "") -> list[str]:
+    """Say, for the first lines, where anything was not exact: in which probe, how often, which pages. Empty if nowhere.
+
+    Every case of rows (of frames.intervals()), and the findings of the result's probes.
+    """
+    whose = f"{name}: " if name else ""
+    lines = findings(result.findings, name)
     counts = frames.exactness(rows)
     bad = counts[counts["wrong_intervals"] > 0]
     if bad.empty:
-        return []
+        return lines
     total = f"{bad['wrong_intervals'].sum()} of {counts['intervals'].sum()}"
-    whose = f"{name}: " if name else ""
-    lines = [f"WRONG PAGES: {whose}{total} intervals did not report exactly the pages that were written."]
+    lines.append(f"WRONG PAGES: {whose}{total} intervals did not report exactly the pages that were written.")
     for _, row in bad.head(WRONG_LINES).iterrows():
+        example = result.examples.get(tuple(row[key] for key in CASE), "")
         lines.append(
             f"{case(row)}: {row['wrong_intervals']} of {row['intervals']} intervals; {row['extra']} pages reported "
-            f"but not written, {row['missed']} written but not reported"
+            f"but not written, {row['missed']} written but not reported{f' (first {example})' if example else ''}"
         )
     if len(bad) > WRONG_LINES:
         lines.append(f"and {len(bad) - WRONG_LINES} more cases; ./bench.py report NAME --all shows each")
+    wrongs = set(bad["form"].astype(str))
+    known = [
+        row.name for row in INTERFACES.values() if not row.flushes and {form(row.name, i) for i in row.forms} & wrongs
+    ]
+    if known:
+        lines.append(
+            f"Known of {' and '.join(known)}: a reset leaves TLB entries, through which what was written before is "
+            "written again unseen."
+        )
     return lines
+
+
+def findings(found: Mapping[str, str], name: str = "") -> list[str]:
+    """What probes found wrong: which interface, and what was asked, written and reported, in pages by index."""
+    whose = f"{name}: " if name else ""
+    return [f"WRONG: {whose}{what}: {text.rstrip('.')}." for what, text in found.items()]
+
+
+def kernel_log(messages: Mapping[int, Messages], name: str = "") -> list[str]:
+    """What the kernel's log complained of, over all boots, with the first lines; empty where nobody looked into it."""
+    if not messages:
+        return []
+    whose = f" of {name}" if name else ""
+    counts = log.complaints(messages)
+    unreadable = next((one.unreadable for one in messages.values() if one.unreadable), "")
+    partly = f" (not all of it could be read: {unreadable})" if unreadable else ""
+    if counts:
+        shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        boots = f" in {many(len(messages), 'boot')}" if len(messages) > 1 else ""
+        first = dict.fromkeys(line for one in messages.values() for line in one.first)
+        kept = list(first)[:WRONG_LINES]
+        return [f"KERNEL LOG{whose}: {shown}{boots}{partly}; first: {kept[0] if kept else 'unknown'}", *kept[1:]]
+    if unreadable and not any(not one.unreadable for one in messages.values()):
+        return [f"Kernel log{whose}: not readable ({unreadable})."]
+    return [f"Kernel log{whose}: clean{partly}."]
 
 
 def case(row: "pd.Series[Any]") -> str:
@@ -57,6 +101,8 @@ def finding(rows: pd.DataFrame, result: frames.Result) -> str:
     ratio = _usable(samples.ratios(top, POINT, "cost", LEGACY, challenger or ""))
     if challenger is None or ratio.empty:
         return _alone(top, medians, result)
+    if vague(ratio.iloc[0]):
+        return f"{_withheld(top, ratio, challenger)} {_overall(rows, challenger)}".strip()
     text = f"{_headline(top, medians, ratio, challenger)} {_overall(rows, challenger)}".strip()
     paired = float(ratio["median"].iloc[0])
     unpaired = medians["median"][LEGACY] / medians["median"][challenger]
@@ -69,6 +115,21 @@ def _usable(ratios: pd.DataFrame) -> pd.DataFrame:
     """Those that noise has left."""
     found: pd.DataFrame = ratios[np.isfinite(ratios["median"]) & (ratios["median"] > 0)]
     return found
+
+
+def vague(row: "Mapping[Any, Any] | pd.Series[Any]") -> bool:
+    """Whether what is known of an estimate reaches over more than VAGUE of it: that is no headline."""
+    return bool(row["units"] > 1 and row["high"] - row["low"] > VAGUE * abs(row["median"]))
+
+
+def _withheld(top: pd.DataFrame, ratio: pd.DataFrame, challenger: str) -> str:
+    """Say why there is no headline, and what to do."""
+    one, legacy = ratio.iloc[0], INTERFACES[LEGACY].heading or LEGACY
+    width = 100 * (one["high"] - one["low"]) / one["median"]
+    return (
+        f"WITHHELD: the {numbers.unit(top).ratio} of {challenger} over {legacy} ({tables.describe(top)}): what is "
+        f"known of it is {width:.0f}% wide ({tables.interval_name(ratio)}), more than {100 * VAGUE:.0f}%. {QUIETER}"
+    )
 
 
 def _headline(top: pd.DataFrame, medians: pd.DataFrame, ratio: pd.DataFrame, challenger: str) -> str:
@@ -100,17 +161,19 @@ def spread(estimates: pd.DataFrame) -> str:
 def _alone(top: pd.DataFrame, medians: pd.DataFrame, result: frames.Result) -> str:
     """The finding where there is no ratio to tell."""
     unit = numbers.unit(top)
+    lost = medians[[vague(row) for _, row in medians.iterrows()]].index
     shown = ", ".join(
         f"{numbers.spoken(row['median'], unit)} {numbers.spread(row)} with {form}".replace("  ", " ")
-        for form, row in medians.iterrows()
+        for form, row in medians.drop(lost).iterrows()
     )
     missing = [n for n in (LEGACY, IOCTL_NAME) if not (top["interface"] == n).any()]
     why = "; ".join(f"{n} was not measured ({result.unavailable.get(n, 'not asked for')})" for n in missing)
     verb = "executes" if unit.counted else "costs"
-    return (
-        f"One tracking interval {verb} {shown} ({tables.describe(top)}; +- = {tables.interval_name(medians)}). "
-        f"No {unit.ratio}: {why or 'lost in noise'}."
-    )
+    parts = [f"One tracking interval {verb} {shown} ({tables.describe(top)}; +- = {tables.interval_name(medians)})."]
+    if len(lost):
+        names = ", ".join(map(str, lost))
+        parts.append(f"WITHHELD, since it is known to no better than {100 * VAGUE:.0f}%: that of {names}. {QUIETER}")
+    return " ".join([*(parts if shown else parts[1:]), f"No {unit.ratio}: {why or 'lost in noise'}."])
 
 
 def _overall(rows: pd.DataFrame, challenger: str) -> str:
@@ -129,10 +192,36 @@ def _overall(rows: pd.DataFrame, challenger: str) -> str:
     clauses = [f"{challenger} {'executes' if unit.counted else 'is'} {' and '.join(parts)}{by}"] if parts else []
     clauses += [f"at {unclear} the two can't be told apart"] * bool(unclear)
     clauses += [f"at {lost} a cost is lost in noise"] * bool(lost)
-    rising = known.sort_values("median").reset_index().to_dict("records")
+    return f"Over {over}: {'; '.join(clauses)}.{_extent(rows, known, unit)}"
+
+
+def _extent(rows: pd.DataFrame, known: pd.DataFrame, unit: numbers.Unit) -> str:
+    """The least and the greatest ratio, of those that are known well enough and are about the mapping."""
+    above = known[known.index.isin(pd.MultiIndex.from_frame(choice.above_floor(rows)[POINT].drop_duplicates()))]
+    sure = above[[not vague(row) for _, row in above.iterrows()]]
+    if len(sure) < 2:
+        return ""
+    rising = sure.sort_values("median").reset_index().to_dict("records")
     ends = [f"{times(one['median'])} ({tables.describe(pd.DataFrame([one]))})" for one in (rising[0], rising[-1])]
-    extent = f" The {unit.ratio} goes from {ends[0]} to {ends[1]}." if len(known) > 1 else ""
-    return f"Over {over}: {'; '.join(clauses)}.{extent}"
+    where = f", at the {len(above)} of them above the floor of {LEGACY}" if len(above) < len(known) else ""
+    return f" The {unit.ratio} goes from {ends[0]} to {ends[1]}{where}."
+
+
+def floor(rows: pd.DataFrame, result: frames.Result) -> list[str]:
+    """Say what the legacy interface costs with nothing to track, where that was measured, and why."""
+    least, unit, host = choice.floor(rows), numbers.unit(rows), result.host
+    if np.isnan(least):
+        return []
+    known = all(key in host for key in frames.WORKER)
+    what = f" of {host['worker_vmas']:.0f} VMAs and {host['worker_resident_bytes'] / 2**20:.1f} MiB" if known else ""
+    points = rows.loc[rows["form"] == LEGACY, POINT].drop_duplicates()
+    above = choice.above_floor(rows)[POINT].drop_duplicates()
+    return [
+        f"Floor of {LEGACY}: it walks the whole process, here a worker{what}. With nothing written to a mapping of one "
+        f"page an interval {'executes' if unit.counted else 'takes'} {numbers.spoken(least, unit)}; at {len(above)} of "
+        f"{many(len(points), 'point')} it is at least {choice.ABOVE} times as much, and only there a {unit.ratio} is "
+        "about the mapping."
+    ]
 
 
 def measured(rows: pd.DataFrame, result: frames.Result) -> list[str]:
@@ -149,7 +238,8 @@ def measured(rows: pd.DataFrame, result: frames.Result) -> list[str]:
     exact = "all exact" if not checked["wrong_intervals"].any() else "not all exact, see above"
     lines += incomplete(rows, result)
     lines.append(f"Checked page by page: {checked['intervals'].sum()} intervals in {many(runs(rows), 'run')}, {exact}.")
-    return lines + caveat(rows)
+    lines += kernel_log(result.messages)
+    return [*lines, *floor(rows, result), *caveat(rows)]
 
 
 def runs(rows: pd.DataFrame) -> int:
@@ -180,7 +270,11 @@ def sample(rows: pd.DataFrame) -> str:
 
 
 def doubtful(rows: pd.DataFrame, column: str = "cost", name: str = "") -> list[str]:
-    """Warnings: too few runs, medians that are uncertain, values in two groups, values that drift. Empty if none."""
+    """Warnings: too few runs, medians that are uncertain, values in two groups, values that drift. Empty if none.
+
+    What is between the machines of a merged result is no doubt: machines() says it.
+    """
+    rows = levelled(rows, rows, column)[0]
     found = diagnostics.doubts(rows, CASE, column)
     whose = f" of {name}" if name else ""
     lines = []
@@ -216,3 +310,27 @@ def doubtful(rows: pd.DataFrame, column: str = "cost", name: str = "") -> list[s
 def not_measured(result: frames.Result) -> list[str]:
     """Which interfaces could not be measured, each with the reason."""
     return [f"Not measured: {name}: {why}." for name, why in result.unavailable.items()]
+
+
+def machines(rows: pd.DataFrame) -> list[str]:
+    """How far the machines of a merged result are apart; empty where it is of one."""
+    found = between(rows)
+    if found is None:
+        return []
+    far, within, most = (numbers.digits(100 * part) for part in (found.usual, found.within, found.most))
+    return [
+        f"Between machines: the medians of {', '.join(found.machines)} are {far}% apart in the middle case, at most "
+        f"{most}% ({case(pd.Series(found.worst._asdict()))}); boots of one machine {within}%."
+    ]
+
+
+def cut(rows: pd.DataFrame) -> list[str]:
+    """Which forms left more VMAs than there were, and how many; empty where none did."""
+    more = rows[rows["vmas_left"] > rows["vmas"]]
+    if more.empty:
+        return []
+    found = []
+    for row in more.sort_values("vmas_left").drop_duplicates("form", keep="last").to_dict("records"):
+        where = tables.describe(pd.DataFrame([row]))
+        found.append(f"{row['form']} into up to {row['vmas_left']} ({where}, of {row['vmas']})")
+    return [f"VMAs that were cut by the end of the intervals: {'; '.join(found)}."]

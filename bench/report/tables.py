@@ -222,7 +222,8 @@ def phases(rows: pd.DataFrame) -> str:
     more = "".join(f"; {text}" for text in concurrent(rows))
     legend = (
         "dirty = the program's own writes; atomic collects and "
-        f"resets in one call; cost = all phases less the untracked writes; +- = of the cost, {interval_name(cost)}"
+        f"resets in one call; cost = all phases less the untracked writes; each number is a median of its own, and "
+        f"they need not add up; +- = of the cost, {interval_name(cost)}"
     )
     legend += more + ("; * = not every interval was exact" if any(bad.values()) else "")
     return "\n".join([_title("Who pays: phases of a tracking interval", "", rows), "", grid(heads, body), note(legend)])

@@ -9,10 +9,12 @@ import pandas as pd
 from bench.plan import catalogue
 from bench.plan.interfaces import IOCTL, LEGACY
 from bench.plan.kinds import USUAL_KIND
+from bench.stats import samples
 from bench.store.frames import POINT
 
 USUAL_WORKLOAD = "random"
 USUAL_DIRTY = 10  # percent
+ABOVE = 2  # times its floor that LEGACY must cost at a point for a ratio of it to be about the mapping
 AXES = ["pages", "dirty_percent", "setting", "kind", "workload"]  # POINT: of equally long ones, a headline's first
 
 
@@ -61,6 +63,47 @@ def foremost(rows: pd.DataFrame) -> pd.DataFrame:
         usual = {"setting": "", "kind": USUAL_KIND, "workload": USUAL_WORKLOAD}[along]
         chosen = usual if usual in values else values[0]
     return top.loc[_equal(top, {along: chosen})]
+
+
+def representative(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the few cases that stand for all, the same for every result of a suite, whatever was measured.
+
+    Every form at the largest mapping of the headline's workload, with the fewest, the usual and the most pages written.
+    """
+    first, alike = foremost(rows).iloc[0], like_headline(rows)
+    own = alike[alike["workload"] == first["workload"]]
+    largest = own[own["pages"] == own["pages"].max()]
+    written = largest.loc[largest["dirty_percent"] > 0, "dirty_percent"]
+    shown = [written.min(), first["dirty_percent"], written.max()] if len(written) else [0.0]
+    found: pd.DataFrame = largest[largest["dirty_percent"].isin(shown)]
+    return found
+
+
+def usual(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the most usual share of written pages."""
+    nearest = min(rows["dirty_percent"].unique(), key=_from_usual)
+    found: pd.DataFrame = rows[rows["dirty_percent"] == nearest]
+    return found
+
+
+def floor(rows: pd.DataFrame) -> float:
+    """What LEGACY costs where there is nothing to track, since it walks the whole process; NaN if not measured."""
+    some = empty(rows)
+    own = some[some["form"] == LEGACY]
+    return float(samples.medians(own, ["form"], "cost")["median"].iloc[0]) if len(own) else math.nan
+
+
+def above_floor(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the points at which LEGACY costs at least ABOVE times its floor(); all rows where that is not known.
+
+    Below, its cost is mostly that of the worker process, whose size the suite has chosen.
+    """
+    least = ABOVE * floor(rows)
+    if math.isnan(least):
+        return rows
+    cost = samples.medians(rows[rows["form"] == LEGACY], POINT, "cost")["median"]
+    kept: pd.DataFrame = rows[pd.MultiIndex.from_frame(rows[POINT]).isin(cost.index[cost >= least])]
+    return kept
 
 
 def _from_usual(dirty: float) -> float:

@@ -9,6 +9,7 @@ medians of the boots, or of the processes where only one boot was measured. Ever
 Times are a sample of what could have been measured: their medians have confidence intervals, their differences a rank
 test. Counted instructions nearly repeat, and what is left comes in steps (a table more here, a tick more there), so no
 distribution of them is assumed: what boots differ by is their range, and a change is one that lies outside of it.
+Exact counts are those without interrupts and other tasks: there are no ticks in them, and fewer boots tell more.
 """
 
 import math
@@ -31,6 +32,10 @@ ALPHA = 0.05
 EXACT = 50  # units on a side up to which the exact distribution of U is computed
 REPEATS = 5  # counted units on a side from which a change is claimed: with three, 3 % of equal kernels seem to differ
 LEAST_CHANGE = 0.002  # of counted medians: without it 2 % of equal kernels seem to differ, by up to so much
+EXACT_REPEATS = 3  # the same of exact counts
+EXACT_CHANGE = 3e-4  # the same of exact medians of REPEATS boots and more: one instruction of a write fault is 6e-4
+EXACT_LEAST = 10  # instructions: a step more or less in a tree of VMAs
+EXACT_FEW_CHANGE = 5e-4  # of fewer boots: now and then one of them, of long phases, is 4e-4 off
 MEAN_RESAMPLES = 400  # of a geometric mean, which smooths what a median does not
 _SEED = 20221109  # fixed: the same data gives the same report
 _CHUNK = 128  # rows resampled at once, to bound memory
@@ -39,6 +44,24 @@ _CHUNK = 128  # rows resampled at once, to bound memory
 def counted(rows: pd.DataFrame) -> bool:
     """Whether rows hold counts, which nearly repeat, and not times."""
     return not rows.empty and str(rows["quantity"].iloc[0]) == INSTRUCTIONS
+
+
+def exact(*results: pd.DataFrame) -> bool:
+    """Whether all results hold exact counts: of the work itself, without interrupts and other tasks."""
+    return all(counted(rows) and "exact" in rows and bool(rows["exact"].all()) for rows in results)
+
+
+def repeats(*results: pd.DataFrame) -> int:
+    """How many units of counts each result needs for a claim."""
+    return EXACT_REPEATS if exact(*results) else REPEATS
+
+
+def least_change(*results: pd.DataFrame) -> float:
+    """By how much of a median counts must differ at least for a claim."""
+    if not exact(*results):
+        return LEAST_CHANGE
+    fewest = min(rows[unit(*results)].nunique() for rows in results)
+    return EXACT_CHANGE if fewest >= REPEATS else EXACT_FEW_CHANGE
 
 
 def unit(*results: pd.DataFrame) -> str:
@@ -121,28 +144,31 @@ def differences(base: pd.DataFrame, new: pd.DataFrame, by: list[str], column: st
     found["ratio"] = (found["new"] / found["base"]).where(usable)
     bounds = _ratio_bounds(old, other, found, counts=counts)
     found["low"], found["high"] = (pd.Series(b, index=shared).where(usable) for b in bounds)
-    found["enough"] = (found[["base_units", "new_units"]] >= (REPEATS if counts else ENOUGH)).all(axis=1)
+    found["enough"] = (found[["base_units", "new_units"]] >= (repeats(base, new) if counts else ENOUGH)).all(axis=1)
     if counts:
-        return found.assign(p=np.nan, least_p=np.nan, apart=_apart(found, old, other))
+        apart = _apart(found, old, other, least_change(base, new))
+        if exact(base, new):
+            apart &= (found["new"] - found["base"]).abs() >= EXACT_LEAST
+        return found.assign(p=np.nan, least_p=np.nan, apart=apart)
     found["p"] = mann_whitney(old, other)
     found["least_p"] = [least_p(int(n), int(m)) for n, m in zip(found["base_units"], found["new_units"], strict=True)]
     return found.assign(apart=False)
 
 
-def _apart(found: pd.DataFrame, base: Floats, new: Floats) -> "pd.Series[bool]":
+def _apart(found: pd.DataFrame, base: Floats, new: Floats, least: float) -> "pd.Series[bool]":
     """Which counted groups of differences() differ by more than their boots do.
 
     The ranges must not overlap, and the medians must be further apart than both ranges together. That alone would now
     and then take for a change what comes in two steps, if all boots of one result got the one and all of the other the
     other: with ranges next to nothing, any distance would do. So the change must also be more than what boots differ by
-    in the middle one of all groups, and more than LEAST_CHANGE. tests/stats/test_counted.py: how often it is wrong.
+    in the middle one of all groups, and more than `least`. tests/stats/test_counted.py: how often it is wrong.
     """
     (low, high), (new_low, new_high) = _core(base), _core(new)
     middle, distance = found[["base", "new"]].abs().min(axis=1), (found["new"] - found["base"]).abs()
     clear = (new_low > high) | (new_high < low)
     ranges = high - low, new_high - new_low
     usual = (np.maximum(*ranges) / middle).median()
-    wide: pd.Series[bool] = (distance > sum(ranges)) & (distance > max(LEAST_CHANGE, usual) * middle)
+    wide: pd.Series[bool] = (distance > sum(ranges)) & (distance > max(least, usual) * middle)
     return wide & clear & found["enough"]
 
 

@@ -20,6 +20,7 @@ from bench.errors import Unsupported
 from bench.plan import suites
 from bench.plan.interfaces import INTERFACES
 from bench.report import comparisons, meaning, numbers, tables
+from bench.report import functions as report_functions
 from bench.stats import choice, comparison, samples
 from bench.store import frames, verdicts
 from bench.store.frames import CASE
@@ -53,7 +54,7 @@ def of_comparison(base, **news):
         name: some[(some["pages"] >= 10_000) & some["dirty_percent"].isin([0, 10])]
         for name, some in {"base": base, **news}.items()
     }
-    sides = [comparison.Side(name, rows, result, rows) for name, rows in few.items()]
+    sides = [comparison.Side(name, rows, result, rows, rows) for name, rows in few.items()]
     return comparisons.drawn(comparison.compare(sides))
 
 
@@ -114,12 +115,28 @@ def of_suites(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def frame_of(rows, many, of_suites):
+def of_functions(tmp_path_factory):
+    """What the plot of functions takes: two kernels of which the collect phase differs in 10 functions."""
+    folder = tmp_path_factory.mktemp("functions")
+    more = {f"helper_{i}": 0.01 * i for i in range(1, 9)}
+    collect = {"pagemap_pmd_range": 0.75, "vm_normal_folio": 0.3, **more}
+    some = {"what": [("random", 65536, 10.0)], "boots": 5, "processes": 5, "rounds": 1, "where": synthetic.COUNTED}
+    folders = [
+        synthetic.result(folder / name, noise=1e-6, exact=synthetic.FUNCTIONS | shares, **some)
+        for name, shares in (("base", {}), ("new", {"collect": collect}))
+    ]
+    sides = comparison.load(folders)
+    return report_functions.drawn(report_functions.accounted(folders, sides), sides)
+
+
+@pytest.fixture(scope="module")
+def frame_of(rows, many, of_suites, of_functions):
     """Function that gives the frame that a plot draws: the first one of its kind that is about what it shows."""
     kinds = {
         "intervals": [rows, *of_suites.values()],
         "comparison": [of_comparison(many, patched=patched(many))],
         "meaning": [of_meaning()],
+        "functions": [of_functions],
     }
 
     @functools.cache
@@ -158,9 +175,10 @@ def test_files_are_small_titled_and_reproducible(frame_of, name):
     host = synthetic.HOST
     kernel, _, flavour = host["kernel_release"].partition("+")
     assert f"Linux {kernel}" in text
-    assert ", KVM" in text
+    assert ", KVM" in text or PLOTS[name].FRAME == "functions", "where functions are counted"
     if PLOTS[name].FRAME != "meaning":
-        assert all(part in text for part in ("is better", flavour, host["cpu_model_name"], "THP off", "wrong"))
+        assert all(part in text for part in ("is better", flavour, host["cpu_model_name"], "THP off"))
+        assert "wrong" in text or PLOTS[name].FRAME == "functions", "which are about nothing else"
     assert b"<dc:date>" not in svg
 
 
@@ -544,6 +562,18 @@ def test_published_numbers_are_drawn_as_another_machines(of_suites):
         published.plot(rows.assign(quantity="instructions"))
 
 
+def test_the_bars_of_functions_add_up_to_the_change(of_functions):
+    figure = draw(PLOTS["functions"], of_functions)[0]
+    by_form = of_functions.groupby("form", sort=False)["change"].sum()
+    assert len(figure.axes) == len(by_form) == 3
+    for axes in figure.axes:
+        form = axes.get_title(loc="left").split(",")[0]
+        bars = [bar.get_width() for bar in axes.patches]
+        assert len(bars) == 7, "six functions, and the others"
+        assert sum(bars) == by_form[form]
+        assert axes.get_yticklabels()[-1].get_text() == "other, 5 functions"
+
+
 def test_plots_about_something_else_are_left_out(rows, of_suites):
     assert points.plot(rows) is None
     assert published.plot(rows) is None
@@ -553,7 +583,7 @@ def test_plots_about_something_else_are_left_out(rows, of_suites):
 def test_every_module_is_a_plot_or_what_plots_share():
     files = {path.stem for path in Path(style.__file__).parent.glob("[!_]*.py")}
     assert files - PLOTS.keys() == {"style", "drawing"}
-    assert {module.FRAME for module in PLOTS.values()} <= {"intervals", "comparison", "meaning"}
+    assert {module.FRAME for module in PLOTS.values()} <= {"intervals", "comparison", "functions", "meaning"}
 
 
 def test_every_form_has_a_look_of_its_own_that_stays(rows):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import BadInput
-from bench.report import changes, comparisons, exports, pages
+from bench.report import blocks, changes, comparisons, exports, pages
 from bench.stats import comparison, samples
 from plots import drawing
 from tests import synthetic
@@ -153,30 +153,50 @@ def test_counted_results_of_one_kernel_do_not_differ(tmp_path):
     few = made([counted(tmp_path / "c", boots=4), counted(tmp_path / "d", boots=4, luck=8, factor={"scan-wp": 2})])
     assert words(comparisons.text(few)).startswith("Too few runs for a verdict: it takes 5 boots or more in each")
     assert not few.frame["significant"].any()
-    assert_mailable(pages.block([tmp_path / "a", tmp_path / "b"]))
+    assert_mailable(blocks.block([tmp_path / "a", tmp_path / "b"]))
 
 
 def test_an_incomplete_result_is_named(tmp_path):
     folders = [result(tmp_path / "base"), result(tmp_path / "patched", luck=8, planned=100)]
     assert "INCOMPLETE: patched: 80 of 400 planned runs." in words(comparisons.text(made(folders)))
-    assert "INCOMPLETE: patched" in words(pages.block(folders))
+    assert "INCOMPLETE: patched" in words(blocks.block(folders))
 
 
-def test_the_cover_letter_shows_both_sides_of_a_change(tmp_path):
-    what = [("random", pages, 10.0) for pages in (1, 10, 100, 1000, 10000, 65536)]
+def test_what_a_cover_letter_shows_does_not_depend_on_what_came_out(tmp_path):
+    what = [("random", pages, dirty) for pages in (1, 100, 10000) for dirty in (1.0, 10.0, 20.0, 50.0)]
     factor = {"scan-wp": 0.6, "scan-wp atomic": 0.6, "clear_refs": 1.05, "scan-softdirty": 1.05}
-    folders = [result(tmp_path / "base", what=what), result(tmp_path / "patched", luck=8, what=what, factor=factor)]
-    found = made(folders)
-    shown = comparisons.foremost(found)
-    assert len(shown) == comparisons.CASES
-    assert (shown["ratio"] < 1).sum() == (shown["ratio"] > 1).sum()
-    text = pages.block(folders)
+    base = result(tmp_path / "base", what=what)
+    folders = [base, result(tmp_path / "patched", luck=8, what=what, factor=factor)]
+    shown = comparisons.representative(made(folders))
+    alike = comparisons.representative(made([base, result(tmp_path / "alike", luck=9, what=what)]))
+    cases = [
+        list(some[["form", "pages", "dirty_percent"]].itertuples(index=False, name=None)) for some in (shown, alike)
+    ]
+    assert cases[0] == cases[1]
+    assert {(pages, dirty) for _, pages, dirty in cases[0]} == {(10000, 1.0), (10000, 10.0), (10000, 50.0)}
+    assert {form for form, *_ in cases[0]} == set(factor)
+    text = blocks.block(folders)
     assert_mailable(text)
-    assert "12 of 24 cases" in words(text)
-    third = result(tmp_path / "third", luck=9, what=what)
-    several = comparisons.foremost(made([*folders, third]))
-    assert len(several) == 2 * comparisons.CASES, "each case in every result"
-    assert_mailable(pages.block([*folders, third]))
+    assert "12 of 48 cases: the same for every result" in words(text)
+    assert re.search(r"geomean of 12 ", text), "of all cases of a form, not of those shown"
+    assert re.search(r"^  highest of 48 cases: (clear_refs|scan-softdirty)$", text, re.M)
+    assert re.search(r"^  lowest of 48 cases: scan-wp", text, re.M)
+    assert_mailable(blocks.block([*folders, result(tmp_path / "third", luck=9, what=what)]))
+
+
+def test_a_cover_letter_takes_a_filter_a_metric_and_every_case(pair):
+    assert "highest of" not in blocks.block(pair, everything=True)
+    assert blocks.block(pair, everything=True).count("random 10% 100 ") == 4
+    only = words(blocks.block(pair, metric="reset", pattern="random*scan-wp"))
+    assert "One tracking interval: phase reset" in only
+    assert "clear_refs random" not in only
+
+
+def test_a_change_that_is_not_claimed_is_shown_beside_its_sign(tmp_path):
+    text = comparisons.text(made([result(tmp_path / "first"), result(tmp_path / "second", luck=8)]))
+    assert len(re.findall(r"[+-]\d+\.\d+% ~ ", text)) == 16
+    assert re.search(r"change +p \(Holm\)$", text, re.M)
+    assert " 0.000" not in text
 
 
 def test_the_geometric_mean_of_the_verdict_has_the_tables_sign(pair):
@@ -204,10 +224,10 @@ def test_filter_sort_sign_and_alpha(pair):
     assert "idle pages=1000 dirty=0% clear_refs" in caught.value.hint
     everything = made(pair)
     text = comparisons.text(everything, sort="change")
-    shown = [float(n) for n in re.findall(r"(-\d+\.\d)%  (?:0\.\d{3}|<0\.001)$", text, re.M)]
+    shown = [float(n) for n in re.findall(r"(-\d+\.\d)% +(?:0\.\d{3}|<0\.001)$", text, re.M)]
     assert shown == sorted(shown)
     turned = comparisons.text(everything, sign="improvement")
-    assert re.search(r"\+1\d\.\d%  (?:0\.\d{3}|<0\.001)$", turned, re.M)
+    assert re.search(r"\+1\d\.\d% +(?:0\.\d{3}|<0\.001)$", turned, re.M)
     assert "improvement = 1 - new/old" in words(turned)
     assert not made(pair, alpha=1e-9).frame["significant"].any()
 
@@ -235,7 +255,7 @@ def test_wrong_pages_come_before_everything(tmp_path):
     assert re.search(r"1000 +\d\S+ \+-\S+ +\*\d", line), "the new value is marked, the base's is not"
     assert "* = not every interval was exact" in words(text)
     assert comparisons.markdown(found).startswith("**WRONG PAGES")
-    assert words(pages.block([tmp_path / "base", tmp_path / "patched"])).startswith("WRONG PAGES: patched")
+    assert words(blocks.block([tmp_path / "base", tmp_path / "patched"])).startswith("WRONG PAGES: patched")
 
 
 def test_differences_of_the_machine_are_named(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from bench.plan.interfaces import INTERFACES
 from bench.plan.records import PHASES
 from bench.plan.suites import SUITES
-from bench.report import comparisons, pages
+from bench.report import blocks, comparisons, pages
 from bench.stats import comparison
 from tests import synthetic
 from tests.texts import assert_mailable
@@ -38,7 +38,7 @@ def test_every_text_of_every_suite(tmp_path, suite, extreme):
         factor = dict.fromkeys([*names, "scan-wp atomic"], 50.0**luck if extreme else luck)
         synthetic.result(folders[-1], luck=luck, processes=7, factor=factor, **options)
     made = pages.read(folders[0])
-    for text in (pages.page(made), pages.everything(made), *(pages.block(folders[:n]) for n in (1, 2, 3))):
+    for text in (pages.page(made), pages.everything(made), *(blocks.block(folders[:n]) for n in (1, 2, 3))):
         assert_mailable(text)
     metrics = [metric for metric in comparison.METRICS if metric not in PHASES or made.rows[metric].notna().any()]
     sides = comparison.load(folders)

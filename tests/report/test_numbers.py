@@ -69,7 +69,9 @@ def test_a_ratio_of_counts_says_fewer_or_more_and_nothing_about_speed():
     assert not re.search("fast|slow|speed", " ".join([COUNT.less, COUNT.more, COUNT.ratio]))
 
 
-@pytest.mark.parametrize(("half", "text"), [(0.0, "below 0.1%"), (0.00099, "below 0.1%"), (0.012, "up to 1.2%")])
+@pytest.mark.parametrize(
+    ("half", "text"), [(0.0, "below 0.01%"), (0.0002, "below 0.1%"), (0.00099, "below 0.1%"), (0.012, "up to 1.2%")]
+)
 def test_how_far_counts_repeat(half, text):
     assert numbers.repeats(half) == text
 
