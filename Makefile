@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
-MEASURED = example-6.12 example-6.12-again example-7.3 example-lkml-2022
+MEASURED = example-lkml-2022 example-meaning-v6
 PLAYED = example-meaning-6.1 example-meaning-6.12 example-meaning-6.18 example-meaning-7.3 example-meaning-here
+# of kernels built by hand: make measure-example-v6 STOCK=linux-6.1/arch/x86/boot/bzImage V6=linux-v6/arch/x86/boot/bzImage
+MATRICES = example-matrix example-itself example-v6 example-v6-partial
 C = $(wildcard bench/core/[!_]*.c bench/core/interfaces/*.c tests/*.c)
 STRICT = -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -o /dev/null -c
 MEASURE = $(addprefix measure-,$(MEASURED) $(PLAYED))
+MEASURE_MATRIX = $(addprefix measure-,$(MATRICES))
 
 help:
 	@echo 'make bench   set up, measure the quick suite, print the report'
@@ -16,8 +19,8 @@ help:
 	@echo 'make lock    renew requirements.txt and requirements-dev.txt from what *.in name'
 	@echo 'make clean   remove what setup and the tests made; results/ stays'
 	@echo 'make examples  reports, comparisons and plots of results/example-*, and the tables of the README'
-	@echo 'make measure-example-6.12  measure results/example-6.12 again; likewise:'
-	@echo '    $(MEASURED)' | fmt -w 76
+	@echo 'make measure-example-matrix  measure results/example-matrix again; likewise:'
+	@echo '    $(MATRICES) $(MEASURED)' | fmt -w 76
 	@echo '    $(PLAYED)' | fmt -w 76
 
 setup:
@@ -61,8 +64,19 @@ $(MEASURE): measure-%: setup
 	gzip -n -9 results/$*/records.jsonl
 	./bench.py report $*
 
-measure-example-6.12 measure-example-6.12-again: OPTIONS = --kernel debian:6.12
-measure-example-7.3: OPTIONS = --kernel debian:7.3
+$(MEASURE_MATRIX): measure-%: setup
+	rm -rf results/new-$*
+	./bench.py matrix $(OPTIONS) --name new-$* >/dev/null
+	rm -rf results/$*
+	mv results/new-$* results/$*
+	gzip -n -9 results/$*/*/records.jsonl
+
+measure-example-matrix: OPTIONS = --kernel base=debian:6.12 --kernel new=debian:7.3
+measure-example-itself: OPTIONS = --kernel base=debian:6.12 --kernel again=debian:6.12
+measure-example-v6: OPTIONS = --kernel stock=$(STOCK) --kernel v6=$(V6)
+measure-example-v6-partial: OPTIONS = --kernel stock=$(STOCK) --kernel v6=$(V6) --interface clear_refs --interface v6 \
+	--interface v6-no-reused --pages 65536 --dirty 1 --watch 10,100 --prior 0,10 --first
+measure-example-meaning-v6: OPTIONS = --suite meaning --kernel $(V6)
 measure-example-lkml-2022: OPTIONS = --suite lkml-2022 --where here
 measure-example-meaning-6.1: OPTIONS = --suite meaning --kernel debian:6.1
 measure-example-meaning-6.12: OPTIONS = --suite meaning --kernel debian:6.12
@@ -71,10 +85,15 @@ measure-example-meaning-7.3: OPTIONS = --suite meaning --kernel debian:7.3
 measure-example-meaning-here: OPTIONS = --suite meaning --where here
 
 examples: setup
-	for name in $(MEASURED) $(PLAYED); do ./bench.py report $$name >/dev/null || exit 1; done
-	./bench.py compare example-6.12 example-7.3 --name example-6.12-vs-7.3 >/dev/null
-	./bench.py compare example-6.12 example-6.12-again --name example-6.12-vs-itself >/dev/null
-	./bench.py cover-letter example-6.12 --into README.md
+	for name in $(MEASURED) $(PLAYED) example-matrix/base example-v6/v6 example-v6-partial/v6; do \
+		./bench.py report $$name >/dev/null || exit 1; \
+	done
+	for pair in "matrix base new" "itself base again" "v6 stock v6" "v6-partial stock v6"; do \
+		set -- $$pair; \
+		./bench.py compare example-$$1/$$2 example-$$1/$$3 --name example-$$1 >/dev/null || exit 1; \
+		./bench.py cover-letter example-$$1/$$2 example-$$1/$$3 >results/example-$$1/cover-letter.txt || exit 1; \
+	done
+	./bench.py cover-letter example-matrix/base --into README.md
 	./bench.py report $(PLAYED) --name example-meaning >/dev/null
 
 lock: setup
@@ -90,4 +109,4 @@ clean:
 	find bench -name '*.o' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev setup-vm bench test perf check check-python check-c $(MEASURE) examples lock clean
+.PHONY: help setup setup-dev setup-vm bench test perf check check-python check-c $(MEASURE) $(MEASURE_MATRIX) examples lock clean

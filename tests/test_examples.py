@@ -11,7 +11,9 @@ from bench.store import log
 from tests.support import ROOT, bench
 from tests.texts import assert_mailable
 
-EXAMPLES = sorted((ROOT / "results").glob("example-*"))
+EXAMPLES = sorted(path for name in ("example-*", "example-*/*") for path in (ROOT / "results").glob(name))
+MATRICES = {"example-matrix": ("base", "new"), "example-itself": ("base", "again"), "example-v6": ("stock", "v6")}
+MATRICES |= {"example-v6-partial": ("stock", "v6")}
 
 
 def test_the_readmes_second_table_is_that_of_the_example():
@@ -22,9 +24,10 @@ def test_the_readmes_second_table_is_that_of_the_example():
 
 
 MEASURED = [folder for folder in EXAMPLES if log.find(folder)]
+REPORTED = [folder for folder in MEASURED if (folder / "report.txt").exists()]
 
 
-@pytest.mark.parametrize("folder", MEASURED, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", REPORTED, ids=lambda folder: str(folder.relative_to(ROOT / "results")))
 def test_what_is_kept_as_example_is_what_this_code_says(tmp_path, folder):
     again = tmp_path / folder.name
     again.mkdir()
@@ -42,23 +45,33 @@ def same_files(kept, again):
 
 
 def test_every_example_of_the_makefile_is_there():
-    text = (ROOT / "Makefile").read_text()
-    names = {
-        name for line in text.splitlines() if line.startswith(("MEASURED =", "PLAYED =")) for name in line.split()[2:]
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    named = {
+        line.split()[0]: set(line.split()[2:])
+        for line in lines
+        if line.startswith(("MEASURED =", "PLAYED =", "MATRICES ="))
     }
-    assert len(names) >= 9
-    assert names == {folder.name for folder in MEASURED}
+    assert named["MATRICES"] == set(MATRICES)
+    parts = {f"{name}/{label}" for name, labels in MATRICES.items() for label in labels}
+    found = {str(folder.relative_to(ROOT / "results")) for folder in MEASURED}
+    assert found == named["MEASURED"] | named["PLAYED"] | parts
+    reported = {str(folder.relative_to(ROOT / "results")) for folder in REPORTED}
+    assert reported == named["MEASURED"] | named["PLAYED"] | {
+        "example-matrix/base",
+        "example-v6/v6",
+        "example-v6-partial/v6",
+    }
 
 
 def test_the_table_of_kernels_is_that_of_their_results(tmp_path):
-    played = [folder for folder in MEASURED if folder.name.startswith("example-meaning-")]
+    played = [folder for folder in MEASURED if folder.name.startswith("example-meaning-") and folder.name[-2:] != "v6"]
     assert bench("report", *played, "--name", tmp_path / "example-meaning").returncode == 0
     same_files(ROOT / "results/example-meaning", tmp_path / "example-meaning")
 
 
 def test_the_readmes_block_is_that_of_the_example(tmp_path):
     shutil.copy(ROOT / "README.md", tmp_path)
-    done = bench("cover-letter", "example-6.12", "--into", tmp_path / "README.md")
+    done = bench("cover-letter", "example-matrix/base", "--into", tmp_path / "README.md")
     assert "has these results already" in done.stderr, "make examples"
 
 
@@ -69,10 +82,21 @@ def test_what_is_derived_or_drawn_for_screens_is_not_in_git():
     assert not re.findall(r".*\.svg|.*/suite\.json|.*\.log", done.stdout)
 
 
-def test_comparisons_kept_as_examples():
-    itself = (ROOT / "results/example-6.12-vs-itself/compare.txt").read_text()
-    assert itself.splitlines()[0].startswith("  No difference in 88 cases")
-    for name, new in (("itself", "example-6.12-again"), ("7.3", "example-7.3")):
-        kept = (ROOT / f"results/example-6.12-vs-{name}/compare.txt").read_text()
-        assert_mailable(kept)
-        assert bench("compare", "example-6.12", new).stdout.strip() in kept
+@pytest.mark.parametrize("name", MATRICES)
+def test_comparisons_kept_as_examples(tmp_path, name):
+    kept, names = ROOT / "results" / name, [f"{name}/{label}" for label in MATRICES[name]]
+    for text in ("compare.txt", "cover-letter.txt"):
+        assert_mailable((kept / text).read_text())
+    assert bench("compare", *names, "--name", tmp_path / name).returncode == 0
+    files = sorted(path.name for path in kept.iterdir() if path.suffix in (".txt", ".png", ".csv", ".html"))
+    assert "functions.csv" in files
+    made = [file for file in files if file != "cover-letter.txt"]
+    assert not [file for file in made if (kept / file).read_bytes() != (tmp_path / name / file).read_bytes()], (
+        "make examples"
+    )
+    assert bench("cover-letter", *names).stdout == (kept / "cover-letter.txt").read_text()
+
+
+def test_a_kernel_does_not_differ_from_itself():
+    text = (ROOT / "results/example-itself/compare.txt").read_text()
+    assert text.splitlines()[0].startswith("  No difference in 88 cases")

@@ -37,7 +37,7 @@ def block(folders: list[Path], *, metric: str = "cost", pattern: str = "*", ever
     if samples.exact(*(one.rows for one in sides)):
         parts.append(_by_function(functions.accounted(folders, sides, pattern)))
     short = origin.machine(base.result.host, origin.SHORT - {"version", "config"})
-    repeat = [line for one in found.sides for line in origin.repeat(one.result.host, one.name)]
+    repeat = origin.repeat(*(one.result.host for one in found.sides), names=[one.name for one in found.sides])
     return pages.joined([*parts, short, repeat])
 
 

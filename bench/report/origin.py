@@ -3,6 +3,7 @@
 
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from bench.report.layout import command, paragraph
@@ -43,14 +44,21 @@ def machine(host: dict[str, Any], labels: set[str]) -> list[str]:
     return [paragraph(line, hang="    ") for line in lines]
 
 
-def repeat(host: dict[str, Any], name: str = "") -> list[str]:
-    """Return the command that repeats a result, and with which kernel, suite and guest; nothing where it is unknown."""
-    if "command" not in host:
-        return []
-    whose = f" {name}" if name else ""
-    parts = [kernel(host), *_suite(host), *_guest(host)]
-    exactly = paragraph(f"with {'; '.join(parts)}", hang="  ")
-    return [paragraph(f"To repeat{whose}:"), command(str(host["command"])), exactly]
+def repeat(*hosts: dict[str, Any], names: Sequence[str] = ()) -> list[str]:
+    """Return the commands that repeat results, and with which kernel, suite and guest; nothing where it is unknown.
+
+    names: of the results, where there are several; those of one command, a matrix, share it.
+    """
+    commands: dict[str, list[str]] = {}
+    for i, host in enumerate(hosts):
+        if "command" in host:
+            exactly = "; ".join([kernel(host), *_suite(host), *_guest(host)])
+            whose = f"{names[i]} " if names else ""
+            commands.setdefault(str(host["command"]), []).append(f"{whose}with {exactly}")
+    lines = []
+    for line, known in commands.items():
+        lines += [paragraph("To repeat:"), command(line), *(paragraph(one, hang="  ") for one in known)]
+    return lines
 
 
 def kernel(host: dict[str, Any]) -> str:

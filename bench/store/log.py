@@ -103,6 +103,18 @@ def read(path: Path) -> tuple[list[Record], str]:
     return found.records, torn
 
 
+def plan(path: Path) -> Plan:
+    """Return the plan that a log begins with, without reading the rest. Raises BadInput where it has none."""
+    try:
+        with _opened(path) as file:
+            first = records.decode(file.readline())
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, BadInput) as error:
+        raise BadInput(f"{path}, line 1: {error}", f"it is damaged or no result; {HINT}") from None
+    if not isinstance(first, Plan):
+        raise BadInput(f"{path}, line 1: the plan must come first", f"it is damaged or no result; {HINT}")
+    return first
+
+
 def _counted(path: Path) -> tuple[_Counting, str]:
     found = _Counting()
     try:

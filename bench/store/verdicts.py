@@ -78,8 +78,7 @@ def holds(folder: Path) -> bool:
     path = log.find(folder)
     if path is None:
         return (folder / OLD).is_file()
-    plan = next((record for record in log.read(path)[0] if isinstance(record, Plan)), None)
-    return bool(plan and plan.scenarios)
+    return bool(log.plan(path).scenarios)
 
 
 def load(folder: Path) -> Verdicts:

@@ -201,7 +201,7 @@ def test_list_names_what_holds_a_result_of_any_version(tmp_path, monkeypatch, ca
         (["--boots", "0"], "'0' is none of 5, +5 and 3-5"),
         (["--boots", "5-3"], "'5-3' is none of 5, +5 and 3-5"),
         (["--boots", "+5"], "--boots +5 adds to a result"),
-        (["--resume", "example-6.12", "--pages", "1"], "--pages would change"),
+        (["--resume", "example-lkml-2022", "--pages", "1"], "--pages would change"),
         (["--boots", "2"], "--boots needs a virtual machine"),
         (["--boots", "3", "--processes", "2", "--where", "vm"], "2 processes can't be shared equally by 3 boots"),
         (["--where", "moon"], "'moon' is not one of"),

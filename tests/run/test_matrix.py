@@ -103,7 +103,7 @@ def test_boots_of_two_kernels_run_at_once(tmp_path):
         (["--kernel", "base=debian:6.12", "--kernel", "base=debian:6.18"], "one name"),
         ([*TWO, "--name", "x", "--boots", "+2"], "adds to a result"),
         (["--resume", "nothing-of-this-name"], "no result"),
-        (["--resume", "example-6.12"], "no matrix"),
+        (["--resume", "example-lkml-2022"], "no matrix"),
         ([*TWO, "--fail-on", "much"], "not a percentage"),
     ],
 )
