@@ -181,8 +181,12 @@ static void drain(struct events *e, int phase)
 		memcpy(&one, &word0, sizeof(one));
 		if (one.type == PERF_RECORD_LOST || one.type == PERF_RECORD_THROTTLE)
 			e->lost++;
-		if (one.type == PERF_RECORD_SAMPLE && ns >= e->start_ns && ns < e->end_ns && e->n_samples < e->room)
-			e->samples[e->n_samples++] = (struct ip_sample){ ip, (uint64_t)phase };
+		if (one.type == PERF_RECORD_SAMPLE && ns >= e->start_ns && ns < e->end_ns) {
+			if (e->n_samples < e->room)
+				e->samples[e->n_samples++] = (struct ip_sample){ ip, (uint64_t)phase };
+			else
+				e->lost++;
+		}
 		at += one.size;
 	}
 	__atomic_store_n(&control->data_tail, head, __ATOMIC_RELEASE);

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.errors import BadInput
 from bench.report import changes, comparisons, functions, numbers, origin, pages, sentences
 from bench.report.layout import note, paragraph
 from bench.report.numbers import many
@@ -23,6 +24,8 @@ def block(folders: list[Path], *, metric: str = "cost", pattern: str = "*", ever
     metric, pattern: of several results, as compare() takes them.
     """
     if len(folders) == 1:
+        if (metric, pattern, everything) != ("cost", "*", False):
+            raise BadInput("--metric, --filter and --all choose among cases of several results", "give a base, too")
         return pages.short(pages.read(folders[0]))
     sides = comparison.load(folders)
     found = comparison.compare(sides, metric=metric, pattern=pattern)

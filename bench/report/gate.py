@@ -96,12 +96,20 @@ def undecided(made: Comparison, limit: float) -> list[str]:
         found += [line.rstrip(".") for line in sentences.incomplete(new.whole, new.result, new.name)]
         # each for itself would be called worse; among so many some are, by chance
         beyond = rows[~rows["significant"] & (rows["ratio"] - 1 > limit / 100) & (rows["low"] > 1)]
-        if not beyond.empty and not made.counted:
+        if not beyond.empty:
             worst = beyond.sort_values("ratio").iloc[-1]
-            found.append(
-                f"{many(len(beyond), 'case')} of {new.name} beyond {limit:g}%, but among {many(made.tests, 'test')} "
-                f"perhaps by chance, up to {numbers.signed(100 * (worst['ratio'] - 1))}% ({sentences.case(worst)})"
+            why = (
+                "by less than can be claimed"
+                if made.counted
+                else f"but among {many(made.tests, 'test')} perhaps by chance"
             )
+            found.append(
+                f"{many(len(beyond), 'case')} of {new.name} beyond {limit:g}%, {why}, up to "
+                f"{numbers.signed(100 * (worst['ratio'] - 1))}% ({sentences.case(worst)})"
+            )
+        if (unknown := rows[rows["ratio"].isna()]).shape[0]:
+            first = sentences.case(unknown.iloc[0])
+            found.append(f"{many(len(unknown), 'case')} of {new.name} without a ratio, such as {first}: a cost below 0")
     return found
 
 

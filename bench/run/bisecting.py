@@ -7,7 +7,16 @@ import shlex
 import time
 from pathlib import Path
 
-from bench.errors import BadInput, BenchError, BuildFailed, LimitExceeded, NoVerdict
+from bench.errors import (
+    BadInput,
+    BenchError,
+    BuildFailed,
+    GuestFailed,
+    LimitExceeded,
+    NoVerdict,
+    Unsupported,
+    WorkerFailed,
+)
 from bench.plan.plan import Plan
 from bench.run import commands, resume
 from bench.run.commands import note
@@ -91,7 +100,7 @@ def _measured(good: Path) -> Path:
     note(f"{site.title}: {plan.boots} boots into {folder}")
     try:
         campaign.measure(campaign.Part(kept or plan, site, folder))
-    except BenchError as error:
+    except (GuestFailed, WorkerFailed, Unsupported) as error:
         raise Skipped(str(error), error.hint) from error
     return folder
 

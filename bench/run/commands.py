@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.errors import BadInput, LimitExceeded, PermissionDenied, WrongAnswer
 from bench.plan import catalogue, suites
@@ -17,9 +17,6 @@ from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
 from bench.run.settle import ROOT, free_memory, need_core, usual
 from bench.store import log
-
-if TYPE_CHECKING:
-    pass
 
 RESULTS = ROOT / "results"
 WRONG_HINT = (

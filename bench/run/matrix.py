@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.errors import BadInput, BenchError, GuestFailed, LimitExceeded, Unsupported, WorkerFailed
+from bench.errors import BadInput, BenchError, GuestFailed, LimitExceeded, NoVerdict, Unsupported, WorkerFailed
 from bench.plan.plan import Plan
 from bench.run import commands, resume
 from bench.run.campaign import Part
@@ -21,7 +21,7 @@ from bench.run.settle import need_core, settle
 from bench.store import log
 
 LETTER = "cover-letter.txt"
-HERE_BOOTS = 5  # of a real machine
+HERE_BOOTS = 8  # of a real machine: so many on each side can tell anything of the 88 cases of quick
 
 
 class Wanted(NamedTuple):
@@ -47,11 +47,16 @@ def run(wanted: Wanted) -> None:
             for line in (_described(parts), *reasons, *remarks, *disturbed(parts[0].plan, parts[0].site)):
                 note(line)
             trouble = _measured(parts, folder)
+    _conclude(folder, parts, wanted.fail_on, trouble)
+
+
+def _conclude(folder: Path, parts: Sequence[Part], fail_on: float | None, trouble: BenchError | None) -> None:
+    """Compare what was measured, as far as it can be; raise what must not be hidden."""
     whole = [part.folder for part in parts if log.find(part.folder)]
     full = len(whole) == len(parts) and not _lacking(parts)
     try:
         if full or (trouble and len(whole) == len(parts)):
-            _compare(folder, parts, wanted.fail_on)
+            _compare(folder, parts, fail_on)
     except BadInput as error:
         if not trouble:
             raise
@@ -62,7 +67,9 @@ def run(wanted: Wanted) -> None:
         raise
     if trouble:
         raise trouble
-    if full and wanted.fail_on is None:
+    if not full and fail_on is not None:
+        raise NoVerdict("no verdict: boots are missing", f"./bench.py matrix --resume {folder.name} --fail-on ...")
+    if full and fail_on is None:
         commands.refuse_wrong(*whole)
 
 
@@ -136,6 +143,8 @@ def _resumed(request: Request) -> tuple[Path, list[Part]]:
     if not found:
         raise BadInput(f"{folder} is no matrix", "./bench.py list names the results there are")
     labels = resume.plan_of(found[0], None, note).matrix
+    if not labels:
+        raise BadInput(f"{folder} is no matrix, but has results of its own", "./bench.py run --resume goes on with one")
     parts = []
     for label in labels:
         if not (folder / label / log.FILE).is_file():

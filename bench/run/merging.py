@@ -17,7 +17,8 @@ from bench.run.measuring import new_folders
 from bench.store import log
 from bench.store.log import Log
 
-SAME_KERNEL = ("kernel_release", "kernel_version", "architecture")
+SAME_KERNEL = ("kernel_release", "kernel_version", "kernel_sha256", "architecture", "where")
+SAME_PLAN = ("seed", "append", "memory", "cpus", "qemu_args")
 NAMELESS = ("", "(none)", "localhost")  # hosts that have no name of their own
 
 
@@ -78,6 +79,7 @@ def _check(first: Part, other: Part) -> None:
         ("points", first.plan.points, other.plan.points),
         ("interfaces", first.plan.interfaces, other.plan.interfaces),
         ("values of a process", first.plan.values, other.plan.values),
+        *((key, getattr(first.plan, key), getattr(other.plan, key)) for key in SAME_PLAN),
         ("quantities", first.plan.counted, other.plan.counted),
         *((key.replace("_", " "), first.facts.get(key), other.facts.get(key)) for key in SAME_KERNEL),
     ):

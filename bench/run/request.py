@@ -71,7 +71,7 @@ class Request:
         "[default: the suite's]", metavar="N")
     boots: int | None = declared(
         "--boots", Boots(), OFTEN, "Boots of the virtual machine, which share the processes: N; N-M ends after N if "
-        "they agree within 0.01 %; +N, with --resume, adds some.  "
+        "nearly all their medians agree within 0.01 %; +N, with --resume, adds some.  "
         f"[default: {BOOTS}, or {LEAST_BOOTS}-{COUNTED_BOOTS} where instructions are counted]",
         needs=(TIMINGS, GUEST), neutral=1, metavar="N")
     seed: int = declared(

@@ -4,10 +4,13 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.errors import PermissionDenied
+from bench.errors import PermissionDenied, Unsupported
+
+_PATIENCE = 3600.0  # seconds: who has it may be building a kernel
 
 
 def folder(name: str) -> Path:
@@ -26,7 +29,20 @@ def folder(name: str) -> Path:
 
 @contextlib.contextmanager
 def lock(name: str) -> Iterator[int]:
-    """Keep other processes out of the cache's folder `name`, by a descriptor; a killed holder frees it."""
+    """Keep other processes out of the cache's folder `name`, by a descriptor; a killed holder frees it.
+
+    Raises Unsupported where another process does not let go of it.
+    """
+    end = time.monotonic() + _PATIENCE
     with (folder(name) / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise Unsupported(
+                        f"another process has kept {folder(name)} for {_PATIENCE / 60:.0f} minutes", "is one left over?"
+                    ) from None
+                time.sleep(0.1)
         yield file.fileno()

@@ -421,12 +421,18 @@ static void on_exit_of_task(unsigned int vcpu, void *unused)
 	turn();
 }
 
+/* No function is longer: what is further behind the last one is a module's. */
+#define LAST_BYTES (1 << 16)
+
 /* The function that an address is in; NULL: none that is known. */
 static struct function *find_function(uint64_t address)
 {
+	const uint64_t end = n_functions ? functions[n_functions - 1].start + LAST_BYTES : 0;
 	static struct function *last;
 	size_t low = 0, high = n_functions;
 
+	if (address >= end)
+		return NULL;
 	if (last && address >= last->start && (last + 1 == functions + n_functions || address < last[1].start))
 		return last;
 	while (low < high) {

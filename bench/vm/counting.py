@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -31,6 +32,7 @@ USER = "[user]"
 QEMU = "qemu-system-x86_64"
 _BIGGEST = 2**63
 _KEPT_SECONDS = 7 * 24 * 3600
+_SECONDS = 120.0  # for QEMU to say what it can, and for the compiler
 
 
 class Plugin(NamedTuple):
@@ -47,8 +49,8 @@ class Plugin(NamedTuple):
 
 def compiled() -> Path:
     """Return the plugin for the QEMU of this machine, compiled if need be. Raises Unsupported."""
-    compiler = shutil.which(os.environ.get("CC", "cc").split()[0])
-    if not compiler:
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    if not compiler or not shutil.which(compiler[0]):
         raise Unsupported("there is no C compiler to make its plugin", "install gcc, or set CC")
     api = interface(*(_said(option) for option in ("--version", "--help")))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:16]
@@ -65,7 +67,10 @@ def compiled() -> Path:
 
 
 def _said(option: str) -> str:
-    return subprocess.run([QEMU, option], capture_output=True, text=True, check=False).stdout
+    try:
+        return subprocess.run([QEMU, option], capture_output=True, text=True, check=False, timeout=_SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unsupported(f"{QEMU} {option} failed: {error}") from None
 
 
 def interface(version: str, usage: str) -> int:
@@ -84,11 +89,16 @@ def interface(version: str, usage: str) -> int:
     return 1 if number < (9, 0) else 2 if number < (9, 1) else 3
 
 
-def _compile(compiler: str, api: int, library: Path) -> None:
+def _compile(compiler: list[str], api: int, library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=".compile-") as folder:
         made = Path(folder, library.name)
-        command = [compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", f"-DQEMU_PLUGIN_API={api}", "-o", str(made)]
-        done = subprocess.run([*command, str(SOURCE)], capture_output=True, text=True, check=False)
+        command = [*compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", f"-DQEMU_PLUGIN_API={api}", "-o", str(made)]
+        try:
+            done = subprocess.run(
+                [*command, str(SOURCE)], capture_output=True, text=True, check=False, timeout=_SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unsupported(f"its plugin could not be compiled: {error}") from None
         if done.returncode:
             raise Unsupported(f"its plugin could not be compiled: {done.stderr.strip()[-300:]}")
         made.replace(library)
@@ -185,7 +195,7 @@ def _round(lines: list[str]) -> Round:
                 raise WorkerFailed(f"no report of the counting plugin: {line[:60]!r}")
             into[name] = into.get(name, 0) + _number(number)  # static functions may share a name
     for name, one in found.items():
-        if not one.totals or sum(one.own.values()) != one.median:
+        if not one.totals or not one.median or sum(one.own.values()) != one.median:
             raise WorkerFailed(f"the functions that the counting plugin reports for {name} don't add up")
     return found
 

@@ -37,10 +37,12 @@ for at in range(0, len(data), 4096):
 def find(image: Path, echo: Callable[[str], None]) -> Path:
     """Return a file of the kernel's functions, a line each with address and name, in order. Raises Unsupported."""
     digest = hashlib.sha256(image.read_bytes()).hexdigest()
-    kept = cache.folder("symbols") / f"{digest[:32]}-{_FORM}"
+    known = "".join(functions(_map_of(image)))
+    source = hashlib.sha256(known.encode()).hexdigest()[:16] if known else "asked"
+    kept = cache.folder("symbols") / f"{digest[:32]}-{source}-{_FORM}"
     with cache.lock("symbols"):
         if not kept.exists():
-            lines = functions(_map_of(image)) or functions(_asked(image, echo))
+            lines = known or functions(_asked(image, echo))
             if not lines:
                 raise Unsupported(f"{image.name} does not say where its functions are", "set CONFIG_KALLSYMS=y")
             with replacing(kept) as file:
@@ -65,7 +67,9 @@ def functions(symbols: Iterable[str]) -> list[str]:
 def _map_of(image: Path) -> Iterator[str]:
     """Yield the lines of the image's System.map: beside it, in /boot or above a built one. Debian's are stubs."""
     release = image.name.removeprefix("vmlinuz-")
-    places = [image.with_name("System.map"), image.with_name(f"System.map-{release}")]
+    places = [image.with_name(f"System.map-{release}")]
+    if image.name == "bzImage":  # one of several images in a folder would take that of another
+        places.append(image.with_name("System.map"))
     places += [parent / "System.map" for parent in image.resolve().parents[3:4]]
     for place in places:
         # A newer one is of a kernel that was linked since, or nobody knows.

@@ -80,9 +80,24 @@ def test_the_system_map_of_an_image_is_read_and_kept(asked, tmp_path, image, sys
     path = made(tmp_path / image, tmp_path / system_map)
     found = symbols.find(path, print)
     assert "ffffffff81000010 scan\n" in found.read_text()
-    (tmp_path / system_map).unlink()
     assert symbols.find(path, print) == found
     assert not asked
+
+
+def test_a_system_map_beside_several_images_is_of_none_of_them(asked, tmp_path):
+    path = made(tmp_path / "patched.bzImage", tmp_path / "System.map")
+    assert "asked" in symbols.find(path, print).read_text()
+
+
+def test_another_system_map_of_an_image_is_not_taken_for_the_first(asked, tmp_path):
+    path = made(tmp_path / "bzImage", tmp_path / "System.map")
+    first = symbols.find(path, print)
+    status = path.stat()
+    text = (tmp_path / "System.map").read_text().replace(" scan\n", " walk\n")
+    (tmp_path / "System.map").write_text(text)
+    os.utime(tmp_path / "System.map", (status.st_mtime - 1, status.st_mtime - 1))
+    assert symbols.find(path, print) != first
+    assert " walk\n" in symbols.find(path, print).read_text()
 
 
 def test_a_system_map_that_is_newer_than_the_image_is_another_kernel_s(asked, tmp_path):
