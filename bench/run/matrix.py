@@ -43,8 +43,7 @@ def run(wanted: Wanted) -> None:
         parts, reasons = _settled(wanted)
         folder = parts[0].folder.parent
         with new_folders(folder, *(part.folder for part in parts)):
-            remarks = dict.fromkeys(remark for part in parts for remark in part.site.remarks)
-            for line in (_described(parts), *reasons, *remarks, *disturbed(parts[0].plan, parts[0].site)):
+            for line in (_described(parts), *reasons):
                 note(line)
             trouble = _measured(parts, folder)
     _conclude(folder, parts, wanted.fail_on, trouble)
@@ -77,6 +76,9 @@ def _measured(parts: Sequence[Part], folder: Path) -> BenchError | None:
     """Measure what is lacking; return what went wrong: what was measured is shown all the same."""
     from bench.run import campaign  # noqa: PLC0415  (rich)
 
+    remarks = dict.fromkeys(remark for part in parts for remark in part.site.remarks)
+    for line in (*remarks, *disturbed(parts[0].plan, parts[0].site)):
+        note(line)
     try:
         if parts[0].plan.where == "here":
             _measure_here(parts, folder)
@@ -209,9 +211,7 @@ def _running(parts: Sequence[Part]) -> int:
 def _compare(folder: Path, parts: Sequence[Part], fail_on: float | None) -> None:
     """Print the comparison, and keep it with its plots and the cover letter's block."""
     names = [str(part.folder.resolve()) for part in parts]
-    if parts[0].plan.scenarios:
-        commands.compare(commands.Comparing(tuple(names), name=str(folder.resolve()), fail_on=fail_on))
-        return
-    commands.cover_letter(tuple(names), into=None, keep=folder / LETTER)
+    if not parts[0].plan.scenarios:  # which have no block
+        commands.cover_letter(tuple(names), into=None, keep=folder / LETTER)
+        note(f"The block for a cover letter: {folder / LETTER}")
     commands.compare(commands.Comparing(tuple(names), name=str(folder.resolve()), fail_on=fail_on))
-    note(f"The block for a cover letter: {folder / LETTER}")
