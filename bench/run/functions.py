@@ -22,7 +22,7 @@ class Functions:
     vmlinux: str | None
 
 
-def functions(request: Functions) -> None:
+def run(request: Functions) -> None:
     """Print where the instructions of one result's phases go, or which functions account for what changed."""
     folders = [existing(name) for name in request.names]
     if len(folders) == 1:

@@ -11,12 +11,31 @@ import click
 
 from bench.errors import BenchError
 from bench.plan.records import PHASES
-from bench.run import commands, commands_reports, measuring, options
+from bench.run import commands, measuring, options
 from bench.run.request import OPTIONS, Request
 from bench.run.settle import version
 
 METRICS = ("cost", "interval", "tracker", "tracked", *PHASES)
 PROGRAM = "./bench.py"
+
+
+# Of each command that compares.
+METRIC = click.option(
+    "--metric",
+    type=click.Choice(METRICS),
+    default="cost",
+    show_default=True,
+    help="What to compare. cost: the whole interval less the untracked writes; interval: the whole interval; tracker, "
+    "tracked: what each of the two programs pays; or one phase.",
+)
+CASES = click.option(
+    "--filter",
+    "pattern",
+    type=options.TEXT,
+    metavar="GLOB",
+    default="*",
+    help="Only cases whose name matches, such as 'random*dirty=10% scan-wp'.",
+)
 
 
 class Limit(click.ParamType[float]):
@@ -190,22 +209,8 @@ def report(names: tuple[str, ...], everything: bool, form: str, into: str | None
     show_default=True,
     help="results/README.md says what csv and json hold.",
 )
-@click.option(
-    "--metric",
-    type=click.Choice(METRICS),
-    default="cost",
-    show_default=True,
-    help="What to compare. cost: the whole interval less the untracked writes; interval: the whole interval; tracker, "
-    "tracked: what each of the two programs pays; or one phase.",
-)
-@click.option(
-    "--filter",
-    "pattern",
-    type=options.TEXT,
-    metavar="GLOB",
-    default="*",
-    help="Only cases whose name matches, such as 'random*dirty=10% scan-wp'.",
-)
+@METRIC
+@CASES
 @click.option(
     "--sort",
     type=click.Choice(["case", "change", "p"]),
@@ -267,7 +272,9 @@ def functions(**values: Any) -> None:
     several results it is which functions account for each phase that differs from the first one. The results must have
     been counted by function: in a guest (run --where vm), or sampled where perf works.
     """
-    commands_reports.functions(commands_reports.Functions(**values))
+    from bench.run.functions import Functions, run  # noqa: PLC0415  (--help needs none of it)
+
+    run(Functions(**values))
 
 
 @main.command(
@@ -281,12 +288,8 @@ def functions(**values: Any) -> None:
     metavar="FILE",
     help="Put them into this cover letter or commit message instead of printing them.",
 )
-@click.option(
-    "--metric", type=click.Choice(METRICS), default="cost", show_default=True, help="What to compare, as of compare."
-)
-@click.option(
-    "--filter", "pattern", type=options.TEXT, metavar="GLOB", default="*", help="Only cases whose name matches."
-)
+@METRIC
+@CASES
 @click.option("--all", "everything", is_flag=True, help="Every case, not the representative ones.")
 def cover_letter(names: tuple[str, ...], into: str | None, **shown: Any) -> None:
     """Print a cover letter's block of results.
@@ -305,12 +308,8 @@ def cover_letter(names: tuple[str, ...], into: str | None, **shown: Any) -> None
 @main.command(epilog=example("git bisect run ~/pagemap-bench/bench.py bisect good --fail-on 1%"))
 @click.argument("good", metavar="GOOD")
 @click.option("--fail-on", type=Limit(), required=True, help="A commit is bad if a case is worse by more; see compare.")
-@click.option(
-    "--metric", type=click.Choice(METRICS), default="cost", show_default=True, help="What to compare, as of compare."
-)
-@click.option(
-    "--filter", "pattern", type=options.TEXT, metavar="GLOB", default="*", help="Only cases whose name matches."
-)
+@METRIC
+@CASES
 def bisect(good: str, fail_on: float, metric: str, pattern: str) -> None:
     """Judge the commit of this folder, for git bisect run.
 
