@@ -12,7 +12,7 @@ MEASURE_MATRIX = $(addprefix measure-,$(MATRICES))
 
 help:
 	@echo 'make bench   set up, measure the quick suite, print the report'
-	@echo 'make test    set up, run all tests, those in guests included'
+	@echo 'make test    set up, run all tests, those in guests included, on all CPUs'
 	@echo 'make setup   only set up what a run needs; ./bench.py --help shows what then works'
 	@echo 'make perf    the interval loop against a bare C loop'
 	@echo 'make check   linters, type checks, formats, and the C core with every warning, by gcc and clang'
@@ -36,7 +36,7 @@ bench: setup
 	./bench.py run
 
 test: setup-vm
-	.venv/bin/python -m pytest $(PYTEST)
+	.venv/bin/python -m pytest -n logical --maxprocesses 4 $(PYTEST)
 
 perf: setup
 	.venv/bin/python -m tests.perf

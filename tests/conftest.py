@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Options of the test run: which skips are allowed, and results as JSON lines for the host of a guest."""
+"""Options of the test run: which skips are allowed, and results as JSON lines for the host of a guest.
+
+Its end says how long each stage took, and how many faults were provoked and survived.
+"""
 
 import json
 import shutil
+import time
 
 import pytest
 
@@ -42,6 +46,33 @@ def pytest_runtest_makereport(item, call):
         text = "" if report.passed else reason(report)
         with item.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             print("\n" + json.dumps({"test": item.nodeid, "outcome": report.outcome, "reason": text}), flush=True)
+
+
+STARTED = time.monotonic()
+
+
+def stage(test):
+    """The folder below tests/ that a test is in, and whether it boots guests: tests/vm."""
+    parts = test.partition("::")[0].split("/")
+    return "/".join(parts[: 2 if len(parts) > 2 or parts[-1] == "test_guests.py" else 1])
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Seconds of each stage, where there are several, and the faults."""
+    spent, faults = {}, {"passed": 0, "failed": 0}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                spent[stage(report.nodeid)] = spent.get(stage(report.nodeid), 0.0) + report.duration
+                if report.nodeid.startswith("tests/faults/") and report.outcome in faults:
+                    faults[report.outcome] += report.when == "call" or report.outcome == "failed"
+    if len(spent) > 1:
+        terminalreporter.section("stages")
+        for name, seconds in spent.items():
+            terminalreporter.write_line(f"{name:20} {seconds:6.0f} s of work")
+        terminalreporter.write_line(f"{'all of them':20} {time.monotonic() - STARTED:6.0f} s")
+    if provoked := sum(faults.values()):
+        terminalreporter.write_line(f"faults: {provoked} provoked, {faults['passed']} survived")
 
 
 @pytest.fixture(scope="session")
