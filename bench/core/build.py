@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Compiles the C core: `python -m bench.core.build`, run by `make`. A new file in interfaces/ is found by itself."""
+"""Compiles the C core: `python -m bench.core.build`, run by `make`. A new file in interfaces/ is found by itself.
 
+BENCH_CORE_FLAGS are given to compiler and linker besides: those of sanitizers, or of gcov. Setup says it,
+and compiles anew where they change.
+"""
+
+import os
 from pathlib import Path
 
 import cffi
@@ -27,13 +32,15 @@ def build() -> Path:
     ffi.cdef(declarations())
     interfaces = "\n".join(line for line in declarations().splitlines() if line.startswith("extern"))
     root = HERE.parents[1]
+    more = os.environ.get("BENCH_CORE_FLAGS", "").split()
     ffi.set_source(
         "bench.core._core",
         f'#include "core.h"\n{interfaces}\n',
         sources=[str(path.relative_to(root)) for path in sources()],
         include_dirs=[str(HERE)],
         depends=[str(path) for path in HERE.glob("*.h")],
-        extra_compile_args=["-O2", "-g", "-std=gnu11", "-Wall", "-Wextra"],
+        extra_compile_args=["-O2", "-g", "-std=gnu11", "-Wall", "-Wextra", *more],
+        extra_link_args=more,
     )
     return Path(ffi.compile(tmpdir=str(root), verbose=False))
 

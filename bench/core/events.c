@@ -255,10 +255,12 @@ int events_run(struct events *e, struct tracker *t, const struct pattern *p, int
 
 		if (!atomic && t->interface->reset)
 			err = phase_of(e, t, t->interface->reset, PHASE_RESET, keep);
+		if (err) /* memory may be protected still, and its writer would not get on */
+			break;
 		begin(e);
 		if (team) {
 			team_go(team, (uint8_t)i);
-			err = team_wait(team) ?: err;
+			err = team_wait(team);
 		} else {
 			write_pages(m->base, m->page_size, p->order, p->writes, (uint8_t)i);
 		}

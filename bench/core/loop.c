@@ -121,9 +121,11 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 		if (reset)
 			err = marked_reset(t);
 		armed = now();
+		if (err) /* memory may be protected still, and its writer would not get on */
+			return err;
 		if (team) {
 			team_go(team, (uint8_t)i);
-			err = team_wait(team) ?: err;
+			err = team_wait(team);
 		} else {
 			MARK(MARK_BEGIN, PHASE_DIRTY);
 			write_pages(m->base, m->page_size, p->order, p->writes, (uint8_t)i);

@@ -13,6 +13,17 @@
 #define WAIT_NS 1000000000ULL /* how long a write by another CPU may take to be seen */
 #define TAKES 16              /* collects while the writers are busy */
 
+/* Words that one thread writes and others read: atomic, and plain moves to the CPU. */
+static uint64_t load(uint64_t address)
+{
+	return __atomic_load_n((volatile uint64_t *)(uintptr_t)address, __ATOMIC_RELAXED);
+}
+
+static void add_one(uint64_t address)
+{
+	__atomic_store_n((volatile uint64_t *)(uintptr_t)address, load(address) + 1, __ATOMIC_RELAXED);
+}
+
 static int reported(const struct tracker *t, uint64_t address)
 {
 	for (uint64_t i = 0; i < t->n_ranges; i++)
@@ -59,17 +70,16 @@ static void *write_on(void *argument)
 	struct racer *w = argument;
 
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED))
-		++*(volatile uint64_t *)(uintptr_t)w->base;
+		add_one(w->base);
 	return NULL;
 }
 
 /* Whether the word at address changes within the time in which any machine would have let it. */
 static int advances(uint64_t address)
 {
-	volatile uint64_t *word = (volatile uint64_t *)(uintptr_t)address;
-	const uint64_t before = *word, start = now();
+	const uint64_t before = load(address), start = now();
 
-	while (*word - before < 2) { /* the first may have begun before the reset */
+	while (load(address) - before < 2) { /* the first may have begun before the reset */
 		if (now() - start > WAIT_NS)
 			return 0;
 		sched_yield(); /* a handler's thread may need this CPU */
@@ -113,7 +123,7 @@ static void *write_once(void *argument)
 	while (!__atomic_load_n(&w->go, __ATOMIC_ACQUIRE))
 		sched_yield();
 	for (uint64_t i = w->first; i < w->pages; i += w->step)
-		++*(volatile uint64_t *)(uintptr_t)(w->base + i * w->page_size);
+		add_one(w->base + i * w->page_size);
 	__atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -126,7 +136,7 @@ static void copy_out(const struct tracker *t, uint64_t *copy)
 	for (uint64_t r = 0; r < t->n_ranges; r++)
 		for (uint64_t a = t->ranges[r].start; a < t->ranges[r].end; a += size)
 			if (a >= base && (a - base) / size < t->mapping->pages)
-				copy[(a - base) / size] = *(volatile uint64_t *)(uintptr_t)a;
+				copy[(a - base) / size] = load(a);
 }
 
 static int take(struct tracker *t, int atomic, uint64_t *copy, uint64_t *found)
@@ -150,11 +160,17 @@ int stage_writers(struct tracker *t, int threads, int atomic, uint64_t *lost, ui
 	const struct mapping *m = t->mapping;
 	struct racer *w = calloc((size_t)threads, sizeof(*w));
 	uint64_t *copy = calloc(m->pages, sizeof(*copy));
-	int started = 0, busy = 1, takes = 0, err = w && copy ? 0 : fail("malloc(copy)");
+	int started = 0, busy = 1, takes = 0, err = 0;
 
-	*met = 0;
-	for (uint64_t i = 0; i < m->pages && !err; i++)
-		copy[i] = *(volatile uint64_t *)(m->base + i * m->page_size);
+	*met = *lost = 0;
+	if (!w || !copy) {
+		err = fail("malloc(copy)");
+		free(copy);
+		free(w);
+		return err;
+	}
+	for (uint64_t i = 0; i < m->pages; i++)
+		copy[i] = load((uintptr_t)m->base + i * m->page_size);
 	for (; started < threads && !err; started += !err) {
 		w[started] = (struct racer){ .base = (uintptr_t)m->base,
 					     .first = (uint64_t)started,
@@ -181,9 +197,8 @@ int stage_writers(struct tracker *t, int threads, int atomic, uint64_t *lost, ui
 	}
 	for (int i = 0; i < started; i++)
 		pthread_join(w[i].thread, NULL);
-	*lost = 0;
 	for (uint64_t i = 0; i < m->pages && !err; i++)
-		*lost += copy[i] != *(volatile uint64_t *)(m->base + i * m->page_size);
+		*lost += copy[i] != load((uintptr_t)m->base + i * m->page_size);
 	free(copy);
 	free(w);
 	return err;

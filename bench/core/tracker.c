@@ -13,19 +13,18 @@
  * alike for all interfaces, and not by malloc, which moves between brk and mmap by size and history: an
  * interface must not change where the others' memory stands in the VMA tree.
  */
-static int make_buffers(struct tracker *t)
+static uint8_t *make_buffers(struct tracker *t)
 {
 	const uint64_t page = t->mapping->page_size;
+	uint8_t *made;
 
 	t->buffers_len = t->capacity * (sizeof(*t->ranges) + sizeof(*t->entries)) + bitmap_words(t->mapping) * 8;
 	t->buffers_len = (t->buffers_len / page + 3) * page; /* each of the three begins on a page of its own */
-	t->buffers = mmap(BUFFERS_PLACE, t->buffers_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (t->buffers == MAP_FAILED) {
-		t->buffers = NULL;
-		return fail("mmap(buffers)");
-	}
-	madvise(t->buffers, t->buffers_len, MADV_NOHUGEPAGE); /* or their size would change what clear_refs walks */
-	return 0;
+	made = mmap(BUFFERS_PLACE, t->buffers_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (made == MAP_FAILED)
+		return NULL;
+	madvise(made, t->buffers_len, MADV_NOHUGEPAGE); /* or their size would change what clear_refs walks */
+	return made;
 }
 
 /* Take zeroed memory of the tracker's buffers. Touched: the first timed phase must not meet its page faults. */
@@ -50,9 +49,11 @@ int tracker_open(struct tracker *t, const struct interface *interface, const str
 			       .clear_refs_fd = -1,
 			       .pagemap_fd = -1,
 			       .uffd = -1 };
-	err = make_buffers(t);
-	if (err || !interface->open)
-		return err;
+	t->buffers = make_buffers(t);
+	if (!t->buffers)
+		return fail("mmap(buffers)");
+	if (!interface->open)
+		return 0;
 	t->ranges = tracker_buffer(t, t->capacity * sizeof(*t->ranges));
 	err = interface->open(t);
 	if (err)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations  # array[int]: Python 3.11 has it in annotations only
 
+import errno
 import os
 from array import array
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from bench.errors import Unsupported
+from bench.errors import PermissionDenied, Unsupported
 from bench.plan.kinds import ANON, KINDS, POPULATE, USUAL, Ask, Kind, Layout
 
 try:
@@ -19,6 +20,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SANDBOX = "is this a sandbox (seccomp)? measure outside of it, or in a virtual machine: --where vm"
 __all__ = ["Interval", "Mapping", "Pattern", "Tracker", "Writers", "draw", "ffi", "lib", "sample"]
 
 
@@ -190,6 +192,7 @@ class Writers(_Resource):
 
     def __init__(self, mapping: Mapping, pattern: Pattern, count: int, *, shared: bool, cpus: Sequence[int]) -> None:
         self.struct = ffi.NULL
+        self._written = mapping, pattern  # whose memory the threads use
         made = ffi.new("struct team **")
         check(lib.writers_start(made, mapping.struct, pattern.struct, count, shared, list(cpus), len(cpus)))
         self.struct = made[0]
@@ -301,10 +304,21 @@ def hypervisor() -> str:
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent dies, however that happens; and end if it has died already.
 
-    parent: its process id, taken where it certainly lived.
+    parent: its process id, taken where it certainly lived. Raises PermissionDenied where the kernel refuses that.
     """
-    if lib.die_with_parent(parent):
+    status = lib.die_with_parent(parent)
+    if status == -errno.ESRCH:
         os._exit(1)
+    if status:
+        raise PermissionDenied(f"the kernel refuses prctl(PR_SET_PDEATHSIG): {os.strerror(-status)}", SANDBOX)
+
+
+def pin(cpu: int) -> None:
+    """Keep this process on one CPU. Raises PermissionDenied."""
+    try:
+        os.sched_setaffinity(0, {cpu})
+    except PermissionError as error:
+        raise PermissionDenied(f"the kernel refuses sched_setaffinity(CPU {cpu}): {error.strerror}", SANDBOX) from None
 
 
 def forgo_huge_pages() -> None:

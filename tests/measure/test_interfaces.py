@@ -17,6 +17,7 @@ from bench.plan.points import Point
 from tests.measure.conftest import order, rounds, working
 
 PAGES = 2048  # four page tables
+ROUNDS = 20  # after which what each leaves behind is more than chance
 
 
 def ranges(pages):
@@ -187,11 +188,14 @@ def test_nothing_stays_open_or_mapped(any_interface):
 
     with Mapping(PAGES) as mapping, Tracker(interface.name, mapping):
         pass
-    before = held()
-    for _ in range(3):
+    files, maps = held()
+    for _ in range(ROUNDS):
         with Mapping(PAGES) as mapping, Tracker(interface.name, mapping) as tracker:
             tracker.reset()
-    assert held() == before
+    now = held()
+    assert now[0] == files
+    # Python and the C library map and unmap for themselves: a map more or less is no leak of every round
+    assert now[1] - maps < ROUNDS // 2
 
 
 def test_scan_without_registration_is_refused(scan_wp):

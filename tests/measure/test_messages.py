@@ -48,7 +48,7 @@ def test_the_kernels_own_lines_count_and_no_programs(kmsg):
         "[98765.432109] WARNING: CPU: 0 PID: 7 at mm/memory.c:1",
         "[    5.140902] BUG: Bad page state in process",
     )
-    assert log.messages(0) == Messages(0, {"WARNING": 1, "BUG": 1}, [warning, bug])
+    assert log.messages(0) == Messages(0, {"WARNING": 1, "BUG": 1}, [warning, bug], lines=3)
 
 
 def test_lines_that_were_overwritten_are_said_and_the_rest_is_read(kmsg):
@@ -63,7 +63,7 @@ def test_a_log_that_fails_midway_says_why(kmsg):
     log, waiting = kmsg
     waiting += ["4,340,1,-;WARNING: x\n", OSError(5, "Input/output error")]
     why = "/dev/kmsg: Input/output error"
-    assert log.messages(0) == Messages(0, {"WARNING": 1}, ["[    0.000001] WARNING: x"], why)
+    assert log.messages(0) == Messages(0, {"WARNING": 1}, ["[    0.000001] WARNING: x"], why, 1)
 
 
 def test_the_real_log_holds_only_what_came_since():

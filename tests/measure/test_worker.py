@@ -70,6 +70,14 @@ def test_a_worker_stays_small(pages):
     assert 0 < record.facts["worker_bytes"] < points.WORKER_BYTES + points.WORKER_BYTES_PER_PAGE * pages
 
 
+def test_a_server_has_no_libraries_that_its_workers_do_not_need():
+    """Their pages and VMAs are walked by clear_refs in each worker."""
+    code = "import sys, bench.measure.serve; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    needless = {"threading", "unicodedata", "subprocess", "pyperf", "psutil", "tempfile", "numpy", "bench.processes"}
+    assert not needless & set(done.stdout.split())
+
+
 def test_every_form_has_its_mapping_at_the_same_address():
     """The place in the address space changes what a page fault costs by up to 4 %."""
 

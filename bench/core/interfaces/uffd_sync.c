@@ -51,6 +51,15 @@ static int whole(const struct tracker *t, uint64_t mode)
 	return err;
 }
 
+/* Have whoever sleeps write again: he finds out himself where memory is gone. */
+static void wake(const struct tracker *t)
+{
+	const struct mapping *m = t->mapping;
+	struct uffdio_range all = { .start = (uintptr_t)m->base, .len = m->watched * m->page_size };
+
+	ioctl(t->uffd, UFFDIO_WAKE, &all);
+}
+
 /* Note each page before its writer is woken: collect comes after the write. */
 static void answer(struct tracker *t, const struct uffd_msg *messages, size_t count)
 {
@@ -68,7 +77,8 @@ static void answer(struct tracker *t, const struct uffd_msg *messages, size_t co
 		/* ENOENT, EAGAIN: the mapping is changing under us. Nobody may sleep for ever. */
 		if (protect(t, (uintptr_t)m->base + page * m->page_size, m->granule * m->page_size, 0)) {
 			__atomic_store_n(&h->refused, errno, __ATOMIC_RELAXED);
-			whole(t, 0);
+			if (whole(t, 0))
+				wake(t);
 		}
 	}
 	pthread_mutex_unlock(&h->answering);
