@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One error type per cause; `bench.py` prints them once, as `error:` and `hint:`."""
 
+from __future__ import annotations
+
 
 class BenchError(Exception):
     """What went wrong, what to do about it, and the exit status that says so."""
@@ -26,10 +28,26 @@ class Unsupported(BenchError):
     status = 3
 
 
+class ProgramFailed(Unsupported):
+    """Another program that is needed is missing, can't be started, or comes to no end."""
+
+
 class GuestFailed(BenchError):
     """The virtual machine did not deliver; the hint names its log."""
 
     status = 3
+
+
+class Crashed(GuestFailed):
+    """The virtual machine's kernel crashed; `first`: the first line that it said of it."""
+
+    def __init__(self, message: str, hint: str = "", first: str = "") -> None:
+        super().__init__(message, hint)
+        self.first = first or message
+
+
+class Hung(GuestFailed):
+    """The virtual machine was not done in time."""
 
 
 class WorkerFailed(BenchError):

@@ -6,36 +6,46 @@ core; QEMU, with --vm always, else only where the running kernel lacks an interf
 instructions. Debian packages that are missing are installed if root types it, else named.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import importlib.util
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
+
+from bench import processes, signals
+from bench.errors import BenchError, ProgramFailed
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin/python"
 CORE = ROOT / "bench/core"
+_SECONDS = 3600.0  # for any one program: packages come over slow networks
 VM_PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "dpkg-deb": "dpkg", "ldd": "libc-bin"}
 
 
-class SetupError(Exception):
+class SetupError(BenchError):
     """What is missing, and what to do about it."""
 
 
 def say(text: str) -> None:
     """Tell what takes a while."""
-    print(f"setup: {text}", file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):  # standard error is closed, or full
+        print(f"setup: {text}", file=sys.stderr, flush=True)
 
 
 def run(what: str, hint: str, *command: str) -> str:
     """Run a command and return its output. Raises SetupError with its last lines."""
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    try:
+        done = processes.run(command, _SECONDS, cwd=ROOT, stderr=processes.STDOUT)
+    except ProgramFailed as error:
+        raise SetupError(f"{what} failed: {error}", hint) from None
     if done.returncode:
         tail = "\n".join(done.stdout.strip().splitlines()[-8:])
         raise SetupError(f"{what} failed:\n{tail}", hint)
@@ -64,7 +74,7 @@ def build_tools() -> dict[str, str]:
     missing = {}
     if not importlib.util.find_spec("ensurepip") or not importlib.util.find_spec("venv"):
         missing["Python venv module"] = "python3-venv"
-    if not shutil.which(os.environ.get("CC", "cc").split()[0]):
+    if not shutil.which((os.environ.get("CC", "").split() or ["cc"])[0]):
         missing["C compiler"] = "gcc"
     if not Path("/usr/include/stdio.h").exists() or not Path("/usr/include/linux/userfaultfd.h").exists():
         missing["C library headers"] = "libc6-dev"
@@ -95,10 +105,13 @@ def environment(dev: bool) -> None:
 
 
 def core() -> None:
-    """Compile the C core, unless it was compiled from these sources."""
+    """Compile the C core, unless it was compiled from these sources with these flags."""
     sources = sorted(path for path in CORE.rglob("*") if path.suffix in (".c", ".h", ".py") and path.stem != "_core")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    digest = _digest(sources, suffix)
+    flags = os.environ.get("BENCH_CORE_FLAGS", "")
+    if flags:
+        say(f"BENCH_CORE_FLAGS is set, so the C core measures otherwise: {flags!r}; unset it to measure as others do")
+    digest = _digest(sources, suffix, flags)
     built = CORE / f"_core{suffix}"
     if built.exists() and _recorded("core", digest):
         return
@@ -126,7 +139,7 @@ def vm_tools(always: bool) -> dict[str, str]:
     """Return what a virtual machine needs and this machine lacks: {what: Debian package}."""
     if not always:
         code = "from bench.measure.probe import probe_all; raise SystemExit(any(map(any, probe_all().values())))"
-        if not subprocess.run([str(PYTHON), "-c", code], cwd=ROOT, check=False).returncode:
+        if not processes.run([str(PYTHON), "-c", code], _SECONDS, cwd=ROOT).returncode:
             return {}
     if platform.machine() != "x86_64":
         say(f"no virtual machine on {platform.machine()}: guests are x86-64")
@@ -138,13 +151,14 @@ def plugin() -> None:
     """Compile what counts instructions in guests, where there is QEMU. Without it the guest's clock counts them."""
     if shutil.which("qemu-system-x86_64"):
         command = [str(PYTHON), "-c", "from bench.vm import counting; counting.compiled()"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = processes.run(command, _SECONDS, cwd=ROOT)
         if done.returncode:
             say(f"QEMU's plugin is not there: {(done.stderr.strip() or 'no reason').splitlines()[-1]}")
 
 
 def main(argv: list[str]) -> int:
     """Do all of it; print one error and one hint where something is missing."""
+    signals.catch()
     parser = argparse.ArgumentParser(prog="python3 -m bench.setup", description="Set this checkout up.")
     parser.add_argument("--dev", action="store_true", help="also what tests and checks need")
     parser.add_argument("--vm", action="store_true", help="also QEMU, though the running kernel has every interface")
@@ -158,13 +172,19 @@ def main(argv: list[str]) -> int:
         core()
         install(vm_tools(wanted.vm))
         plugin()
-    except SetupError as error:
-        print(f"error: {error.args[0]}\nhint: {error.args[1]}", file=sys.stderr)
-        return 2
+    except BenchError as error:
+        return _failed(str(error), error.hint)
     except OSError as error:
-        print(f"error: {error}\nhint: is this checkout yours to write to, and is the disk full?", file=sys.stderr)
-        return 2
+        return _failed(str(error), "is this checkout yours to write to, and is the disk full?")
+    except signals.Interrupted as error:
+        return _failed(str(error), "run it again: it goes on", 128 + error.signal)
     return 0
+
+
+def _failed(message: str, hint: str, status: int = 2) -> int:
+    with suppress(OSError, ValueError):  # standard error is closed, or full
+        print(f"error: {message}\nhint: {hint}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 _ANYWHERE = {
     "ioctl of the v6 series": "no kernel to be had from Debian has it",
     "another.s memory": "no kernel lets mprotect reach into another process",
+    "no /dev/kvm": "a trial of KVM can't be interrupted where there is none",
     "the kernel log is not readable": "only who owns the machine may read it",
     "calls succeed here|works here": "the test is about what a kernel refuses, and this one does not",
 }
@@ -15,6 +16,7 @@ ALLOWED = {
     | {
         "do not become soft-dirty|has no PAGEMAP_SCAN": "the running kernel lacks an interface; those of guests do not",
         "pages of 2 MiB are reserved": "only who owns the machine may reserve some; guests do",
+        "no (time namespace|memory cgroup) can be made here": "only who owns the machine may make one",
     },
     "debian:6.12": _GUEST | {"one CPU": "a race needs two, and that guest has one"},
     "debian:6.1": _GUEST | {"the kernel has no PAGEMAP_SCAN ioctl": "it came with Linux 6.7"},

@@ -27,6 +27,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(setup, "VENV", tmp_path / "venv")
     monkeypatch.setattr(setup, "PYTHON", tmp_path / "venv/bin/python")
     monkeypatch.setattr(setup, "CORE", tmp_path / "core")
+    monkeypatch.delenv("BENCH_CORE_FLAGS", raising=False)
     ran = []
 
     def run(what, hint, *command):
@@ -95,6 +96,35 @@ def test_the_core_is_compiled_where_a_source_was_changed_added_or_removed(place)
         assert steps(ran, (setup.core,), (setup.core,)) == [compiled, []]
     (root / "core/_core.c").write_text("generated")
     assert steps(ran, (setup.core,)) == [[]]
+
+
+def test_flags_of_the_core_are_said_and_it_is_compiled_with_them(place, monkeypatch, capsys):
+    _, ran = place
+    setup.environment(False)
+    compiled = ["compiling bench/core"]
+    assert steps(ran, (setup.core,)) == [compiled]
+    assert "BENCH_CORE_FLAGS" not in capsys.readouterr().err
+    monkeypatch.setenv("BENCH_CORE_FLAGS", "-O0")
+    assert steps(ran, (setup.core,), (setup.core,)) == [compiled, []]
+    assert capsys.readouterr().err.count("BENCH_CORE_FLAGS is set, so the C core measures otherwise: '-O0'") == 2
+    monkeypatch.delenv("BENCH_CORE_FLAGS")
+    assert steps(ran, (setup.core,)) == [compiled]
+
+
+@pytest.mark.parametrize("step", ["vm_tools", "plugin"])
+def test_a_program_that_does_not_end_is_an_error_with_a_hint(step, monkeypatch, capsys, tmp_path):
+    for done in ("build_tools", "install", "environment", "core", "vm_tools", "plugin"):
+        if done != step:
+            monkeypatch.setattr(setup, done, lambda *_: {})
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 300\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(setup, "PYTHON", python)
+    monkeypatch.setattr(setup, "_SECONDS", 0.1)
+    monkeypatch.setattr(setup.shutil, "which", lambda name: name)
+    monkeypatch.setattr(setup.signals, "catch", lambda: None)
+    assert setup.main([]) == 2
+    assert re.match(r"error: .*python took more than 0.1 s.*\nhint: .+", capsys.readouterr().err)
 
 
 def test_setup_needs_nothing_but_python():

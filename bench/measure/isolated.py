@@ -12,6 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bench import signals
+from bench.doing import doing
+from bench.errors import BenchError
 from bench.measure.core import die_with_parent
 
 Say = Callable[[Any], None]
@@ -19,6 +22,7 @@ Say = Callable[[Any], None]
 _LEAVE_SECONDS = 5.0  # that a killed child may take to be gone: one that sleeps in the kernel for ever never is
 _PAGE = 4096
 _OURS = 70  # exit status of a child that ended by a mistake of ours
+_said_to: list[int] = []  # where this process, itself a child, says things: its children must not keep that open
 
 
 class Lines:
@@ -50,10 +54,11 @@ class Lines:
             yield from came
 
 
-def run(task: Callable[[Say], None], seconds: float) -> tuple[list[Any], str]:
+def run(task: Callable[[Say], None], seconds: float, name: str = "") -> tuple[list[Any], str]:
     """Run task(say) in a forked child; return what it said, and how else than well it ended ("" for well).
 
-    seconds: how long it may go without saying anything. Whatever it says must be JSON.
+    seconds: how long it may go without saying anything. Whatever it says must be JSON. name: its own, which a kernel
+    says where it crashes or hangs in it (Comm:).
     """
     read, write = os.pipe()
     sys.stdout.flush()
@@ -61,7 +66,7 @@ def run(task: Callable[[Say], None], seconds: float) -> tuple[list[Any], str]:
     child = os.fork()
     if not child:
         os.close(read)
-        _live(task, write, parent)
+        _live(task, write, parent, name)
     os.close(write)
     try:
         said, late = _heard(read, seconds)
@@ -70,20 +75,42 @@ def run(task: Callable[[Say], None], seconds: float) -> tuple[list[Any], str]:
     return said, _end(child, seconds, late=late)
 
 
-def _live(task: Callable[[Say], None], write: int, parent: int) -> None:
+def _live(task: Callable[[Say], None], write: int, parent: int, name: str) -> None:
     """The child's life. It never returns, and runs none of the parent's exit handlers."""
     status = _OURS
     try:
+        signals.default()  # the parent answers them, and ends us
+        for inherited in _said_to:  # whose reader waits for our parent's end, and we may sleep in the kernel for ever
+            os.close(inherited)
+        _said_to[:] = [write]
         die_with_parent(parent)
+        if name:
+            _call_myself(name)
         os.dup2(2, 1)  # whoever reads the parent's output waits for its end, not for that of a child that never ends
         task(lambda value: _send(write, _line(value)))
         status = 0
     except BrokenPipeError:
         pass  # who asked is gone, and this process will be too
+    except BenchError as error:
+        print(f"{error}; {error.hint}" if error.hint else error, file=sys.stderr, flush=True)
     except BaseException:
         sys.excepthook(*sys.exc_info())  # a mistake of ours, worth its traceback
     finally:
         os._exit(status)
+
+
+def _call_myself(name: str) -> None:
+    """Take a name: the kernel keeps 15 bytes of it. Where /proc may not be written, it stays what it was."""
+    try:
+        comm = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        os.write(comm, name.encode())
+    except OSError:
+        pass
+    finally:
+        os.close(comm)
 
 
 def _line(value: Any) -> bytes:
@@ -117,16 +144,17 @@ def _heard(read: int, seconds: float) -> tuple[list[Any], bool]:
 
 def _end(child: int, seconds: float, *, late: bool) -> str:
     """Reap the child, killed if it is late; say how it ended where that was not well."""
+    was = doing(child) if late else ""
     if late:
         os.kill(child, signal.SIGKILL)
     status = _reaped(child)
     if status is None:  # it closed its pipe, and did not leave; or sleeps in the kernel, where no signal reaches it
+        was, late = was or doing(child), True
         os.kill(child, signal.SIGKILL)
-        late = True
         if _reaped(child) is None:
-            return f"it did not end within {seconds:g} s and can't be killed: it sleeps in the kernel"
+            return f"it did not end within {seconds:g} s and can't be killed: {doing(child) or 'nobody knows why'}"
     if late or status is None:
-        return f"it did not end within {seconds:g} s"
+        return f"it did not end within {seconds:g} s" + (f": {was}" if was else "")
     how = os.waitstatus_to_exitcode(status)
     if how < 0:
         return f"it was killed by {signal.Signals(-how).name}"

@@ -7,13 +7,14 @@ import gzip
 import os
 import platform
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import WorkerFailed
 from bench.measure import isolated
-from bench.measure.core import Mapping, clock_cost, hypervisor, syscall_cost, tsc_rate
+from bench.measure.core import Mapping, clock_cost, hypervisor, pin, syscall_cost, tsc_rate
 from bench.plan import kconfig
 
 CPU = Path("/sys/devices/system/cpu")
@@ -135,7 +136,7 @@ def noise() -> float:
 
 
 def _noise() -> float:
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # that of a worker
+    pin(max(os.sched_getaffinity(0)))  # that of a worker
     taken: list[int] = []
     end = time.monotonic() + _TRIAL_SECONDS
     while len(taken) < _TRIALS or time.monotonic() < end:
@@ -153,7 +154,10 @@ def before(processes: int, *, guest: bool) -> list[str]:
     lines = [f"  {one.what}\n  -> {one.remedy}" for one in (_of_cpus() if guest else disturbances())]
     if lines:
         lines.insert(0, "What disturbs times here (nothing was changed):")
-    varied = noise()
+    try:
+        varied = noise()
+    except WorkerFailed as error:  # that is for where it is measured to say, which may be a guest
+        return [*lines, f"{str(error)[0].upper()}{str(error)[1:]}."]
     least = FOUND * varied * (FOUND_PROCESSES / processes) ** 0.5
     lost = f"changes below about {100 * least:.1f} % won't be found" if least < _HOPELESS else "no change will be found"
     many = f"{processes} process{'es' * (processes != 1)} a point"
@@ -174,8 +178,12 @@ def record() -> dict[str, str | int | float]:
     """Return the machine's metadata: pyperf's own keys, and what is known to disturb measurements."""
     import pyperf  # noqa: PLC0415  (seconds under TCG: only where it is used)
 
-    found: dict[str, str | int | float] = dict(pyperf.Run((1.0,)).get_metadata())
-    for paths in ("python_executable", "python_cflags", "python_config_args"):
+    executable, sys.executable = sys.executable, ""  # pyperf takes no path with a newline
+    try:
+        found: dict[str, str | int | float] = dict(pyperf.Run((1.0,)).get_metadata())
+    finally:
+        sys.executable = executable
+    for paths in ("python_cflags", "python_config_args"):
         found.pop(paths, None)  # results are mailed; no interpreter runs in a timed section
     flaws = CPU / "vulnerabilities"
     mitigations = (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 
-from bench.measure.core import Mapping, check, ffi, lib
+from bench.measure.core import Mapping, check, die_with_parent, ffi, lib
 from bench.plan.interfaces import Reason
 
 PROT_NONE = 0
@@ -70,10 +70,12 @@ class Child:
     def __init__(self, page_size: int) -> None:
         asked, self._ask = os.pipe()
         self._done, done = os.pipe()
+        parent = os.getpid()
         self._pid = os.fork()
         if not self._pid:
-            os.close(self._ask)
             try:
+                die_with_parent(parent)
+                os.close(self._ask)
                 while order := os.read(asked, 64):
                     address, count = map(int, order.split())
                     lib.stage_write(address, count, page_size, 251)

@@ -40,7 +40,7 @@ class KernelLog:
     def messages(self, boot: int) -> Messages:
         """Return what was complained of since."""
         lines = list(self._lines())
-        return Messages(boot, *kernel_log.scan(lines), self._unreadable)
+        return Messages(boot, *kernel_log.scan(lines), self._unreadable, len(lines))
 
     def _lines(self) -> Iterator[str]:
         """Yield the kernel's own lines, with time stamps as a console shows them."""

@@ -58,7 +58,7 @@ def perform(job: Play, boot: int) -> Played:
             if verdict.why or verdict.failed:  # it will not be possible the next time either
                 return
 
-    said, trouble = isolated.run(plays, PLAY_SECONDS)
+    said, trouble = isolated.run(plays, PLAY_SECONDS, job.interface)
     verdicts = [Plays(**fields) for fields, _ in said]
     if trouble:
         verdicts.append(Plays(1, failed=trouble))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.plan.points import Point
 
 PROBE_PAGES = 128  # a kernel may take another way where there are few
-PROBE_SECONDS = 5  # a probe that hangs is an answer too
+PROBE_SECONDS = 10  # a probe that hangs is an answer too: one takes 0.1 s where it is emulated
 PAGE_SECONDS = 2e-5  # more for each page that it needs: clearing one takes a hundredth of that on a real machine
 
 
@@ -101,7 +101,7 @@ def probe(interface: Interface, layout: Layout = ANON, pages: int = 0) -> Probed
     A child, because a broken kernel interface may hang or kill its caller. Then it is both: not measured, and wrong.
     """
     seconds = PROBE_SECONDS + pages * PAGE_SECONDS
-    said, trouble = isolated.run(lambda say: say(_try(interface, layout, pages)), seconds)
+    said, trouble = isolated.run(lambda say: say(_try(interface, layout, pages)), seconds, interface.name)
     if said and not trouble:
         refused, wrong = said[0]
         return Probed(Reason(*refused) if refused else None, wrong)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bench.errors import BenchError, WorkerFailed
 from bench.measure import isolated
 from bench.measure.answers import different
-from bench.measure.core import Mapping, Pattern, Tracker, Writers, hold_memory, sample
+from bench.measure.core import Mapping, Pattern, Tracker, Writers, hold_memory, pin, sample
 from bench.plan.interfaces import INTERFACES, Interface, form
 from bench.plan.kinds import KINDS
 from bench.plan.records import POPULATE, Facts, Series, Timed, coded
@@ -105,14 +105,14 @@ def _pinned() -> list[int]:
     """
     cpu = max(os.sched_getaffinity(0))
     others = sorted(os.sched_getaffinity(0) - {cpu})
-    os.sched_setaffinity(0, {cpu})
+    pin(cpu)
     return [cpu, *others]
 
 
 def _round(scene: Scene, row: Interface, atomic: bool) -> dict[str, Any]:
     """One round in a process of its own. Raises WorkerFailed for what no refusal explains."""
-    said, trouble = isolated.run(lambda say: say(_intervals(scene, row, atomic)), scene.point.round_seconds)
     what = form(row.name, atomic)
+    said, trouble = isolated.run(lambda say: say(_intervals(scene, row, atomic)), scene.point.round_seconds, what)
     if trouble or not said:
         raise WorkerFailed(f"{what}: {trouble or 'it said nothing'}", "the messages above say more")
     if failed := said[0].get("failed"):
@@ -208,7 +208,7 @@ def _observed(scene: Scene, one: Series, watch: str, count: int) -> dict[str, An
         except (OSError, BenchError, MemoryError) as error:
             say({"trouble": [f"{watch}: {error}"]})
 
-    said, trouble = isolated.run(work, scene.point.round_seconds)
+    said, trouble = isolated.run(work, scene.point.round_seconds, row.name)
     return {"trouble": [f"{watch}: {trouble}"]} if trouble or not said else dict(said[0])
 
 
@@ -261,7 +261,7 @@ def _series(row: Interface, atomic: bool, rounds: list[dict[str, Any]]) -> Serie
 
 def _own_memory() -> Facts:
     """Return what clear_refs walks besides the mapping: this process, before it maps any."""
-    with open("/proc/self/statm") as statm, open("/proc/self/maps") as maps:
+    with open("/proc/self/statm") as statm, open("/proc/self/maps", "rb") as maps:  # names of files may be no text
         resident, vmas = int(statm.read().split()[1]), sum(1 for _ in maps)
     return {"worker_resident_bytes": resident * os.sysconf("SC_PAGE_SIZE"), "worker_vmas": vmas}
 

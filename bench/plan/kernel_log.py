@@ -6,11 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bench.harmless import harmless
+
 LONGEST = 200  # characters of a line that is kept
+MANY = 100  # lines of a boot: printing more than these takes time from what is measured
 
 # With printk.time=1, as guests have it, and perhaps CONFIG_PRINTK_CALLER: a program's words have no such beginning.
 _STAMP = re.compile(r"\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ")
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 # The first that matches is the line's kind. Where a line must begin so, its words alone are no complaint: "Spectre V2 :
 # WARNING: Unprivileged eBPF is enabled" is advice, and "traps: cat[7] general protection fault" a program's own.
 _KINDS = {
@@ -42,7 +44,7 @@ def scan(lines: Iterable[str]) -> tuple[dict[str, int], list[str]]:
     counts: dict[str, int] = {}
     first: dict[str, str] = {}
     for line in lines:
-        shown = _harmless(line)
+        shown = harmless(line.strip(), LONGEST)
         stamp = _STAMP.match(shown)
         said = shown[stamp.end() :] if stamp else ""
         kind = next((name for name, pattern in _KINDS.items() if said and pattern.search(said)), None)
@@ -52,7 +54,6 @@ def scan(lines: Iterable[str]) -> tuple[dict[str, int], list[str]]:
     return counts, list(first.values())
 
 
-def _harmless(line: str) -> str:
-    """The line without terminal escapes, in printable ASCII, cut where it is too long."""
-    text = _ESCAPE.sub("", line[: 4 * LONGEST]).strip()
-    return "".join(char if " " <= char <= "~" else "?" for char in text)[:LONGEST]
+def own(lines: Iterable[str]) -> int:
+    """Return how many of the lines are a kernel's own: they have its time stamp."""
+    return sum(_STAMP.match(harmless(line.strip(), LONGEST)) is not None for line in lines)

@@ -14,6 +14,13 @@ SCHEMA = "pagemap-bench 5"  # of records.jsonl; results/README.md says what each
 READABLE = (SCHEMA, "pagemap-bench 4")  # the older one lacks records and fields, and has no others
 
 
+# Limits of waits, in seconds. For a machine to say what it is; more for each probe of an interface on some memory: it
+# may hang and be killed; and for each page, where a probe takes all of the largest point.
+START, PROBE, PAGE = 240.0, 22.0, 1e-4
+PLAY = 30.0  # of a play, of which the machine's own limit is below this, and once more for all of a job's
+ANSWER = 15.0  # beside the machine's own limit of a job, so that it can say itself what hung
+
+
 class Timing(NamedTuple):
     """A job: one process measures one point with every interface that works there."""
 
@@ -55,7 +62,7 @@ Job = Timing | Play
 class Plan(NamedTuple):
     """Everything that decides what is measured and how often. Settled once from a request.
 
-    Only its boots change later, and the processes with them: a result is extended, or its boots agree early.
+    Only its boots and processes change later: a result is extended, or is sure enough before it has all of them.
     `boots` share the processes of the points, each as many; scenarios are played in the first boot.
     """
 
@@ -82,6 +89,7 @@ class Plan(NamedTuple):
     optional: tuple[str, ...] = ()  # interfaces that nobody asked for, and nobody misses where a kernel lacks them
     counted: bool = False  # the clock counts instructions
     least_boots: int = 0  # that are enough where their medians agree; 0: all boots are wanted
+    until: float = 0.0  # percent to which each cost is to be known, boots and processes are the most then; 0: no matter
     date: str = ""
     schema: str = SCHEMA
 
@@ -111,9 +119,25 @@ class Plan(NamedTuple):
         return self._replace(boots=boots, processes=boots * self.share, command=command)
 
     def seconds(self, point: Point) -> float:
-        """After so long a process that measures a point never ends: one round may hang, which ends by itself."""
+        """After so long a process that measures a point never ends: one round may hang, which ends by itself.
+
+        That one may sleep in the kernel: it is waited for a while more. The others: one form in three is as slow as
+        work_seconds says.
+        """
         rounds = self.values * 2 * len(self.interfaces)
-        return 2 * point.round_seconds + rounds * (1 + point.work_seconds)
+        return 15 + point.round_seconds + rounds * (0.3 + point.work_seconds / 3)
+
+    def limit(self, job: Job) -> float:
+        """Seconds after which a machine that has not answered a job never will: more than its own limits for it."""
+        return PLAY * (1 + job.times) if isinstance(job, Play) else ANSWER + self.seconds(job.point)
+
+    @property
+    def start_limit(self) -> float:
+        """Seconds after which a machine that has not said what it is never will, whatever its probes meet."""
+        memories = {point.elsewhere_name for point in self.points}
+        pages = max([point.pages for point in self.points if point.huge_pages], default=0)
+        probes = len(self.interfaces) + (len(self.interfaces) + 1) * len(memories)
+        return START + probes * (PROBE + pages * PAGE)
 
     def seed_of(self, process: int) -> int:
         """Return the seed of a process: it decides which pages are written, and the order of the forms.

@@ -7,22 +7,33 @@ A line is believed only as far as it is checked here: every field has its type a
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple
 
 from bench.errors import BadInput
+from bench.plan import facts
 from bench.plan.interfaces import Reason
+from bench.plan.kinds import KINDS
+from bench.plan.kinds import POPULATE as POPULATED
 from bench.plan.plan import READABLE, SCHEMA, Plan, Play, Timing
-from bench.plan.points import Point
+from bench.plan.points import MAX_PAGES, MAX_WRITERS, Point
+from bench.plan.schema import CHECKS, parsed, shown, typed
 
 TIME, INSTRUCTIONS = "time", "instructions"  # quantities that a clock can count, one a nanosecond
 PHASES = ("reset", "dirty", "collect", "collect_reset")  # of an interval
 POPULATE = "populate"  # the phase before the first one
 OTHERS = "(others)"  # functions that were sampled least, together
 LONGEST = 1 << 24  # bytes of a line; the longest honest one has some 100 KiB
-_BIGGEST = 2**63
+MOST = 10**15  # of anything that is counted
+LONGEST_TIME = 1e18  # nanoseconds, or instructions: 31 years
+MOST_NAMES = 100_000  # points, processes, boots, values, names of one kind
+LONGEST_NAME = 200  # characters of a name: a suite's, workload's, interface's, result's
+LONGEST_WORDS = 1 << 16  # characters of a reason or a finding
+MOST_LINES = 10**9  # of a kernel's log
+MOST_FUNCTIONS = 20_000  # of a phase: no kernel has more that one interval could call
+
+_RUN = re.compile(r"(\d{1,15})x\+(\d{1,15})-(\d{1,15})")  # of wrong intervals
 
 Facts = dict[str, str | int | float]
 _NONE: dict[str, Any] = {}  # nobody adds to it
@@ -153,13 +164,15 @@ class Failed(NamedTuple):
 class Messages(NamedTuple):
     """The last record of a boot: what its kernel's log complains of. `counts`: by kind; `first`: first lines of each.
 
-    `unreadable`: why the log could not be read, or not all of it.
+    `unreadable`: why the log could not be read, or not all of it. `lines`: that the kernel printed while it was
+    measured, complaints or not: where they are many, times are of printing them.
     """
 
     boot: int
     counts: dict[str, int]
     first: list[str]
     unreadable: str = ""
+    lines: int = 0
 
 
 Record = Plan | Machine | Timed | Played | Failed | Messages
@@ -180,12 +193,16 @@ def coded(items: list[Any]) -> list[tuple[int, Any]]:
     return runs
 
 
+def wrong_runs(wrong: str) -> list[tuple[int, int, int]]:
+    """Intervals that were alike, pages extra, pages missed, of what is run-length coded: 17x+0-0 1x+512-0."""
+    return [(int(times), int(extra), int(missed)) for times, extra, missed in _RUN.findall(wrong)]
+
+
 def wrong_intervals(wrong: str, extra: int, missed: int) -> int:
-    """How many intervals were wrong; `wrong` is run-length coded: 17x+0-0 1x+512-0."""
+    """How many intervals were wrong; `wrong` is run-length coded."""
     if not (wrong or extra or missed):
         return 0
-    coded = re.findall(r"(\d+)x\+(\d+)-(\d+)", wrong)
-    count = sum(int(times) for times, more, less in coded if int(more) or int(less))
+    count = sum(times for times, more, less in wrong_runs(wrong) if more or less)
     return max(count, int(bool(extra or missed)))
 
 
@@ -222,89 +239,173 @@ def decode_job(line: str) -> Timing | Play:
 def _decoded(line: str, types: dict[str, type[Any]]) -> Any:
     if len(line) > LONGEST:
         raise BadInput(f"a record of {len(line)} characters")
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"no record: {error}") from None
+    data = parsed(line)
     kind = data.pop("type", None) if isinstance(data, dict) else None
     if not isinstance(kind, str) or kind not in types:
         raise BadInput(f"no record: it has no type of {', '.join(types)}")
     if types[kind] is Plan and data.get("schema") not in READABLE:
-        raise BadInput(f"a result of another version: its schema is {_shown(data.get('schema'))}, not {SCHEMA!r}")
-    return _typed(data, types[kind], kind)
+        raise BadInput(f"a result of another version: its schema is {shown(data.get('schema'))}, not {SCHEMA!r}")
+    return typed(data, types[kind], kind)
 
 
-def _typed(value: Any, wanted: Any, where: str) -> Any:
-    """Return the value as the type that is wanted. Raises BadInput that names the place."""
-    if hasattr(wanted, "_fields"):
-        return _fields(value, wanted, where)
-    origin, inner = get_origin(wanted), get_args(wanted)
-    if origin in (list, tuple):
-        if not isinstance(value, list):
-            raise BadInput(f"{where} is no list")
-        return origin(_typed(one, inner[0], f"{where}[{i}]") for i, one in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise BadInput(f"{where} is no object")
-        return {key: _typed(one, inner[1], f"{where}.{key[:40]}") for key, one in value.items()}
-    allowed = inner if origin is Union or inner else (wanted,)
-    if not any(_is(value, one) for one in allowed):
-        raise BadInput(f"{where} is {_shown(value)}, not {' or '.join(one.__name__ for one in allowed)}")
-    return float(value) if allowed == (float,) else value
-
-
-def _is(value: Any, wanted: type) -> bool:
-    """Whether a value of JSON is of a plain type, and a number that can be."""
-    if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _BIGGEST
-    return isinstance(value, wanted)
-
-
-def _fields(value: Any, wanted: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise BadInput(f"{where} is no object")
-    if unknown := value.keys() - set(wanted._fields):
-        raise BadInput(f"{where} has a field {min(unknown)[:40]!r}")
-    if missing := set(wanted._fields) - value.keys() - wanted._field_defaults.keys():
-        raise BadInput(f"{where} lacks {min(missing)}")
-    hints = _hints(wanted)
-    made = wanted(**{key: _typed(one, hints[key], f"{where}.{key}") for key, one in value.items()})
-    check = _CHECKS.get(wanted)
-    if check and not check(made):
-        raise BadInput(f"{where} has numbers that can't be")
-    return made
-
-
-_known_hints: dict[Any, dict[str, Any]] = {}
-
-
-def _hints(wanted: Any) -> dict[str, Any]:
-    if wanted not in _known_hints:
-        _known_hints[wanted] = get_type_hints(wanted)
-    return _known_hints[wanted]
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 60 else text[:60] + "..."
-
-
-def _series(one: Series) -> bool:
-    """Times are not negative, phases are those there are, counts are counts."""
+def _series(one: Series) -> str:
+    """Times are not negative, phases are those there are, counts are counts, and as many as there are values."""
     phases = {*PHASES, POPULATE}
-    times = [time for some in (one.values, one.warmups) for values in some.values() for time in values]
-    counts = (one.extra, one.missed, one.overlapped, one.huge_kib_left, one.vmas_left)
-    return one.intervals >= 1 and min([*counts, *times]) >= 0 and {*one.values, *one.warmups} <= phases
+    counters = [values for some in one.counters.values() for values in some.values()]
+    return _bad(
+        interface=_name(one.interface),
+        intervals=1 <= one.intervals <= MOST,
+        wrong=_RUN.sub("", one.wrong).strip(" ") == "",
+        example=_words(one.example),
+        **{key: _count(getattr(one, key)) for key in ("extra", "missed", "overlapped", "huge_kib_left", "vmas_left")},
+        values=one.values.keys() <= phases and all(map(_times, one.values.values())) and all(one.values.values()),
+        warmups=one.warmups.keys() <= phases and all(map(_times, one.warmups.values())),
+        counters=one.counters.keys() <= phases
+        and all(map(_times, counters))
+        and all(len({len(values) for values in some.values()}) <= 1 for some in one.counters.values()),
+        **{key: _by_function(getattr(one, key)) for key in ("functions", "foreign")},
+        samples=one.samples.keys() <= phases and all(map(_functions, one.samples.values())),
+    )
 
 
-_CHECKS: dict[Any, Any] = {
+def _by_function(found: dict[str, list[dict[str, int]]]) -> bool:
+    return found.keys() <= {*PHASES, POPULATE} and all(_functions(by) for some in found.values() for by in some)
+
+
+def _functions(by: dict[str, int]) -> bool:
+    return len(by) <= MOST_FUNCTIONS and all(map(_words, by)) and _counts(by.values())
+
+
+def _point(one: Point) -> str:
+    """What is mapped could be, and the words are those there are; which workloads there are changes."""
+    return _bad(
+        workload=_name(one.workload),
+        pages=1 <= one.pages <= MAX_PAGES,
+        kind=one.kind in KINDS,
+        writers=1 <= one.writers <= MAX_WRITERS,
+        sharing=one.sharing in ("disjoint", "shared"),
+        vmas=1 <= one.vmas <= one.pages,
+        populate=one.populate in POPULATED,
+        masks=one.masks in ("fast", "extra"),
+        **{key: 0 <= getattr(one, key) <= 100 for key in ("dirty_percent", "prior_percent")},
+        **{key: 0 < getattr(one, key) <= 100 for key in ("watch_percent", "populated_percent")},
+        **{key: getattr(one, key) in (0, 1) for key in ("concurrent", "external", "first")},
+        **{key: getattr(one, key) >= 0 for key in ("ballast", "vec_len", "max_pages", "read_bytes")},
+    )
+
+
+def _plan(one: Plan) -> str:
+    """Names are names, and the boots share the processes."""
+    lists = ("interfaces", "scenarios", "merged", "matrix", "optional")
+    return _bad(
+        suite=_name(one.suite),
+        **{key: len(getattr(one, key)) <= MOST_NAMES and all(map(_name, getattr(one, key))) for key in lists},
+        points=len(one.points) <= MOST_NAMES,
+        qemu_args=len(one.qemu_args) <= MOST_NAMES,
+        processes=1 <= one.processes <= MOST_NAMES,
+        boots=1 <= one.boots <= one.processes,
+        values=1 <= one.values <= MOST_NAMES,
+        seed=abs(one.seed) < 2**40,
+        until=0 <= one.until <= 100,
+    )
+
+
+def _bad(**fine: bool) -> str:
+    """The first field that is not fine; empty where all are."""
+    return next((name for name, is_fine in fine.items() if not is_fine), "")
+
+
+def _name(text: str) -> bool:
+    return 1 <= len(text) <= LONGEST_NAME
+
+
+def _words(text: str) -> bool:
+    return len(text) <= LONGEST_WORDS
+
+
+def _said(found: dict[str, str]) -> bool:
+    """What is said of interfaces, or of interfaces on some memory."""
+    return (
+        len(found) <= facts.MOST
+        and all(0 < len(key) <= 2 * LONGEST_NAME for key in found)
+        and all(map(_words, found.values()))
+    )
+
+
+def _count(number: float) -> bool:
+    return 0 <= number <= MOST
+
+
+def _counts(numbers: Iterable[float]) -> bool:
+    return all(map(_count, numbers))
+
+
+def _times(numbers: Iterable[float]) -> bool:
+    return all(0 <= number <= LONGEST_TIME for number in numbers)
+
+
+def _number(number: int) -> bool:
+    return 0 <= number < MOST_NAMES
+
+
+def _machine(one: Machine) -> str:
+    facts.check(one.facts, "machine.facts")
+    return _bad(
+        boot=_number(one.boot),
+        unavailable=all(_said({what: why[i] for what, why in one.unavailable.items()}) for i in range(2)),
+        quantity=one.quantity in (TIME, INSTRUCTIONS),
+        findings=_said(one.findings),
+    )
+
+
+def _timed(one: Timed) -> str:
+    facts.check(one.facts, "timed.facts")
+    return _bad(
+        boot=_number(one.boot),
+        process=_number(one.process),
+        series=len(one.series) <= facts.MOST,
+        refused=_said(one.refused),
+    )
+
+
+def _plays(one: Plays) -> str:
+    counts = {key: _count(getattr(one, key)) for key in ("extra", "missed", "broken", "written")}
+    words = {key: _words(getattr(one, key)) for key in ("why", "remedy", "failed")}
+    return _bad(times=1 <= one.times <= MOST, **counts, **words)
+
+
+def _played(one: Played) -> str:
+    named = {key: _name(getattr(one, key)) for key in ("scenario", "interface")}
+    runs = 1 <= len(one.runs) <= MOST_NAMES
+    return _bad(boot=_number(one.boot), **named, contract=_words(one.contract), runs=runs)
+
+
+def _failed(one: Failed) -> str:
+    return _bad(boot=_number(one.boot), job=_words(one.job), why=_words(one.why))
+
+
+def _messages(one: Messages) -> str:
+    counts = len(one.counts) <= facts.MOST and all(map(_name, one.counts))
+    return _bad(
+        boot=_number(one.boot),
+        counts=counts and all(1 <= n <= MOST_LINES for n in one.counts.values()),
+        first=len(one.first) <= facts.MOST and all(map(_words, one.first)),
+        unreadable=_words(one.unreadable),
+        lines=0 <= one.lines <= MOST_LINES,
+    )
+
+
+# By type: which of its fields can't be.
+CHECKS.update({
     Series: _series,
-    Plays: lambda one: one.times >= 1 and min(one.extra, one.missed, one.broken, one.written) >= 0,
-    Timed: lambda one: min(one.boot, one.process) >= 0,
-    Machine: lambda one: one.boot >= 0 and one.quantity in (TIME, INSTRUCTIONS),
-    Messages: lambda one: one.boot >= 0 and min(one.counts.values(), default=1) >= 1,
-    Plan: lambda one: 1 <= one.boots <= one.processes and one.values >= 1,
-    Point: lambda one: 1 <= one.pages <= 2**32 and 0 <= one.dirty_percent <= 100 and one.loops >= 1,
-}
+    Plays: _plays,
+    Timed: _timed,
+    Machine: _machine,
+    Played: _played,
+    Failed: _failed,
+    Messages: _messages,
+    Plan: _plan,
+    Point: _point,
+    Timing: lambda one: _bad(process=_number(one.process)),
+    Play: lambda one: _bad(scenario=_name(one.scenario), interface=_name(one.interface), times=1 <= one.times <= MOST),
+})  # fmt: skip

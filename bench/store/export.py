@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ _LEAST = 1e-9  # seconds: pyperf wants more than 0, and the clock's unit is 1 ns
 
 def write_suite(folder: Path) -> Path | None:
     """Write folder/suite.json from the log, and return it; None for a result without timings, without a log, or of
-    several machines, which pyperf refuses.
+    several machines or one that was changed between its boots, which pyperf refuses.
 
     Raises BadInput for a damaged log, OSError where it can't be written.
     """
@@ -39,10 +40,13 @@ def write_suite(folder: Path) -> Path | None:
         _add(runs, record, machines[record.boot], plan)
     import pyperf  # noqa: PLC0415  (slow to import, and only needed here)
 
-    suite = pyperf.BenchmarkSuite([pyperf.Benchmark(some) for some in runs.values()])
+    try:
+        suite = pyperf.BenchmarkSuite([pyperf.Benchmark(some) for some in runs.values()])
+    except ValueError:  # boots of one machine whose Python, or number of CPUs, was changed between them
+        return None
     path = folder / FILE
     with replacing(path) as file:
-        suite.dump(file.name, replace=True)
+        suite.dump(codecs.getwriter("utf-8")(file))
     return path
 
 

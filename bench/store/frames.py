@@ -20,7 +20,6 @@ from bench.plan.records import (
     POPULATE,
     TIME,
     Facts,
-    Failed,
     Machine,
     Messages,
     Record,
@@ -59,7 +58,8 @@ class Result(NamedTuple):
     host: facts that all boots share (numbers that differ from boot to boot as their median, words as all of them),
     `suite`, `seed`, `command`, `suite_version`, and the median of the WORKER's facts; boots: the facts of each;
     unavailable: by interface, or form and point, why it is missing;
-    planned: how many processes were to measure a point; notes: what a reader must know of the file. findings: by
+    planned: how many processes were to measure a point; notes: what a reader must know of the file; fallen: which boots
+    came to no end. findings: by
     interface, or interface and memory, what its probe found wrong; messages: what the kernel's log said, by boot;
     examples: by CASE, pages of a wrong report; more_counts: store/ledger.py has more than the values.
     """
@@ -75,6 +75,7 @@ class Result(NamedTuple):
     messages: dict[int, Messages] = _NONE
     examples: dict[tuple[Any, ...], str] = _NONE
     more_counts: bool = False
+    fallen: Sequence[str] = ()
 
 
 def load(folder: Path) -> Result:
@@ -98,11 +99,14 @@ def _of_records(name: str, found: Sequence[Record], path: Path, notes: list[str]
         raise BadInput(f"{path} has no plan in its first line", log.HINT)
     machines = {record.boot: record for record in found if isinstance(record, Machine)}
     timed = [record for record in found if isinstance(record, Timed)]
+    fallen, failed = log.failures(found)
+    notes += failed
     if not timed:
         if plan.scenarios:
             hint = f"./bench.py report {path.parent.name} takes it, with others of its kind: one table over kernels"
             raise BadInput(f"{path.parent} is a result of the suite meaning, which has no times", hint)
-        raise BadInput(f"{path} has no values", "the run ended before its first worker did; measure again")
+        why = f": {fallen[0]}" if fallen else ""
+        raise BadInput(f"{path} has no values{why}", "the run ended before its first worker did; measure again")
     runs = [(record, one) for record in timed for one in record.series]
     columns = _columns(plan, machines, runs)
     values = [(phase, some) for _, one in runs for phase, some in one.values.items()]
@@ -111,7 +115,6 @@ def _of_records(name: str, found: Sequence[Record], path: Path, notes: list[str]
               for key, column in columns.items()}  # fmt: skip
     spread["phase"] = [phase for phase, _ in values]
     frame = _checked(path, spread, [some for _, some in values])
-    notes += [_failure(one) for one in found if isinstance(one, Failed)]
     unavailable = {
         what: why.why for one in machines.values() for what, why in one.unavailable.items() if what not in plan.optional
     }
@@ -124,20 +127,14 @@ def _of_records(name: str, found: Sequence[Record], path: Path, notes: list[str]
     }
     boots = {boot: one.facts for boot, one in machines.items()}
     examples = {_case(record.point, one): one.example for record, one in reversed(runs) if one.example}
-    number, answered = planned(plan, machines), log.answered(found)
-    return Result(
-        name, frame, host, unavailable, number, notes, boots, *answered, examples, any(one.counters for _, one in runs)
-    )
+    number, answered, counts = planned(plan, machines), log.answered(found), any(one.counters for _, one in runs)
+    return Result(name, frame, host, unavailable, number, notes, boots, *answered, examples, counts, fallen)
 
 
 def _case(point: Point, one: Series) -> tuple[Any, ...]:
     """The CASE of a series."""
     place = (point.workload, point.kind, point.pages, point.dirty_percent, point.setting)
     return (*place, form(one.interface, one.atomic))
-
-
-def _failure(one: Failed) -> str:
-    return f"A job failed: {one.job}: {one.why}" if one.job else f"A boot came to no end: {one.why}"
 
 
 def _middle(values: Sequence[str | int | float]) -> float:
@@ -269,7 +266,8 @@ def intervals(frame: pd.DataFrame) -> pd.DataFrame:
     if rows["cost"].isna().any():
         bad = rows[rows["cost"].isna()].iloc[0]
         raise BadInput(
-            f"it lacks a phase or the untracked baseline of {bad.interface} in {bad.workload}, {bad.pages} pages"
+            f"it lacks a phase or the untracked baseline of {bad.interface} in {bad.workload}, {bad.pages} pages",
+            "its file is damaged, or the run was cut short: measure again",
         )
     rows["form"] = _ordered_forms(rows)
     return rows

@@ -8,16 +8,17 @@ that was done after it had failed. read() returns what is left of it.
 from __future__ import annotations
 
 import fcntl
-import gzip
 import math
 import os
 import statistics
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
+from bench import reading, signals
 from bench.errors import BadInput, PermissionDenied
 from bench.plan import records
 from bench.plan.plan import Plan
@@ -26,7 +27,7 @@ from bench.plan.records import Facts, Failed, Machine, Messages, Played, Record,
 FILE = "records.jsonl"
 PACKED = "records.jsonl.gz"  # the same, packed: examples
 PER_BOOT = ("memory_bytes", "clock_ns", "syscall_ns", "disturbances")  # what the reports show of it
-CHANGING = ("boots", "processes", "least_boots", "command")  # fields of a plan that a later one may change
+CHANGING = ("boots", "processes", "least_boots", "until", "command")  # fields of a plan that a later one may change
 HINT = "a run writes it: ./bench.py run --name NAME"
 
 
@@ -67,13 +68,18 @@ class Log:
         """Add a record. Raises PermissionDenied where it can't be written; then nothing of it stays."""
         self._counting.add(record)
         line = records.encode(record).encode() + b"\n"
+        if not os.fstat(self._file).st_nlink:
+            raise PermissionDenied(f"{self.path} was removed while it was written", "measure again, and let it lie")
         end = os.lseek(self._file, 0, os.SEEK_END)
         try:
-            written = os.write(self._file, line)
-            while written < len(line):  # a file system that is nearly full
-                written += os.write(self._file, line[written:])
+            with signals.later():
+                written = os.write(self._file, line)
+                while written < len(line):  # a file system that is nearly full
+                    written += os.write(self._file, line[written:])
         except OSError as error:
-            os.ftruncate(self._file, end)
+            with suppress(OSError):  # a torn last line is left out by whoever reads
+                os.ftruncate(self._file, end)
+            self._counting = _counted(self.path)[0]  # without the record
             raise _refused(self.path, error) from None
 
     def _drop_torn_line(self) -> None:
@@ -89,8 +95,13 @@ def _refused(path: Path, error: OSError) -> PermissionDenied:
 
 
 def find(folder: Path) -> Path | None:
-    """Return the log of a result's folder, None where it has none."""
-    return next((folder / name for name in (FILE, PACKED) if (folder / name).is_file()), None)
+    """Return the log of a result's folder, None where it has none. Raises BadInput where one is no file."""
+    for path in (folder / FILE, folder / PACKED):
+        if path.is_file():
+            return path
+        if os.path.lexists(path):
+            raise BadInput(f"{path} is no file", "remove it, or give another result")
+    return None
 
 
 def read(path: Path) -> tuple[list[Record], str]:
@@ -106,8 +117,7 @@ def read(path: Path) -> tuple[list[Record], str]:
 def plan(path: Path) -> Plan:
     """Return the plan that a log begins with, without reading the rest. Raises BadInput where it has none."""
     try:
-        with _opened(path) as file:
-            first = records.decode(file.readline())
+        first = records.decode(next(reading.lines(path, records.LONGEST), ""))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, BadInput) as error:
         raise BadInput(f"{path}, line 1: {error}", f"it is damaged or no result; {HINT}") from None
     if not isinstance(first, Plan):
@@ -116,19 +126,16 @@ def plan(path: Path) -> Plan:
 
 
 def _counted(path: Path) -> tuple[_Counting, str]:
-    found = _Counting()
+    found, number = _Counting(), 1
     try:
-        with _opened(path) as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith("\n"):
-                    torn = f"The last line of {path.name} is torn, by a kill or a full disk: it is left out."
-                    return found, torn
-                try:
-                    found.add(records.decode(line))
-                except BadInput as error:
-                    raise BadInput(f"{path}, line {number}: {error}", f"it is damaged or no result; {HINT}") from None
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} can't be read: {error}", f"it is damaged or no result; {HINT}") from None
+        for line in reading.lines(path, records.LONGEST):
+            if not line.endswith("\n"):
+                return found, f"The last line of {path.name} is torn, by a kill or a full disk: it is left out."
+            found.add(records.decode(line))
+            number += 1
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, BadInput) as error:
+        hint = getattr(error, "hint", "") or f"it is damaged or no result; {HINT}"
+        raise BadInput(f"{path}, line {number}: {error}", hint) from None
     return found, ""
 
 
@@ -147,9 +154,9 @@ class _Counting:
         if not self.records:
             raise BadInput("the plan must come first")
         if isinstance(record, Machine):
-            if before := self._machines.get(record.boot):
-                same = _boot_id(before) == _boot_id(record) != ""
-                self.records = [one for one in self.records if _stays(one, record.boot, same=same)]
+            before = self._machines.get(record.boot)
+            same = before is not None and _boot_id(before) == _boot_id(record) != ""
+            self.records = [one for one in self.records if _stays(one, record.boot, same=same)]
             self._machines[record.boot] = record
         elif record.boot not in self._machines and not isinstance(record, Failed):
             raise BadInput(f"boot {record.boot} has no machine yet")
@@ -182,10 +189,11 @@ def _stays(one: Record, boot: int, *, same: bool) -> bool:
     return isinstance(one, Played)
 
 
-def _opened(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+def failures(found: Sequence[Record]) -> tuple[list[str], list[str]]:
+    """Return what came to no end, as sentences: boots, and jobs."""
+    failed = [one for one in found if isinstance(one, Failed)]
+    boots = [f"Boot {one.boot} came to no end: {one.why}" for one in failed if not one.job]
+    return boots, [f"A job failed: {one.job}: {one.why}" for one in failed if one.job]
 
 
 def answered(found: Sequence[Record]) -> tuple[dict[str, str], dict[int, Messages]]:

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench import reading
 from bench.errors import BadInput
-from bench.plan import catalogue
+from bench.plan import catalogue, facts
 from bench.plan.interfaces import Reason
 from bench.plan.plan import Plan
-from bench.plan.records import Failed, Machine, Messages, Played, Plays, decode
+from bench.plan.records import LONGEST_NAME, Facts, Machine, Messages, Played, Plays
+from bench.plan.schema import parsed, typed
 from bench.store import log
 
 OLD = "meaning.json"
@@ -64,6 +65,7 @@ class Verdicts(NamedTuple):
     notes: tuple[str, ...] = ()  # what a reader must know of the file
     findings: dict[str, str] = _NONE  # by interface, what its probe found wrong
     messages: dict[int, Messages] = _NONE  # what the kernel's log said, by boot
+    fallen: tuple[str, ...] = ()  # which boots came to no end
 
     @property
     def kernel(self) -> str:
@@ -107,8 +109,9 @@ def _of_records(name: str, path: Path) -> Verdicts:
         if name in machines[0].unavailable
     }
     cells |= {(one.scenario, one.interface): _cell(one) for one in records if isinstance(one, Played)}
-    notes = [torn] * bool(torn) + [f"A job failed: {one.job}: {one.why}" for one in records if isinstance(one, Failed)]
-    return Verdicts(name, host, names, summaries, cells, tuple(notes), *answered)
+    fallen, failed = log.failures(records)
+    notes = [torn] * bool(torn) + failed
+    return Verdicts(name, host, names, summaries, cells, tuple(notes), *answered, tuple(fallen))
 
 
 def _unplayed(reason: Reason, finding: str) -> Cell:
@@ -118,29 +121,78 @@ def _unplayed(reason: Reason, finding: str) -> Cell:
     return Cell(NOT_POSSIBLE, why=reason.why, remedy=reason.remedy)
 
 
+class _OldPlays(NamedTuple):
+    """Plays as meaning.json has them: `times` was called `count`."""
+
+    count: int  # type: ignore[assignment]  # of tuple
+    extra: int = 0
+    missed: int = 0
+    broken: int = 0
+    written: int = 0
+    why: str = ""
+    remedy: str = ""
+    failed: str = ""
+
+
+class _OldPlayed(NamedTuple):
+    scenario: str
+    interface: str
+    contract: str
+    runs: list[_OldPlays]
+
+
+class _Old(NamedTuple):
+    schema: str
+    host: Facts
+    interfaces: list[str]
+    unavailable: dict[str, list[str]]  # why, and what would change that
+    scenarios: dict[str, str]
+    verdicts: list[_OldPlayed]
+
+
 def _of_old(folder: Path) -> Verdicts:
     path = folder / OLD
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] != _OLD_SCHEMA:
-            raise BadInput(f"it is of schema {data['schema']!r}", f"this version reads {_OLD_SCHEMA!r}")
-        cells = {
-            (scenario, name): Cell(NOT_POSSIBLE, why=data["unavailable"][name][0], remedy=data["unavailable"][name][1])
-            for scenario in data["scenarios"]
-            for name in data["unavailable"]
-        }
-        for one in data["verdicts"]:
-            runs = [{"times": run.pop("count"), **run} for run in one["runs"]]
-            played = decode(json.dumps({"type": "played", "boot": 0} | one | {"runs": runs}))
-            assert isinstance(played, Played)
-            cells[played.scenario, played.interface] = _cell(played)
-        return Verdicts(folder.resolve().name, dict(data["host"]), data["interfaces"], {**data["scenarios"]}, cells)
+        found = typed(parsed(reading.whole(path)), _Old, "meaning")
+        played = [_played(one, f"meaning.verdicts[{i}]") for i, one in enumerate(found.verdicts)]
+        _check_old(found)
+    except FileNotFoundError:
+        raise BadInput(f"there is no result in {folder}", "./bench.py list names the results there are") from None
     except BadInput as error:
         raise BadInput(f"{path}: {error}", error.hint or "measure again") from None
-    except OSError as error:
-        raise BadInput(f"can't read {path}: {error.strerror}", "./bench.py list names the results there are") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{path} is no result of the suite meaning: {error!r:.200}", "measure again") from None
+    cells = {
+        (scenario, name): Cell(NOT_POSSIBLE, why=why[0], remedy=why[1])
+        for scenario in found.scenarios
+        for name, why in found.unavailable.items()
+    }
+    cells |= {(one.scenario, one.interface): _cell(one) for one in played}
+    return Verdicts(folder.resolve().name, found.host, found.interfaces, found.scenarios, cells)
+
+
+def _played(one: _OldPlayed, where: str) -> Played:
+    runs = [{"times": run.count, **dict(list(run._asdict().items())[1:])} for run in one.runs]
+    return typed({"boot": 0} | one._asdict() | {"runs": runs}, Played, where)  # type: ignore[no-any-return]
+
+
+def _check_old(found: _Old) -> None:
+    """Raise BadInput where parts of it contradict one another."""
+    if found.schema != _OLD_SCHEMA:
+        raise BadInput(f"it is of schema {found.schema!r:.60}", f"this version reads {_OLD_SCHEMA!r}")
+    facts.check(found.host, "meaning.host")
+    names, scenarios = set(found.interfaces), set(found.scenarios)
+    if (
+        not names
+        or not scenarios
+        or len(names) < len(found.interfaces)
+        or max(map(len, names | scenarios)) > LONGEST_NAME
+    ):
+        raise BadInput(f"meaning.interfaces and .scenarios are names of 1 to {LONGEST_NAME} characters, each once")
+    if strange := ({one.interface for one in found.verdicts} | found.unavailable.keys()) - names:
+        raise BadInput(f"{min(strange)!r:.60} is not among meaning.interfaces")
+    if strange := {one.scenario for one in found.verdicts} - scenarios:
+        raise BadInput(f"{min(strange)!r:.60} is not among meaning.scenarios")
+    if bare := [name for name, why in found.unavailable.items() if len(why) != 2]:
+        raise BadInput(f"meaning.unavailable.{bare[0]:.60} is not a reason and a remedy")
 
 
 def _kind(run: Plays) -> str:

@@ -4,17 +4,18 @@
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench import processes
 from bench.errors import BadInput, Unsupported
 from bench.vm import cache
 
 SUITES = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _FRESH_SECONDS = 24 * 3600
+_SECONDS = 1800.0  # for a package or all lists, over a slow network
 _OR_IMAGE = "or give a kernel of your own with --kernel IMAGE"
 
 # Read after the machine's own settings, so that its proxy counts and its hooks, pins and paths don't.
@@ -85,17 +86,17 @@ def download(package: str, target: Path) -> Path:
     return found[0]
 
 
-def _apt(command: str, *arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+def _apt(command: str, *arguments: str, cwd: Path | None = None) -> processes.Finished:
     conf = cache.folder("apt") / "apt.conf"
     return _run([command, "-c", str(conf), *arguments], cwd)
 
 
-def _run(command: list[str], cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+def _run(command: list[str], cwd: Path | None = None) -> processes.Finished:
     environment = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, check=False)
+    return processes.run(command, _SECONDS, env=environment, cwd=cwd)
 
 
-def _complaint(done: "subprocess.CompletedProcess[str]") -> str:
+def _complaint(done: processes.Finished) -> str:
     lines = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
     return lines[0][2:].strip() if lines else f"exit status {done.returncode}"
 

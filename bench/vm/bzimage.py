@@ -7,13 +7,13 @@ import bz2
 import lzma
 import stat
 import struct
-import subprocess
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from bench.errors import BadInput
+from bench import processes
+from bench.errors import BadInput, ProgramFailed
 
 # Fields of the header: Documentation/arch/x86/boot.rst.
 _SETUP_SECTS, _SYSSIZE, _MAGIC, _VERSION, _KERNEL_VERSION = 0x1F1, 0x1F4, 0x202, 0x206, 0x20E
@@ -76,8 +76,7 @@ def _code(head: bytes) -> int:
 def _by(tool: str) -> Callable[[bytes], bytes]:
     # The last four bytes are its size unpacked, at which the tool would complain.
     def unpack(data: bytes) -> bytes:
-        done = subprocess.run([tool, "-dcq"], input=data[:-4], capture_output=True, timeout=_SECONDS, check=False)
-        return done.stdout
+        return processes.finish([tool, "-dcq"], _SECONDS, data[:-4]).stdout
 
     return unpack
 
@@ -97,6 +96,6 @@ def _unpacked(payload: bytes) -> bytes:
     """Return the kernel itself, empty where it can't be unpacked here."""
     for magic, unpack in _PACKERS.items():
         if payload.startswith(magic):
-            with suppress(zlib.error, lzma.LZMAError, OSError, EOFError, subprocess.TimeoutExpired):
+            with suppress(zlib.error, lzma.LZMAError, OSError, EOFError, ProgramFailed):
                 return unpack(payload)
     return b""

@@ -19,6 +19,10 @@
 #include "../core/marks.h"
 #include "qemu_plugin.h"
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak" /* gcc 12 does not see that arrays of ours hold it */
+#endif
+
 /*
  * What is counted beside functions, each of which gets the next slot where code of it is first translated. READS are
  * loads; but stores in QEMU 6.2 to 9.0, which take the one for the other (op_rw() in accel/tcg/plugin-gen.c). There

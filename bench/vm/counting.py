@@ -11,15 +11,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 import shutil
-import subprocess
+import struct
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from bench import processes
 from bench.errors import Unsupported, WorkerFailed
 from bench.plan.interfaces import form
 from bench.plan.records import PHASES, POPULATE, Series, Timed
@@ -49,14 +49,14 @@ class Plugin(NamedTuple):
 
 def compiled() -> Path:
     """Return the plugin for the QEMU of this machine, compiled if need be. Raises Unsupported."""
-    compiler = shlex.split(os.environ.get("CC") or "cc")
+    compiler = (os.environ.get("CC") or "cc").split()
     if not compiler or not shutil.which(compiler[0]):
         raise Unsupported("there is no C compiler to make its plugin", "install gcc, or set CC")
     api = interface(*(_said(option) for option in ("--version", "--help")))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:16]
     library = cache.folder("plugin") / f"counting-{digest}-{api}.so"
     with cache.lock("plugin"):
-        if library.exists():
+        if cache.usable(library, _whole):
             library.touch()
         else:
             for old in library.parent.glob("*.so"):
@@ -66,11 +66,17 @@ def compiled() -> Path:
     return library
 
 
+def _whole(library: bytes) -> bool:
+    """Whether a 64-bit ELF file has its section headers, which come last: elf(5)."""
+    if not library.startswith(b"\x7fELF") or len(library) < 64:
+        return False
+    size, count = struct.unpack_from("<HH", library, 58)
+    (start,) = struct.unpack_from("<Q", library, 40)
+    return bool(start + size * count <= len(library))
+
+
 def _said(option: str) -> str:
-    try:
-        return subprocess.run([QEMU, option], capture_output=True, text=True, check=False, timeout=_SECONDS).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unsupported(f"{QEMU} {option} failed: {error}") from None
+    return processes.run([QEMU, option], _SECONDS).stdout
 
 
 def interface(version: str, usage: str) -> int:
@@ -93,12 +99,7 @@ def _compile(compiler: list[str], api: int, library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=".compile-") as folder:
         made = Path(folder, library.name)
         command = [*compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", f"-DQEMU_PLUGIN_API={api}", "-o", str(made)]
-        try:
-            done = subprocess.run(
-                [*command, str(SOURCE)], capture_output=True, text=True, check=False, timeout=_SECONDS
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unsupported(f"its plugin could not be compiled: {error}") from None
+        done = processes.run([*command, str(SOURCE)], _SECONDS)
         if done.returncode:
             raise Unsupported(f"its plugin could not be compiled: {done.stderr.strip()[-300:]}")
         made.replace(library)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+_MAGIC, _TRAILER = b"070701", "TRAILER!!!"
+
 
 class Entry(NamedTuple):
     """One file: its type and permissions, its content (a symlink's target), a device's numbers."""
@@ -25,7 +27,12 @@ def pack(entries: Mapping[str, Entry]) -> bytes:
     folders = {str(parent) for path in entries for parent in PurePosixPath(path).parents}
     every = {folder: Entry(stat.S_IFDIR | 0o755) for folder in folders - {"/"}} | dict(entries)
     parts = [_record(path.lstrip("/"), every[path], number) for number, path in enumerate(sorted(every), start=1)]
-    return b"".join([*parts, _record("TRAILER!!!", Entry(0), 0)])
+    return b"".join([*parts, _record(_TRAILER, Entry(0), 0)])
+
+
+def whole(archive: bytes) -> bool:
+    """Whether an archive has a beginning and an end."""
+    return archive.startswith(_MAGIC) and _TRAILER.encode() in archive[-64:]
 
 
 def _record(name: str, entry: Entry, inode: int) -> bytes:
@@ -33,7 +40,7 @@ def _record(name: str, entry: Entry, inode: int) -> bytes:
     # inode mode uid gid nlink mtime filesize devmajor devminor rdevmajor rdevminor namesize check:
     # all times and owners zero, so that the same input gives the same bytes
     fields = (inode, entry.mode, 0, 0, 1, 0, len(entry.content), 0, 0, *entry.device, len(encoded), 0)
-    return _padded(b"070701" + b"".join(b"%08x" % field for field in fields) + encoded) + _padded(entry.content)
+    return _padded(_MAGIC + b"".join(b"%08x" % field for field in fields) + encoded) + _padded(entry.content)
 
 
 def _padded(part: bytes) -> bytes:

@@ -16,6 +16,8 @@ PROJECT, PACKAGES, REQUEST = "/project", "/packages", "/request"
 HELLO, LINE, END = b"H", b"L", b"E"
 _MOUNTS = {"/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs", "/tmp": "tmpfs", "/dev/shm": "tmpfs"}  # noqa: S108
 _MOUNTS |= {"/var/tmp": "ramfs"}  # noqa: S108  (for files that are no shmem)
+LONGEST = 1 << 24  # bytes of a record: the longest honest one has some 100 KiB
+_NOISE = 1 << 16  # bytes before the first record
 _RB_AUTOBOOT = 0x01234567  # include/uapi/linux/reboot.h; with -no-reboot QEMU ends, and that needs no ACPI
 _CONSOLE_LEVEL = b"5"  # from here on only warnings and worse: printing to a serial port disturbs what is measured
 _ENVIRONMENT = {
@@ -36,22 +38,67 @@ def frame(payload: bytes, previous: int) -> tuple[bytes, int]:
     return b"%08x %d %s\n" % (checksum, len(payload), payload), checksum
 
 
+class Lines:
+    """Cuts what comes into lines, however it comes. One that grows too long is cut: nothing grows without end."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the lines that `data` completes, without their ends."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            yield self.rest() + line
+        self._rest += rest
+        if len(self._rest) > self._longest:
+            yield self.rest()
+
+    def rest(self) -> bytes:
+        """Return, and forget, what has come of a line that is not whole yet."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return rest
+
+
 class Records:
-    """The host's end: takes bytes as they come, gives the payloads of the records that are complete."""
+    """The host's end: takes bytes as they come, gives the payloads of the records that are complete.
+
+    What comes before the first record, a hello, is `noise`: a kernel that looks for its ports writes to them.
+    """
 
     def __init__(self) -> None:
+        self.noise = bytearray()
+        self._begun = False
         self._checksum = 0
-        self._rest = b""
+        self._lines = Lines(LONGEST)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield the payloads that `data` completes; raise ValueError at the first that isn't what was sent."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            payload = line.split(b" ", 2)[-1]
+        for line in self._lines.feed(data):
+            if len(line) > LONGEST:
+                raise ValueError(f"a record of more than {LONGEST} bytes: {line[:60]!r}")
+            sent = line if self._begun else line[_hello(line) :]
+            if not sent and not self._begun:
+                self.noise += line + b"\n"
+                if len(self.noise) > _NOISE:
+                    raise ValueError(f"{_NOISE} bytes without a hello: {bytes(self.noise[:60])!r}")
+                continue
+            self._begun = True
+            payload = sent.split(b" ", 2)[-1]
             record, self._checksum = frame(payload, self._checksum)
-            if record != line + b"\n":
+            if record != sent + b"\n":
                 raise ValueError(f"broken record: {line[:60]!r}")
             yield payload
+
+
+def _hello(line: bytes) -> int:
+    """Where in a line a hello begins that ends with it; its end where none does."""
+    kind = line.rfind(b" " + HELLO)
+    start = line.rfind(b" ", 0, max(0, kind)) - 8
+    if kind < 0 or start < 0:
+        return len(line)
+    record, _ = frame(line[kind + 1 :], 0)
+    return start if record == line[start:] + b"\n" else len(line)
 
 
 class _Port:
@@ -66,15 +113,14 @@ class _Port:
         termios.tcsetattr(self._descriptor, termios.TCSANOW, settings)
 
     def send(self, kind: bytes, text: bytes) -> None:
+        """Send a record, and wait until it has left: a panic takes what is still on its way."""
         record, self._checksum = frame(kind + text, self._checksum)
         while record:
             record = record[os.write(self._descriptor, record) :]
+        termios.tcdrain(self._descriptor)
 
     def fileno(self) -> int:
         return self._descriptor
-
-    def drain(self) -> None:
-        termios.tcdrain(self._descriptor)
 
 
 def main() -> None:
@@ -85,13 +131,12 @@ def main() -> None:
     try:
         port = _Port("/dev/ttyS1")
     except (OSError, termios.error) as error:
-        _say(f"no second serial port ({error}): CONFIG_SERIAL_8250_RUNTIME_UARTS must be 2 or more")
+        _say(f"no second serial port ({error})")
         _end()
     port.send(HELLO, os.uname().release.encode())
     status = _run(port)
     termios.tcdrain(sys.stderr.fileno())  # the console's last lines go first: the host stops at the end record
     port.send(END, b"%d" % status)
-    port.drain()
     _end()
 
 
@@ -115,12 +160,11 @@ def _run(port: _Port) -> int:
     actions = [(os.POSIX_SPAWN_DUP2, port.fileno(), 0), (os.POSIX_SPAWN_DUP2, command_out, 1)]
     process = os.posix_spawn(argv[0], argv, _ENVIRONMENT, file_actions=actions)
     os.close(command_out)
-    rest = b""
+    lines = Lines(LONGEST)
     while chunk := os.read(out, 1 << 16):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
+        for line in lines.feed(chunk):
             port.send(LINE, line)
-    if rest:
+    if rest := lines.rest():
         port.send(LINE, rest)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 

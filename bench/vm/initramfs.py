@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -19,13 +18,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO
 
+from bench import processes
 from bench.errors import Unsupported
 from bench.files import replacing
 from bench.vm import cache, cpio
 from bench.vm.init import PACKAGES, PROJECT, REQUEST
 
 # What measures. Who reads results stays at home: it would have to be compiled, sent and kept in memory.
-_ALWAYS = tuple(map(Path, ("bench/__init__.py", "bench/errors.py", "bench/core", "bench/plan", "bench/measure",
+_ALWAYS = tuple(map(Path, ("bench/__init__.py", "bench/doing.py", "bench/errors.py", "bench/harmless.py",
+                           "bench/signals.py", "bench/core", "bench/plan", "bench/measure",
                            "bench/vm/__init__.py", "bench/vm/init.py", "workloads")))  # fmt: skip
 _SOURCE = Path(__file__).resolve().parents[2]
 _INTERPRETER = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
@@ -41,6 +42,7 @@ _USELESS = re.compile(
 _USELESS_LEXER = re.compile(
     r"pygments/(lexers/(?!(__init__|_mapping|python|diff)\.)|styles/(?!(__init__|_mapping|default)\.)).*"
 )
+_SECONDS = 120.0  # for ldd or strip
 _KEPT_SECONDS = 7 * 24 * 3600
 _LEFT_HOME = {".c", ".h", ".o", ".pyi", ".exe"}
 
@@ -86,7 +88,7 @@ def _base(packages: list[str]) -> Path:
         key.update(repr([path, status.st_mtime_ns, status.st_size]).encode())
     archive = cache.folder("initramfs") / f"base-{key.hexdigest()[:16]}.cpio"
     with cache.lock("initramfs"):
-        if archive.exists():
+        if cache.usable(archive, cpio.whole):
             archive.touch()
         else:
             for old in archive.parent.glob("base-*"):
@@ -158,9 +160,7 @@ def _project(tree: Path) -> Iterator[tuple[str, cpio.Entry]]:
 
 def _binaries(modules: list[Path]) -> Iterator[tuple[str, cpio.Entry]]:
     """Yield the interpreter and every shared library that it and `modules` need."""
-    listing = subprocess.run(
-        ["ldd", _INTERPRETER, *map(str, modules)], capture_output=True, text=True, check=False
-    ).stdout
+    listing = processes.run(["ldd", _INTERPRETER, *map(str, modules)], _SECONDS).stdout
     found = dict(re.findall(r"^\s(\S+) => (/\S+)", listing, re.MULTILINE))
     loader = re.search(r"^\s(/\S+/ld-\S+) ", listing, re.MULTILINE)
     if loader is None or "libc.so.6" not in found:
@@ -176,10 +176,9 @@ def _binaries(modules: list[Path]) -> Iterator[tuple[str, cpio.Entry]]:
 def _stripped(binary: Path) -> bytes:
     """Return the file without debugging symbols, which can be most of it, where binutils can do that."""
     if shutil.which("strip"):
-        with tempfile.NamedTemporaryFile() as file:
-            done = subprocess.run(
-                ["strip", "--strip-unneeded", "-o", file.name, str(binary)], capture_output=True, check=False
-            )
+        with tempfile.TemporaryDirectory(dir=cache.folder("initramfs"), prefix=".strip-") as folder:
+            made = Path(folder, "stripped")
+            done = processes.run(["strip", "--strip-unneeded", "-o", str(made), str(binary)], _SECONDS)
             if done.returncode == 0:
-                return Path(file.name).read_bytes()
+                return made.read_bytes()
     return binary.read_bytes()

@@ -5,13 +5,14 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from bench import processes
 from bench.errors import BadInput, GuestFailed, Unsupported
 from bench.files import replacing
 from bench.plan import kconfig
@@ -20,6 +21,7 @@ from bench.vm import apt, bzimage, cache, trees
 
 DEFAULT = "debian:6.12"
 _HINT = f"give a bzImage, a kernel tree that was built, TREE@REV to build one, or {DEFAULT}"
+_SECONDS = 300.0  # for a package to be unpacked
 _DIGITS = 16  # of a checksum, in a result
 # linux-image-* carries image and configuration up to 6.18; from 6.19 on it depends on linux-binary-* and linux-base-*.
 _PACKAGE = re.compile(r"linux-(image|binary)-(\d.*)-cloud-amd64")
@@ -67,6 +69,7 @@ def find(spec: str | None, *, echo: Callable[[str], None]) -> Image:
         return _image(path, path.name, {})
     if not path.exists() and (found := trees.split(spec)):
         built = trees.build(*found, echo)
+        bzimage.check(built.folder / "bzImage", f"remove {built.folder}, then it is built again")
         return _image(built.folder / "bzImage", built.title, {"kernel_commit": built.commit, "kernel_dirty": 0})
     if not path.is_dir():
         bzimage.check(path, _HINT)
@@ -147,18 +150,40 @@ def matches(version: str, series: str) -> bool:
     return f"{version}.".startswith(f"{series}.")
 
 
+def series(spec: str) -> str:
+    """Return the version in debian:VERSION. Raises BadInput where it is none."""
+    version = spec.removeprefix("debian:")
+    if not re.fullmatch(r"\d+(\.\d+)*", version):
+        raise BadInput(f"'{spec}' names no Debian kernel", f"say for example {DEFAULT}; debian: alone lists them")
+    return version
+
+
 def _key(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
 def _debian(spec: str, echo: Callable[[str], None]) -> Path:
-    series = spec.removeprefix("debian:")
-    if not re.fullmatch(r"\d+(\.\d+)*", series):
-        raise BadInput(f"'{spec}' names no Debian kernel", f"say for example {DEFAULT}; debian: alone lists them")
+    wanted = series(spec)
     with cache.lock("kernels"):
-        path = _cached(series) or _fetched(series, echo)
+        path = _cached(wanted)
+        while path and (why := _damage(path)):
+            echo(f"{why}: removed from the cache")
+            path.unlink()
+            path = _cached(wanted)
+        path = path or _fetched(wanted, echo)
     bzimage.check(path, f"remove {path}, then it is fetched again")
     return path
+
+
+def _damage(image: Path) -> str:
+    """Return what is wrong with an image in the cache, empty where nothing is. Raises BadInput for what is no file."""
+    try:
+        bzimage.check(image, "")
+    except BadInput as error:
+        if not image.is_file():
+            raise BadInput(str(error), f"remove {image}, then it is fetched again") from None
+        return str(error)
+    return ""
 
 
 def _cached(series: str) -> Path | None:
@@ -194,27 +219,24 @@ def _fetched(series: str, echo: Callable[[str], None]) -> Path:
     for name in dict.fromkeys([kernel.package.replace("linux-binary-", "linux-base-"), kernel.package]):
         with tempfile.TemporaryDirectory(dir=image.parent, prefix=".download-") as scratch:
             package = apt.download(f"{name}={kernel.package_version}", Path(scratch))
-            for prefix, content in _files_in(package):
-                with replacing(image.with_name(f"{prefix}{kernel.version}")) as file:
-                    shutil.copyfileobj(content, file)
+            with closing(_files_in(package)) as found:
+                for prefix, content in found:
+                    with replacing(image.with_name(f"{prefix}{kernel.version}")) as file:
+                        shutil.copyfileobj(content, file)
     if not image.exists():
         raise Unsupported(f"{kernel.package} holds no kernel image", "give one with --kernel IMAGE")
     return image
 
 
-def _files_in(package: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _files_in(package: Path) -> Generator[tuple[str, IO[bytes]], None, None]:
     """Read configuration and kernel image out of a Debian package without unpacking the rest."""
     command = ["dpkg-deb", "--fsys-tarfile", str(package)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as unpack:
-        try:
-            with tarfile.open(fileobj=unpack.stdout, mode="r|") as archive:
-                for member in archive:
-                    prefix = f"{Path(member.name).name.partition('-')[0]}-"
-                    if member.isfile() and prefix in (_CONFIG_PREFIX, _IMAGE_PREFIX):
-                        content = archive.extractfile(member)
-                        assert content is not None  # a regular file always has one
-                        yield prefix, content
-                        if prefix == _IMAGE_PREFIX:
-                            return
-        finally:
-            unpack.kill()  # it would go on unpacking the modules behind the image
+    with processes.stream(command, _SECONDS) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
+        for member in archive:
+            prefix = f"{Path(member.name).name.partition('-')[0]}-"
+            if member.isfile() and prefix in (_CONFIG_PREFIX, _IMAGE_PREFIX):
+                content = archive.extractfile(member)
+                assert content is not None  # a regular file always has one
+                yield prefix, content
+                if prefix == _IMAGE_PREFIX:
+                    return  # behind it are the modules

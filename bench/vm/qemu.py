@@ -4,16 +4,18 @@
 import hashlib
 import os
 import platform
+import re
 import shutil
 import socket
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import processes
 from bench.errors import BadInput, BenchError, Unsupported
 from bench.files import replacing
+from bench.harmless import harmless
 from bench.vm import cache, initramfs
 from bench.vm.counting import Counts, Plugin
 from bench.vm.guest import Guest
@@ -23,10 +25,14 @@ _KVM = Path("/dev/kvm")
 _HELLO_SECONDS = 120.0  # a quiet two-core machine needs 5 under TCG and 11 with instruction counting
 _TRIAL_SECONDS = 10.0
 _TRIAL_MEMORY_MIB = 512
+_KILLED = re.compile(r"QEMU ended with status -\d")
+_WHOLE = "\nthat is all\n"  # ends a verdict that is kept: an empty file is none
 # oops=panic, softlockup_panic=1: a kernel that went wrong must not go on measuring, and who hangs is to say where.
-# panic=-1 with -no-reboot ends QEMU at once.
+# hung_task_timeout_secs: a task that hangs fails alone, but the kernel names it before it is given up. panic=-1 with
+# -no-reboot ends QEMU at once.
 _KERNEL_OPTIONS = (
-    "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 loglevel=7 printk.time=1 random.trust_cpu=on rdinit=/init"
+    "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 sysctl.kernel.hung_task_timeout_secs=10 loglevel=7 "
+    "printk.time=1 random.trust_cpu=on rdinit=/init"
 )
 # -cx16: QEMU 7.2's TCG corrupts state around cmpxchg16b; guests oopsed in 3 of 6 boots. thread=single: before QEMU 8.1
 # a CPU may run code as it was before another one patched it, so that a static branch of the kernel meets the int3 of
@@ -36,6 +42,9 @@ _TCG = ("-cpu", "max,-cx16,-erms", "-accel", "tcg,thread=single")
 # are made too. With the same seed two boots count the same to the instruction.
 _SAME_DATE = ("-rtc", "base=2026-01-01T00:00:00,clock=vm")
 SAME_ADDRESSES = "nokaslr norandmaps"
+# Two seconds of a counted guest are 2 * 10^9 instructions, however busy the host is, and may take it a minute: a soft
+# lockup is one after 2 s there, and after 20 s elsewhere.
+_SOON = "watchdog_thresh=1"
 
 
 class Accelerator(NamedTuple):
@@ -67,7 +76,7 @@ _ACCELERATORS = {
         "tcg-icount",
         "TCG, counting instructions",
         (*_TCG, "-icount", "shift=0,sleep=off", *_SAME_DATE),
-        SAME_ADDRESSES,
+        f"{SAME_ADDRESSES} {_SOON}",
     ),
 }
 
@@ -78,12 +87,7 @@ def accelerator(accel: str, image: Path, packages: Sequence[str], echo: Callable
 
     Raises Unsupported without QEMU or where KVM was asked for and doesn't work, BadInput for another word.
     """
-    if platform.machine() != "x86_64":
-        raise Unsupported(f"guests need an x86-64 machine, not {platform.machine()}", "measure here: --where here")
-    if shutil.which(_QEMU) is None:
-        raise Unsupported(f"no {_QEMU} on this machine", "install qemu-system-x86")
-    if accel not in {"auto", *_ACCELERATORS}:
-        raise BadInput(f"no accelerator {accel!r}", f"there are auto, {', '.join(_ACCELERATORS)}")
+    _need_qemu(accel)
     if accel in {"tcg", "icount"}:
         return _ACCELERATORS[accel]
     trouble = _kvm_trouble(image, packages, echo)
@@ -93,6 +97,33 @@ def accelerator(accel: str, image: Path, packages: Sequence[str], echo: Callable
         raise Unsupported(f"KVM doesn't work here: {trouble}", "use auto or tcg")
     # Plain TCG's times move with whatever else the host does; instruction counts repeat.
     return _ACCELERATORS[otherwise]._replace(why=f"KVM does not work here: {trouble}", works=False)
+
+
+def _need_qemu(accel: str) -> None:
+    """Raise Unsupported where no guest can run, BadInput where there is no such accelerator."""
+    if platform.machine() != "x86_64":
+        raise Unsupported(f"guests need an x86-64 machine, not {platform.machine()}", "measure here: --where here")
+    if shutil.which(_QEMU) is None:
+        raise Unsupported(f"no {_QEMU} on this machine", "install qemu-system-x86")
+    if accel not in {"auto", *_ACCELERATORS}:
+        raise BadInput(f"no accelerator {accel!r}", f"there are auto, {', '.join(_ACCELERATORS)}")
+
+
+def candidates(accel: str, image: Path | None, *, otherwise: str = "icount") -> list[Accelerator]:
+    """Return what accelerator() may choose, without a trial: of two the first, if that works.
+
+    image: None where it is not there yet. Raises Unsupported without QEMU.
+    """
+    _need_qemu(accel)
+    if accel != "auto":
+        return [_ACCELERATORS[accel]]
+    if not _kvm_refused():
+        kept = _kept(_verdict(image)) if image else None
+        if kept is None:
+            return [_ACCELERATORS["kvm"], _ACCELERATORS[otherwise]]
+        if not kept:
+            return [_ACCELERATORS["kvm"]]
+    return [_ACCELERATORS[otherwise]]
 
 
 def boot(
@@ -141,31 +172,54 @@ def boot(
 
 def _kvm_trouble(image: Path, packages: Sequence[str], echo: Callable[[str], None]) -> str:
     """Return why this kernel can't run under KVM here, empty if it can; the verdict is kept until the next boot."""
+    if refused := _kvm_refused():
+        return refused
+    folder, verdict = cache.folder("kvm"), _verdict(image)
+    if (kept := _kept(verdict)) is not None:
+        return kept
+    for old in folder.iterdir():
+        if not old.name.startswith(_boot_id()):
+            old.unlink()
+    echo(f"trying KVM, for at most {_TRIAL_SECONDS:.0f} s")
+    trouble = _trial(image, packages)
+    if not _KILLED.search(trouble):  # that says nothing of KVM
+        with replacing(verdict) as file:
+            file.write(f"{trouble}{_WHOLE}".encode())
+    return trouble
+
+
+def _kept(verdict: Path) -> str | None:
+    """Return the trouble that a trial had, empty for none; None where no whole verdict is kept."""
+    if not cache.usable(verdict, lambda found: found.endswith(_WHOLE.encode())):
+        return None
+    return harmless(verdict.read_text(errors="replace").removesuffix(_WHOLE))
+
+
+def _kvm_refused() -> str:
+    """Return why nothing can run under KVM here, empty where a trial has to tell."""
     if not _KVM.exists():
         return f"there is no {_KVM}"
     if not os.access(_KVM, os.R_OK | os.W_OK):
         return f"this user can't open {_KVM} (it takes the group kvm)"
-    folder = cache.folder("kvm")
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _verdict(image: Path) -> Path:
+    """Return where it is kept what a trial of this kernel under KVM came to."""
     status = image.stat()
-    version = subprocess.run([_QEMU, "--version"], capture_output=True, check=False).stdout
+    version = processes.finish([_QEMU, "--version"], _TRIAL_SECONDS).stdout
     subject = repr([version, str(image.resolve()), status.st_mtime_ns, status.st_size])
-    verdict = folder / f"{boot}-{hashlib.sha256(subject.encode()).hexdigest()[:16]}"
-    if not verdict.exists():
-        for old in folder.iterdir():
-            if not old.name.startswith(boot):
-                old.unlink()
-        echo(f"trying KVM, for at most {_TRIAL_SECONDS:.0f} s")
-        trouble = _trial(image, packages)
-        with replacing(verdict) as file:
-            file.write(trouble.encode())
-    return verdict.read_text()
+    return cache.place() / "kvm" / f"{_boot_id()}-{hashlib.sha256(subject.encode()).hexdigest()[:16]}"
 
 
 def _trial(image: Path, packages: Sequence[str]) -> str:
     """Boot the kernel under KVM with a command that does nothing; return what went wrong."""
     # KVM has been seen present and unusable: guests that die, or crawl at a hundredth of TCG's speed.
-    with tempfile.NamedTemporaryFile(suffix=".log") as log:
+    with tempfile.TemporaryFile() as log:  # without a name: nothing to tidy up, whatever kills us
         try:
             list(
                 boot(
@@ -177,7 +231,7 @@ def _trial(image: Path, packages: Sequence[str]) -> str:
                     cpus=1,
                     start_limit=_TRIAL_SECONDS,
                     time_limit=_TRIAL_SECONDS,
-                    log=Path(log.name),
+                    log=Path(f"/dev/fd/{log.fileno()}"),
                     echo=lambda _: None,
                 )
             )

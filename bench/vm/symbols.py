@@ -20,6 +20,7 @@ from bench.vm import cache, qemu
 NEEDED = {"asm_exc_page_fault", "irq_entries_start", "entry_SYSCALL_64", "__switch_to_asm", "do_exit",
           "__entry_text_start", "__entry_text_end"}  # fmt: skip
 _TEXT = re.compile(r"([0-9a-f]{16}) [tTwW] (\S+)")
+_KEPT = re.compile(r"[0-9a-f]{16} \S+")
 _BORDER = re.compile(r"_.*_(start|end)|_[se]?text")  # of a section, which begins or ends with a function
 _FORM = 2  # of the file that is kept
 _SECONDS = 120.0
@@ -41,7 +42,7 @@ def find(image: Path, echo: Callable[[str], None]) -> Path:
     source = hashlib.sha256(known.encode()).hexdigest()[:16] if known else "asked"
     kept = cache.folder("symbols") / f"{digest[:32]}-{source}-{_FORM}"
     with cache.lock("symbols"):
-        if not kept.exists():
+        if not cache.usable(kept, _whole):
             lines = known or functions(_asked(image, echo))
             if not lines:
                 raise Unsupported(f"{image.name} does not say where its functions are", "set CONFIG_KALLSYMS=y")
@@ -64,6 +65,13 @@ def functions(symbols: Iterable[str]) -> list[str]:
     return [f"{address} {name}\n" for address, name in real]
 
 
+def _whole(kept: bytes) -> bool:
+    """Whether a file that was kept begins and ends with a line, and has what is needed."""
+    first = kept.partition(b"\n")[0].decode(errors="replace")
+    needed = all(f" {name}\n".encode() in kept for name in NEEDED)
+    return bool(_KEPT.fullmatch(first)) and needed and kept.endswith(b"\n")
+
+
 def _map_of(image: Path) -> Iterator[str]:
     """Yield the lines of the image's System.map: beside it, in /boot or above a built one. Debian's are stubs."""
     release = image.name.removeprefix("vmlinuz-")
@@ -83,7 +91,7 @@ def _asked(image: Path, echo: Callable[[str], None]) -> list[str]:
     """Boot the kernel and have it print its symbols. Raises Unsupported."""
     echo(f"asking {image.name} where its functions are: once, in a boot of its own")
     accel = qemu.accelerator("tcg", image, [], echo)._replace(kernel_options=qemu.SAME_ADDRESSES)
-    with tempfile.NamedTemporaryFile(suffix=".log") as log:
+    with tempfile.TemporaryFile() as log:  # without a name: nothing to tidy up, whatever kills us
         try:
             said = list(
                 qemu.boot(
@@ -94,7 +102,7 @@ def _asked(image: Path, echo: Callable[[str], None]) -> list[str]:
                     memory_mib=_MEMORY_MIB,
                     cpus=1,
                     time_limit=_SECONDS,
-                    log=Path(log.name),
+                    log=Path(f"/dev/fd/{log.fileno()}"),
                     echo=lambda _: None,
                 )
             )

@@ -7,21 +7,20 @@ import hashlib
 import os
 import re
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.errors import BadInput, BuildFailed, PermissionDenied, Unsupported
+from bench import processes
+from bench.errors import BadInput, BuildFailed, PermissionDenied, ProgramFailed, Unsupported
 from bench.files import replacing
 from bench.plan import kconfig
 from bench.plan.records import Facts
 from bench.vm import cache
 
 IMAGE = "arch/x86/boot/bzImage"
-_GIT_SECONDS, _MAKE_SECONDS, _LEAVE_SECONDS = 900.0, 6 * 3600.0, 10.0
+_GIT_SECONDS, _MAKE_SECONDS = 900.0, 6 * 3600.0
 _DIGITS = 12  # of a commit, for people
 _CHOICES = ("CC", "HOSTCC", "LLVM", "CROSS_COMPILE", "KCFLAGS", "KCPPFLAGS")  # from the environment to make
 # Git keeps to files of ours: no hook, no monitor, no second file beside our index.
@@ -88,19 +87,37 @@ def build(tree: Path, rev: str, echo: Callable[[str], None]) -> Built:
     """
     if shutil.which("git") is None or shutil.which("make") is None:
         raise Unsupported("git and make are needed to build a kernel", "install them, or give an image")
+    commit, common = _found(tree, rev)
+    config = config_of(tree)
+    room, name = _place(common, commit, config)
+    kept = cache.folder(room) / name
+    with cache.lock(room) as held:
+        if not (kept / "bzImage").exists():
+            shutil.rmtree(kept, ignore_errors=True)  # of who was killed
+            _Build(tree, commit, cache.folder(room), held, echo).run(config, kept)
+    return Built(kept, commit, f"{tree.resolve().name} at {commit[:_DIGITS]}")
+
+
+def was_built(tree: Path, rev: str) -> bool:
+    """Whether build() would find that revision built; nothing is made."""
+    commit, common = _found(tree, rev)
+    return cache.place().joinpath(*_place(common, commit, config_of(tree)), "bzImage").exists()
+
+
+def _found(tree: Path, rev: str) -> tuple[str, str]:
+    """Return the commit of a revision, and where the repository is. Raises BadInput."""
     commit = _git(tree, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}") if rev else None
     common = _git(tree, "rev-parse", "--path-format=absolute", "--git-common-dir")
     if commit is None or common is None:
         raise BadInput(f"{tree} has no commit {rev!r}", f"git -C {tree} log --oneline --all names those there are")
-    config = config_of(tree)
-    room = f"builds/{_digest(common)}"
+    return commit, common
+
+
+def _place(common: str, commit: str, config: str) -> tuple[str, str]:
+    """Return in which folder of the cache a repository's builds are, and in which of that what is built so."""
     made = [commit, config, kconfig.fragment(kconfig.of_interfaces([])), _compiler()]
     made += [os.environ.get(name, "") for name in _CHOICES]
-    kept = cache.folder(room) / f"{commit[:_DIGITS]}-{_digest(*made)}"
-    with cache.lock(room) as held:
-        if not (kept / "bzImage").exists():
-            _Build(tree, commit, cache.folder(room), held, echo).run(config, kept)
-    return Built(kept, commit, f"{tree.resolve().name} at {commit[:_DIGITS]}")
+    return f"builds/{_digest(common)}", f"{commit[:_DIGITS]}-{_digest(*made)}"
 
 
 class _Build(NamedTuple):
@@ -158,7 +175,7 @@ class _Build(NamedTuple):
     def _run_make(self, target: str) -> None:
         """Run make. Raises BuildFailed with what it said."""
         words = ["make", "-C", str(self.folder / "source"), f"O={self.folder / 'objects'}", "ARCH=x86_64"]
-        words += [f"{name}={os.environ[name]}" for name in _CHOICES if name in os.environ]
+        words += [f"{name}={os.environ[name]}" for name in _CHOICES if os.environ.get(name)]
         words += [f"LOCALVERSION=-g{self.commit[:_DIGITS]}", f"-j{_cpus()}", target]
         date = _git(self.tree, "show", "--no-patch", "--format=%cI", self.commit) or ""
         always = {"TIMESTAMP": date, "USER": "bench", "HOST": "bench", "VERSION": "1"}  # one commit, one image
@@ -166,36 +183,22 @@ class _Build(NamedTuple):
         environment |= {f"KBUILD_BUILD_{name}": value for name, value in always.items()}
         log = self.folder / "make.log"
         with log.open("ab") as said:
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                pass_fds=[self.held],  # a make that outlives us keeps others out
-                start_new_session=True,
-            )
             try:
-                status = process.wait(_MAKE_SECONDS)
-            except subprocess.TimeoutExpired:
-                raise BuildFailed(f"make {target} took more than {_MAKE_SECONDS / 3600:.0f} h", f"see {log}") from None
-            finally:
-                _end(process)
-        if status:
+                made = processes.finish(
+                    words,
+                    _MAKE_SECONDS,
+                    tree=True,
+                    stdout=said,
+                    stderr=processes.STDOUT,
+                    env=environment,
+                    pass_fds=[self.held],  # a make that outlives us keeps others out
+                )
+            except ProgramFailed as error:
+                raise BuildFailed(f"{target}: {error}", f"see {log}") from None
+        if made.returncode:
             raise BuildFailed(
                 f"{self.tree.resolve().name} at {self.commit[:_DIGITS]} does not build: {_complaint(log)}", f"see {log}"
             )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a make that is still at work, so that it removes what it has half written."""
-    if process.poll() is None:
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, how)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_LEAVE_SECONDS)
-                return
 
 
 def _complaint(log: Path) -> str:
@@ -211,17 +214,8 @@ def _complaint(log: Path) -> str:
 def _git(tree: Path, *words: str, **more: str) -> str | None:
     """Return what git says in a tree, None where it fails."""
     try:
-        done = subprocess.run(
-            ["git", *words],
-            cwd=tree,
-            env=_environment(**more),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = processes.run(["git", *words], _GIT_SECONDS, cwd=tree, env=_environment(**more))
+    except ProgramFailed:
         return None
     return None if done.returncode else done.stdout.strip()
 
@@ -235,9 +229,8 @@ def _compiler() -> str:
     """Return which compiler make will take: another one makes another kernel."""
     prefix = os.environ.get("CROSS_COMPILE", "")
     command = os.environ.get("CC") or ("clang" if os.environ.get("LLVM") else f"{prefix}gcc")
-    with suppress(OSError, ValueError, subprocess.TimeoutExpired):
-        done = subprocess.run([*command.split(), "--version"], capture_output=True, text=True, timeout=30, check=False)
-        return done.stdout.partition("\n")[0]
+    with suppress(ProgramFailed):
+        return processes.run([*command.split(), "--version"], 30.0).stdout.partition("\n")[0]
     return command
 
 

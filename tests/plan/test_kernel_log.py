@@ -70,7 +70,10 @@ def test_what_is_kept_is_harmless_to_print():
     line = "\x1b[31m\x1b]0;title\x07[    1.000000] WARNING: \x1b[2Jred \x9b31m caf\xe9 \x00\x7f" + "x" * 5000
     counts, [first] = kernel_log.scan([line[line.index("[    1") :], line.replace("\x1b]0;title\x07", "")])
     assert counts == {"WARNING": 2}
-    assert first.startswith("[    1.000000] WARNING: red ?31m caf? ??xxx")
+    assert first.startswith("[    1.000000] WARNING: red ?31m caf\xe9 ??xxx")
     assert len(first) == kernel_log.LONGEST
-    assert first.isascii()
     assert first.isprintable()
+
+
+def test_the_kernels_own_lines_are_counted():
+    assert kernel_log.own(["[    1.000000] one", "a program's", "\x1b[1m[   12.345678] bold", ""]) == 2

@@ -225,7 +225,7 @@ def test_ten_thousand_points_in_ten_seconds(whole, tmp_path):
     found = log.read(whole / log.FILE)[0]
     plan, machine, first = found[0], found[1], next(one for one in found if isinstance(one, Timed))
     line = records.encode(first)
-    many = [line.replace('"workload"', f'"writers":{i},"workload"', 1) for i in range(1, 10_001)]
+    many = [line.replace('"workload"', f'"max_pages":{i},"workload"', 1) for i in range(1, 10_001)]
     (tmp_path / log.FILE).write_text("\n".join([records.encode(plan), records.encode(machine), *many, ""]))
     start = time.process_time()
     rows = frames.intervals(frames.load(tmp_path).frame)

@@ -82,7 +82,7 @@ def test_metadata_of_another_type_is_refused(path, key):
     data = json.loads(path.read_text())
     data["metadata"][key] = "many"
     path.write_text(json.dumps(data))
-    with pytest.raises(BadInput, match=f"{key} is no whole number"):
+    with pytest.raises(BadInput, match=f"metadata.{key} is 'many'"):
         frames.load(path.parent)
 
 

@@ -88,8 +88,9 @@ def test_a_command_hears_what_it_is_sent_and_the_error_names_what_it_was_busy_wi
         guest.send(line)
         assert guest.line(30) == answer
     guest.send("hang")
-    with pytest.raises(GuestFailed, match="was not done with the next answer within 2 s"):
+    with pytest.raises(GuestFailed, match="was not done with the next answer within 2 s") as caught:
         guest.line(2, "the next answer")
+    assert caught.value.hint.endswith("its console was silent since")
 
 
 def test_a_guest_that_does_not_start_is_stopped_before_that(boot):
@@ -111,7 +112,22 @@ def test_damaged_results_are_an_error(boot):
 def test_a_kernel_without_a_second_serial_port_says_so(boot, monkeypatch):
     monkeypatch.setattr(qemu, "_KERNEL_OPTIONS", f"{qemu._KERNEL_OPTIONS} 8250.nr_uarts=1")
     _, error = failing(boot("-c", "pass"))
-    assert "CONFIG_SERIAL_8250_RUNTIME_UARTS" in str(error)
+    assert "CONFIG_SERIAL_8250_RUNTIME_UARTS=2" in str(error)
+    assert "./bench.py config" in error.hint
+
+
+def test_a_kernel_that_takes_no_initramfs_says_so(boot, monkeypatch):
+    monkeypatch.setattr(qemu, "_KERNEL_OPTIONS", f"{qemu._KERNEL_OPTIONS} noinitrd rdinit=/absent")
+    _, error = failing(boot("-c", "pass"))
+    assert "CONFIG_BLK_DEV_INITRD=y" in str(error)
+
+
+def test_a_kernel_without_a_console_says_so(boot, monkeypatch):
+    monkeypatch.setattr(qemu, "_KERNEL_OPTIONS", qemu._KERNEL_OPTIONS.replace("console=ttyS0", "console=tty9"))
+    _, error = failing(boot("-c", "import ctypes; ctypes.CDLL(None).reboot(0x1234567)"))
+    assert str(error) == "the guest ended before its command did"
+    _, error = failing(boot("-c", "pass", append="init=/absent rdinit=/absent"))
+    assert "CONFIG_SERIAL_8250_CONSOLE=y" in str(error)
 
 
 def test_a_kernel_image_that_qemu_can_not_start_is_an_error(boot):

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Signals that end us: the first of them becomes one exception in the main thread, and waits of others look for it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+FATAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+PATIENCE = 60.0  # seconds after which what was to end all is taken for lost, and another signal counts
+_first: list[tuple[signal.Signals, float]] = []
+_holding: list[bool] = []  # of the main thread: an element for each later() it is in
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody wants us to end. hint: what can be done with what there is, from whoever knows it."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(f"interrupted by {number.name}")
+        self.signal = number
+        self.hint = ""
+
+
+def catch() -> None:
+    """Answer fatal signals with Interrupted, but for those that whoever started us wants ignored, as nohup does."""
+    for number in FATAL:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _came)
+
+
+def default() -> None:
+    """Let fatal signals end this process at once: nothing is left to be ended in order, or a parent answers them."""
+    _first.clear()
+    for number in FATAL:
+        if signal.getsignal(number) in (_came, signal.default_int_handler):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def check() -> None:
+    """Raise Interrupted where a signal came: for waits in threads, which no signal reaches."""
+    if _first:
+        raise Interrupted(_first[0][0])
+
+
+@contextmanager
+def later() -> Iterator[None]:
+    """Have a signal that comes meanwhile raise at the end: what is made here is known to whoever removes it."""
+    import threading  # noqa: PLC0415  (workers, which have no threads of Python's, are to stay lean)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = len(_first)
+    _holding.append(True)
+    try:
+        yield
+    finally:
+        _holding.pop()
+    if len(_first) > before and not _holding:
+        check()
+
+
+def _came(number: int, _: FrameType | None) -> None:
+    now = time.monotonic()
+    if _first and now - _first[0][1] < PATIENCE:
+        return  # all is being ended
+    _first[:] = [(signal.Signals(number), now)]
+    if not _holding:
+        check()
