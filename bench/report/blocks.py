@@ -45,13 +45,14 @@ def block(folders: list[Path], *, metric: str = "cost", pattern: str = "*", ever
 
 
 def _opening(found: Comparison) -> list[str]:
-    """Sentences: what was wrong, the verdict, what else is to be known."""
+    """Sentences: which boots fell, what was wrong, the verdict, what else is to be known."""
     base = found.sides[0]
+    fallen = [line for one in found.sides for line in sentences.fallen(one.result.fallen, one.name)]
     wrong = [line for one in found.sides for line in sentences.wrong(one.rows, one.result, one.name)]
     checked = sum(int(frames.exactness(one.rows)["intervals"].sum()) for one in found.sides)
     exact = f"Checked page by page: {checked} intervals, {'all exact' if not wrong else 'not all exact, see above'}."
     known = [*changes.warnings(found), exact, *sentences.floor(base.whole, base.result), *sentences.caveat(base.rows)]
-    return [*wrong, changes.verdict(found), *known]
+    return [*fallen, *wrong, changes.verdict(found), *known]
 
 
 def _by_function(changes: Sequence[Change]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.plan.kernel_log import MANY
 from bench.report import numbers, sentences
 from bench.report.numbers import many, percent
 from bench.stats.comparison import Comparison, Differs, case_name
@@ -150,10 +151,27 @@ def warnings(made: Comparison) -> list[str]:
             f"One boot only ({', '.join(made.one_boot)}): what changes from boot to boot can't be told from what the "
             "kernel changed. In a virtual machine, --boots measures several."
         )
+    lines += floods(made)
     for one in made.sides:
         lines += sentences.incomplete(one.whole, one.result, one.name)
         lines += sentences.kernel_log(one.result.messages, one.name)
         lines += sentences.doubtful(one.rows, made.metric, one.name)
+    return lines
+
+
+def floods(made: Comparison) -> list[str]:
+    """Where only the one kernel or the other printed much: what differs then may be that."""
+    base, *others = made.sides
+    lines = []
+    for other in others:
+        printed = {
+            one.name: max((log.lines for log in one.result.messages.values()), default=0) for one in (base, other)
+        }
+        if min(printed.values()) <= MANY < max(printed.values()):
+            told = " and ".join(f"{name} {count:,} lines" for name, count in printed.items())
+            lines.append(
+                f"Printing: of kernel log, {told} in a boot: a difference between them may be that of printing."
+            )
     return lines
 
 

@@ -2,6 +2,7 @@
 """A comparison as text for a mail and as Markdown: a line for each case, and what its numbers mean."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,23 @@ from bench.stats import choice, comparison, samples
 from bench.stats.comparison import Comparison
 from bench.store.frames import POINT
 
+_SIGNS = re.compile(r"([\\|~*`\[\]])")  # what Markdown would take for its own
 NEWS = 2  # new results that fit beside the base in 72 columns
 
 
 def text(made: Comparison, *, sort: str = "case", sign: str = "change") -> str:
     """The whole comparison as mail text: verdict, warnings, a line for each case, what is behind the numbers."""
     parts = [changes.verdict(made, sign), *changes.warnings(made)]
-    wrongs = [line for one in made.sides for line in sentences.wrong(one.rows, one.result, one.name)]
-    head = [paragraph(line, hang="  ") for line in wrongs]
+    head = [paragraph(line, hang="  ") for line in _first(made)]
     paragraphs = ["\n".join(head)] if head else []
     paragraphs += [paragraph(line, hang="  " if i else "") for i, line in enumerate(parts)]
     return "\n\n".join([*paragraphs, legend(made), table(made, made.frame, sort=sort, sign=sign), notes(made, sign)])
+
+
+def _first(made: Comparison) -> list[str]:
+    """What is said before the verdict: which boots fell, and where something was wrong."""
+    fallen = [line for one in made.sides for line in sentences.fallen(one.result.fallen, one.name)]
+    return fallen + [line for one in made.sides for line in sentences.wrong(one.rows, one.result, one.name)]
 
 
 def legend(made: Comparison) -> str:
@@ -188,7 +195,7 @@ def markdown(made: Comparison, *, sort: str = "case", sign: str = "change") -> s
     bounds = "range" if made.counted else "95% CI" if made.frame["enough"].all() else "95% CI or range"
     heads = ["result"] * named + ["interface", "case", f"base, {unit}", f"new, {unit}", sign, bounds]
     heads += ["p (Holm)"] * tested + ["wrong pages"]
-    lines = [f"**{line}**" for one in made.sides for line in sentences.wrong(one.rows, one.result, one.name)]
+    lines = [f"**{_escaped(line)}**" for line in _first(made)]
     lines += [
         f"**{_escaped(changes.verdict(made, sign))}**",
         *map(_escaped, changes.warnings(made)),
@@ -207,7 +214,7 @@ def markdown(made: Comparison, *, sort: str = "case", sign: str = "change") -> s
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("~", "\\~").replace("*", "\\*") if set(cell) - set("-: ") else cell
+    return _SIGNS.sub(r"\\\1", cell).replace("<", "&lt;") if set(cell) - set("-: ") else cell
 
 
 def drawn(made: Comparison) -> pd.DataFrame:

@@ -40,7 +40,8 @@ def _decided(worse: list[str], unsure: list[str], clear: str) -> str:
 def judge_verdicts(results: Sequence[Verdicts]) -> str:
     """The same of results of the suite meaning, the base first, which have no times. Raises as judge() does."""
     base, *others = results
-    worse, unsure = [], []
+    worse, fallen = [], [line for one in results for line in sentences.fallen(one.fallen, one.name)]
+    unsure = [line.rstrip(".") for line in fallen]
     for new in others:
         whose = f"{new.name}, not in {base.name}"
         worse += [f"WRONG in {whose}: {text}" for text in _findings(base.findings, new.findings)]
@@ -86,7 +87,8 @@ def failures(made: Comparison, limit: float) -> list[str]:
 
 def undecided(made: Comparison, limit: float) -> list[str]:
     """Why it can't be said that nothing is worse: too few runs, or changes beyond the limit that may be chance."""
-    found = []
+    fallen = [line for one in made.sides for line in sentences.fallen(one.result.fallen, one.name)]
+    found = [line.rstrip(".") for line in (*fallen, *changes.floods(made))]
     for new in made.sides[1:]:
         rows = made.frame[made.frame["new_name"] == new.name]
         if not made.decidable(new.name):

@@ -19,7 +19,8 @@ def lines(result: Verdicts) -> Iterator[str]:
     """
     yield "KTAP version 1"
     yield f"1..{len(result.scenarios) + bool(result.findings)}"
-    for line in (*sentences.findings(result.findings), *sentences.kernel_log(result.messages)):
+    first = (*sentences.fallen(result.fallen), *sentences.findings(result.findings))
+    for line in (*first, *sentences.kernel_log(result.messages)):
         yield f"# {_plain(line)}"
     for key in ("kernel_release", "where", "command"):
         yield f"# {key}: {_plain(str(result.host.get(key, 'unknown')))}"

@@ -24,11 +24,19 @@ def _plain(text: str) -> str:
 def command(line: str) -> str:
     """A shell command over as many lines as it needs. An argument is never broken, even if it is too long."""
     lines = [INDENT.rstrip(" ") + INDENT]
-    for word in map(_quoted, shlex.split(line)):
+    for word in map(_quoted, _words(line)):
         if lines[-1].strip() and len(lines[-1]) + 1 + len(word) > WIDTH - 2:  # room for the backslash
             lines.append(INDENT * 3)
         lines[-1] += word if not lines[-1].strip() else f" {word}"
     return " \\\n".join(lines)
+
+
+def _words(line: str) -> list[str]:
+    """The words of a command; of one whose quotes are not closed, which a file may have, what spaces part."""
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()
 
 
 def _quoted(word: str) -> str:

@@ -16,13 +16,14 @@ BLURB = re.compile(r"^\*\*\* BLURB HERE \*\*\*[ \t]*\r?(?:\n|\Z)", re.M)
 # patch (below `---` b4 keeps its change log), the scissors of `git commit --verbose`, a signature.
 CUT = re.compile(r"^(?:diff -|Index: |--- \S|---[ \t]*\r?$|\S+ -{24} >8 -{24}\r?$|-- *\r?$)", re.M)
 # As git's builtin/log.c, make_cover_letter(), writes it: authors, each with patches, then the diffstat or a base.
-SHORTLOG = re.compile(
-    r"^(?:\S.* \(\d+\):\r?\n(?:  .*\n)+\r?\n)+(?=\s*?(?: \S.* \| +(?:\d|Bin)|base-commit: |-- ))", re.M
-)
+AUTHOR = re.compile(r"^\S.* \(\d+\):\r?\n(?:  .*\n)+\r?\n", re.M)
+BEHIND = re.compile(r"\s*?(?: \S.* \| +(?:\d|Bin)|base-commit: |-- )")
 # Names with a hyphen, and the usual ones without: a last paragraph such as "Note: ..." is prose.
 TRAILER = re.compile(
     r"(?:[A-Za-z]+(?:-[A-Za-z]+)+|Fixes|Link|Closes|Cc|To|Bug(?:Link)?): *\S|[ \t]+\S|\[.+\]\s*$|\(cherry "
 )
+
+MOST = 16 << 20  # bytes of a letter
 
 
 def wrap(text: str) -> str:
@@ -65,6 +66,8 @@ def edit(path: Path, block: str) -> bool:
         if not path.is_file():
             what = "is not a file" if path.exists() else "does not exist"
             raise BadInput(f"{path} {what}", "git format-patch --cover-letter writes a cover letter")
+        if path.stat().st_size > MOST:
+            raise BadInput(f"{path} holds more than {MOST >> 20} MiB", "give a cover letter or a commit message")
         old = path.read_bytes()
         if b"\0" in old:
             raise BadInput(f"{path} is not a text file", "give a cover letter or a commit message")
@@ -82,10 +85,22 @@ def place(letter: str) -> int:
     """Return the offset at which a person would put results: the start of a line, or the letter's end."""
     if blurb := BLURB.search(letter):
         return blurb.end()
-    found = [match.start() for pattern in (CUT, SHORTLOG) if (match := pattern.search(letter))]
-    letter = letter[: min(found, default=len(letter))]
+    cut = CUT.search(letter)
+    letter = letter[: min(cut.start() if cut else len(letter), _shortlog(letter))]
     letter = letter[: _comments(letter)]
     return _trailers(letter)
+
+
+def _shortlog(text: str) -> int:
+    """Where the first list of authors begins that has a diffstat or a base behind it; the end where there is none."""
+    start = end = -1
+    for author in AUTHOR.finditer(text):  # one after the other: a pattern of all would begin anew at each
+        if author.start() != end:
+            start = author.start()
+        end = author.end()
+        if BEHIND.match(text, end):
+            return start
+    return len(text)
 
 
 def _comments(text: str) -> int:

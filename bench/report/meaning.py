@@ -77,11 +77,11 @@ def _kinds(result: Verdicts, name: str) -> list[int]:
 
 
 def _wrong(results: Sequence[Verdicts]) -> str:
-    """What probes were answered wrong, for the first lines."""
+    """Which boots fell, and what probes were answered wrong, for the first lines."""
     titles = headings(results) if len(results) > 1 else [""]
-    lines = [
-        line for one, title in zip(results, titles, strict=True) for line in sentences.findings(one.findings, title)
-    ]
+    both = list(zip(results, titles, strict=True))
+    lines = [line for one, title in both for line in sentences.fallen(one.fallen, title)]
+    lines += [line for one, title in both for line in sentences.findings(one.findings, title)]
     return "\n".join(paragraph(line, hang="  ") for line in lines)
 
 
@@ -158,7 +158,7 @@ def _by_interface(result: Verdicts) -> list[str]:
     columns = {name: [_text(result.cells.get((s, name)), marks) for s in result.scenarios] for name in names}
     widths = [max(map(len, [*columns[name], *_split(name)])) for name in names]
     parts = []
-    for cut in fitting(widths, max(map(len, result.scenarios)), len(BAR)):
+    for cut in fitting(widths, max(map(len, result.scenarios)), len(BAR)) if names else ():
         some = names[cut]
         rows = [list(row) for row in zip(result.scenarios, *(columns[name] for name in some), strict=True)]
         heads = list(zip(("", "scenario"), *map(_split, some), strict=True))

@@ -146,7 +146,8 @@ def as_html(folder: Path, draw: Draw) -> Path:
 
     made = write(folder, draw)
     rows, result = made.rows, made.result
-    wrong = ["\n".join(sentences.wrong(rows, result))] if sentences.wrong(rows, result) else []
+    lines = [*sentences.fallen(result.fallen), *sentences.wrong(rows, result)]
+    wrong = ["\n".join(lines)] if lines else []
     summary = [*wrong, sentences.finding(rows, result), *sentences.doubtful(rows)]
     summary += [*sentences.measured(rows, result), *_counted(made), *sentences.not_measured(result)]
     figures = {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name in made.drawn}
@@ -156,8 +157,8 @@ def as_html(folder: Path, draw: Draw) -> Path:
 
 
 def _opening(made: Document) -> list[str | list[str]]:
-    """The first paragraphs: what was wrong, the finding, doubts, what was measured."""
-    wrong = sentences.wrong(made.rows, made.result)
+    """The first paragraphs: which boots fell, what was wrong, the finding, doubts, what was measured."""
+    wrong = [*sentences.fallen(made.result.fallen), *sentences.wrong(made.rows, made.result)]
     head = ["\n".join(paragraph(line, hang="  ") for line in wrong)] if wrong else []
     measured = [
         *sentences.measured(made.rows, made.result),

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Sentences that follow from the data and its uncertainty: what was found, what was wrong, what is doubtful."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.harmless import harmless
 from bench.plan.interfaces import INTERFACES, LEGACY, form
+from bench.plan.kernel_log import MANY
 from bench.plan.records import Messages
 from bench.report import numbers, tables
 from bench.report.numbers import many, times
@@ -26,6 +28,7 @@ CAVEATS = {
 VAGUE = 0.25  # of an estimate: one whose uncertainty is wider from end to end is no headline
 QUIETER = "Measure more (--processes, --boots), or on a quieter machine: ./bench.py probe names what disturbs."
 WRONG_LINES = 5  # wrong cases named in full; the rest is counted
+_LONGEST = 400  # characters of why a boot came to no end
 _SCAN = "PAGEMAP_SCAN"
 IOCTL_NAME = next(row.name for row in INTERFACES.values() if row.role == "ioctl")
 
@@ -63,6 +66,14 @@ def wrong(rows: pd.DataFrame, result: frames.Result, name: str = "") -> list[str
     return lines
 
 
+def fallen(boots: Sequence[str], name: str = "") -> list[str]:
+    """Say, before all else, which boots came to no end: what is said of the others is not all that happened."""
+    whose = f"{name}: " if name else ""
+    lines = [f"{whose}{harmless(one, _LONGEST).rstrip('.')}." for one in boots[:WRONG_LINES]]
+    more = len(boots) - len(lines)
+    return [*lines, *([f"{whose}and {many(more, 'more boot')} like it."] if more else [])]
+
+
 def findings(found: Mapping[str, str], name: str = "") -> list[str]:
     """What probes found wrong: which interface, and what was asked, written and reported, in pages by index."""
     whose = f"{name}: " if name else ""
@@ -77,15 +88,31 @@ def kernel_log(messages: Mapping[int, Messages], name: str = "") -> list[str]:
     counts = log.complaints(messages)
     unreadable = next((one.unreadable for one in messages.values() if one.unreadable), "")
     partly = f" (not all of it could be read: {unreadable})" if unreadable else ""
+    floods = flooded(messages, name)
     if counts:
         shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         boots = f" in {many(len(messages), 'boot')}" if len(messages) > 1 else ""
         first = dict.fromkeys(line for one in messages.values() for line in one.first)
         kept = list(first)[:WRONG_LINES]
-        return [f"KERNEL LOG{whose}: {shown}{boots}{partly}; first: {kept[0] if kept else 'unknown'}", *kept[1:]]
+        first_lines = [f"KERNEL LOG{whose}: {shown}{boots}{partly}; first: {kept[0] if kept else 'unknown'}", *kept[1:]]
+        return [*floods, *first_lines]
     if unreadable and not any(not one.unreadable for one in messages.values()):
         return [f"Kernel log{whose}: not readable ({unreadable})."]
-    return [f"Kernel log{whose}: clean{partly}."]
+    return floods or [f"Kernel log{whose}: clean{partly}."]
+
+
+def flooded(messages: Mapping[int, Messages], name: str = "") -> list[str]:
+    """Say where a kernel printed many lines while it was measured: on a console each takes milliseconds of a CPU."""
+    many_said = {boot: one.lines for boot, one in messages.items() if one.lines > MANY}
+    if not many_said:
+        return []
+    boot = max(many_said, key=lambda boot: many_said[boot])
+    whose = f" of {name}" if name else ""
+    of = f", and in {len(many_said) - 1} more of {len(messages)} more than {MANY}" if len(many_said) > 1 else ""
+    return [
+        f"Kernel log{whose}: {many_said[boot]:,} lines were printed while boot {boot} was measured{of}: times may be "
+        "of printing them."
+    ]
 
 
 def case(row: "pd.Series[Any]") -> str:

@@ -19,9 +19,9 @@ from bench.errors import (
 )
 from bench.plan.plan import Plan
 from bench.run import commands, resume
-from bench.run.commands import note
 from bench.run.measuring import decided, site_of
 from bench.run.settle import need_core, revision
+from bench.run.tell import note
 from bench.store import log
 
 SKIP, STOP = 125, 255  # statuses: this commit can't be tested; and from 128 on, the whole bisection ends

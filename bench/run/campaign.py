@@ -12,18 +12,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.errors import BadInput, BenchError, GuestFailed, Unsupported, WorkerFailed
-from bench.plan import kernel_log, records
+from bench import signals
+from bench.errors import BadInput, BenchError, Crashed, GuestFailed, Hung, Unsupported, WorkerFailed
+from bench.harmless import harmless
+from bench.plan import expected, kernel_log, records
 from bench.plan.plan import Job, Plan, Play, Timing, turns
-from bench.plan.records import PHASES, Failed, Machine, Messages, Played, Record, Timed
-from bench.run import machines, resume
+from bench.plan.records import PHASES, Failed, Machine, Messages, Played, Plays, Record, Timed
+from bench.run import enough, folders, machines, resume
 from bench.run.progress import Bar
+from bench.run.tell import note
 from bench.store.log import Log
 from bench.vm import counting
 
-START_SECONDS = 600.0  # for a machine to say what it is, each interface's probes included
-PLAY_SECONDS = 60.0  # beside what each play may take
+END_SECONDS = 60.0  # to say what the kernel's log complained of: it takes a tenth of a second where it is emulated
+UNTRUSTED = "what it says is not trusted; its messages above, or the guest's log, may say what went wrong"
 _FAILURES = 3  # failed jobs of one boot after which it is given up
+_FALLS = 20  # plays that a guest did not survive, after which it is not booted again
 _FALLEN = 2  # boots of one kernel that came to no end, after which the others are not tried
 # Boots are enough whose medians differ by no more than this part, or so few instructions, but for so many of them: the
 # report names those.
@@ -62,6 +66,9 @@ def measure(*parts: Part, only: tuple[int, int] | None = None) -> None:
             if not any(share.done for share in shares):
                 for share in shares:
                     share.tidy()
+        for share in shares:
+            if said := share.surely():
+                note(f"{share.label}: {said}" if share.label else said)
         _judge(shares)
 
 
@@ -84,6 +91,9 @@ class _Share:
         self.fallen: list[BenchError] = []
         self.running: set[int] = set()
         self.begun: dict[int, int] = {}  # where in its console's log each boot begins
+        self.lines: dict[int, int] = {}  # that a kernel said, by boot
+        self.falls = 0  # plays that a guest did not survive
+        self.told: set[tuple[object, object]] = set()  # the keys of jobs of which the bar knows what became
         self.given_up = False
         if kept.records[:1] != [self.plan]:
             self.keep(self.plan)
@@ -113,17 +123,42 @@ class _Share:
 
     def ready(self, boot: int) -> bool:
         """Whether a boot can begin: one that others may make needless waits for them."""
-        return not (self.running and 0 < self.plan.least_boots <= boot)
+        least = enough.least(self.plan) if self.plan.until else self.plan.least_boots
+        return not (self.running and 0 < least <= boot)
 
     def ended(self, boot: int) -> None:
-        """Take note of a boot that came to its end: where enough boots agree, the plan has no others any more."""
+        """Take note of a boot that came to its end: where enough was measured, the plan has no others any more."""
         self.missing.discard(boot)
-        ended, least = self.plan.boots - len(self.missing), self.plan.least_boots
+        ended = self.plan.boots - len(self.missing)
         in_order = self.missing == set(range(ended, self.plan.boots))
-        if self.missing and in_order and 0 < least <= ended and not self.fallen and self._agree():
-            self.plan = self.plan.with_boots(ended)
+        if self.missing and in_order and not self.fallen and self._enough(ended):
             self.missing.clear()
-            self.keep(self.plan)
+            shorter = self.plan.with_boots(ended)
+            self.keep_plan(shorter._replace(command=self.plan.command) if self.plan.until else shorter)
+
+    def _enough(self, ended: int) -> bool:
+        """Whether so many boots are enough: they agree, or each cost is as sure as it was to be."""
+        if self.plan.until:
+            return enough.due(ended, self.plan) and not enough.unsure(self._log.records, self.plan)
+        return 0 < self.plan.least_boots <= ended and self._agree()
+
+    def sure(self, done: int) -> bool:
+        """Whether so many processes of the only boot are enough; the plan has no others then."""
+        if not self.plan.until or self.plan.boots > 1 or self.failed or done >= self.plan.processes:
+            return False
+        if not enough.due(done, self.plan) or enough.unsure(self._log.records, self.plan):
+            return False
+        self.keep_plan(self.plan._replace(processes=done))
+        return True
+
+    def keep_plan(self, plan: Plan) -> None:
+        """Go on with another plan, which overrules the one in the log."""
+        self.plan = plan
+        self.keep(plan)
+
+    def surely(self) -> str:
+        """What became of what was to be known so surely; empty where nothing was, or not all is measured."""
+        return enough.told(self._log.records, self.plan) if self.plan.until and not self.missing else ""
 
     def _agree(self) -> bool:
         """Whether the boots so far differ by no more than AGREED, or FEW, in nearly all values."""
@@ -152,36 +187,48 @@ class _Share:
             return file.read().splitlines()
 
     def fell(self, boot: int, error: BenchError) -> None:
-        """Take note of a boot that came to no end."""
+        """Take note of a boot that came to no end; the log, which is of one kernel, has no need of its name."""
         self._log.append(Failed(boot, "", str(error)))
         if any(one.boot == boot for one in self.machines):
-            self._log.append(_messages(None, boot, self.said(boot)))
-        self.fallen.append(error)
+            self._log.append(_messages(None, boot, self.said(boot), self.lines.get(boot, 0)))
+        label = " ".join(filter(None, [self.label, f"boot {boot}" if self.plan.boots > 1 else ""]))
+        self.fallen.append(type(error)(f"{label}: {error}" if label else str(error), error.hint))
         self.missing.discard(boot)
         self.given_up = len(self.fallen) >= _FALLEN
 
+    def survive(self, job: Play, boot: int, error: Crashed | Hung) -> bool:
+        """Take note of a play that the boot did not survive; return whether to boot again, for what is left."""
+        if self.falls >= _FALLS:
+            return False
+        self.falls += 1
+        what = f"crashed: {error.first}" if isinstance(error, Crashed) else f"hung: {error}"
+        self._log.append(Played(boot, job.scenario, job.interface, "", [Plays(1, failed=harmless(what))]))
+        return True
+
     def kept(self) -> str:
         """What can be done with what was measured before an error."""
-        name = f"{self.folder.parent.name}/{self.folder.name}" if self.label else self.folder.name
-        return f"{self.done} finished jobs are kept: ./bench.py report {name}" if self.done else ""
+        return (
+            f"{self.done} finished jobs are kept: ./bench.py report {folders.called(self.folder)}" if self.done else ""
+        )
 
     def tidy(self) -> None:
         """Remove what measured nothing: it is no result. A console's log stays where it says why."""
-        self._log.path.unlink()
-        for console in [] if self.fallen else self.folder.glob("guest*.log"):
+        self._log.path.unlink(missing_ok=True)
+        for console in [] if self.fallen or self.failed else self.folder.glob("guest*.log"):
             console.unlink()
 
     def complaint(self) -> BenchError | None:
         """What a campaign that came to its end must not hide: boots that fell, failed jobs, or none that was done."""
         if self.fallen:
             first = self.fallen[0]
-            hint = "; ".join(filter(None, [first.hint, self.kept()]))
+            hint = "; ".join(filter(None, [self.kept(), first.hint]))  # its last lines come last
             more = f"; {len(self.fallen)} boots came to no end" if len(self.fallen) > 1 else ""
             return type(first)(f"{first}{more}", hint)
         if self.failed:
             one = self.failed[0]
             what = f"{len(self.failed)} of {self.done + len(self.failed)} jobs failed, first {one.job}: {one.why}"
-            return WorkerFailed(what, self.kept() or "nothing was measured")
+            consoles = f"; the guest's console: {self.console(one.boot)}" if self.site.guest else ""
+            return WorkerFailed(what, (self.kept() or "nothing was measured") + consoles)
         if self.done or self.missing:
             return None
         optional = self.plan.optional
@@ -204,27 +251,28 @@ class _Campaign:
         """Boot until no boot is left, as many at once as every site allows."""
         at_once = min(one.site.at_once for one in self._shares)
         with ThreadPoolExecutor(at_once) as pool:
-            lanes = [pool.submit(self._lane) for _ in range(min(at_once, len(self._turns)))]
             try:
+                lanes = [pool.submit(self._lane) for _ in range(min(at_once, len(self._turns)))]
                 done, _ = wait(lanes, return_when=FIRST_EXCEPTION)
                 for lane in done:
                     lane.result()
             finally:
-                self._stop()
+                with signals.later():
+                    self._stop()
 
     def _lane(self) -> None:
         while found := self._next():
             turn, share, boot = found
             try:
-                self._boot(turn, share, boot)
+                while not self._boot(turn, share, boot):
+                    pass
             except (GuestFailed, WorkerFailed) as error:
                 with self._lock:
                     if self._stopped:
                         return
-                    label = " ".join(filter(None, [share.label, f"boot {boot}" if share.plan.boots > 1 else ""]))
-                    share.fell(boot, type(error)(f"{label}: {error}" if label else str(error), error.hint))
-                    if label:  # else the error says it all, and at once
-                        self._bar.print(str(share.fallen[-1]))
+                    share.fell(boot, error)
+                    alone = not share.label and share.plan.boots == 1
+                    self._bar.fell(boot, "" if alone else str(share.fallen[-1]), share.label)
             finally:
                 with self._lock:
                     share.running.discard(boot)
@@ -256,71 +304,112 @@ class _Campaign:
             for machine in self._running:
                 machine.kill()
 
-    def _boot(self, turn: int, share: _Share, boot: int) -> None:
+    def _boot(self, turn: int, share: _Share, boot: int) -> bool:
+        """Boot, and have done what is left of its jobs; return False where it did not survive a play."""
         console = share.console(boot)
-        share.begun[boot] = console.stat().st_size if console.exists() else 0
+        share.begun.setdefault(boot, console.stat().st_size if console.exists() else 0)
         with share.site.start(console, self._bar.print, boot) as machine:
             with self._lock:
                 if self._stopped:  # while this one was starting
-                    return
+                    return True
                 self._running.append(machine)
-            machine.send(records.encode(share.plan))
-            machine.send(str(boot))
-            first = _decoded(machine.line(START_SECONDS, "saying what the machine is"))
-            if not isinstance(first, Machine) or first.boot != boot:
-                raise WorkerFailed("the first record is not the machine's", "its messages are above")
-            facts = first.facts | share.site.facts | {"turn": turn}
-            if share.site.guest:  # counted ones have the same date and random numbers again and again
-                facts |= {"date": _now(), "boot_time": _now(), "boot_id": str(uuid.uuid4())}
-            facts |= {"qemu": machine.command_line} if machine.command_line else {}
-            first = first._replace(facts=facts, quantity=share.site.quantity)
-            with self._lock:
-                share.keep(first)
-                self._bar.booted(share.site)
-                jobs = share.left(first)
-                for job in share.plan.jobs(boot):
-                    if job not in jobs:  # done before the run was interrupted
-                        self._bar.skip(job, share.plan, share.site)
-            self._work(jobs, first, share, machine)
-            machine.send("")
-            said = machine.line(START_SECONDS, "ending")
+            try:
+                first = self._met(turn, share, boot, machine)
+                if not self._work(first, share, machine):
+                    return False
+                machine.send("")
+                said = machine.line(END_SECONDS, "shutting down")
+                if said is not None and share.site.guest:
+                    raise WorkerFailed("the measuring process sent a record after the last one", UNTRUSTED)
+            finally:
+                share.lines[boot] = share.lines.get(boot, 0) + machine.lines
         with self._lock:
-            share.keep(_messages(said, boot, share.said(boot)))
-            planned = share.plan.boots
+            share.keep(_messages(said, boot, share.said(boot), share.lines[boot]))
+            planned = share.plan
             share.ended(boot)
             self._bar.leave(planned, share.plan, share.site)
+        return True
 
-    def _work(self, jobs: list[Job], first: Machine, share: _Share, machine: machines.Server) -> None:
-        """Have the jobs done one by one, as far as they can be done there."""
-        failures = 0
-        for job in jobs:
-            if not first.can(job, share.plan):
+    def _met(self, turn: int, share: _Share, boot: int, machine: machines.Server) -> Machine:
+        """Tell a machine the plan, have it say what it is, and keep that."""
+        machine.send(records.encode(share.plan))
+        machine.send(str(boot))
+        first = _decoded(machine.line(share.plan.start_limit, "describing the machine"))
+        if (wrong := expected.machine(first, share.plan, boot)) or not isinstance(first, Machine):
+            raise WorkerFailed(f"the measuring process sent {wrong}", UNTRUSTED)
+        facts = first.facts | share.site.facts | {"turn": turn}
+        if share.site.guest:  # counted ones have the same date and random numbers again and again
+            facts |= {"date": _now(), "boot_time": _now(), "boot_id": str(uuid.uuid4())}
+        facts |= {"qemu": machine.command_line} if machine.command_line else {}
+        first = first._replace(facts=facts, quantity=share.site.quantity)
+        with self._lock:
+            share.keep(first)
+            self._bar.booted(share.site, boot, share.label)
+        return first
+
+    def _work(self, first: Machine, share: _Share, machine: machines.Server) -> bool:
+        """Have what is left done one by one, as far as it can be; return False where the machine did not survive it."""
+        failures, done = 0, None
+        with self._lock:
+            jobs = share.left(first)
+            for job in share.plan.jobs(first.boot):
+                if job not in jobs or not first.can(job, share.plan):  # done before the run was interrupted; can't be
+                    self._skip(job, share)
+        for job in [one for one in jobs if first.can(one, share.plan)]:
+            if isinstance(job, Timing) and done not in (None, job.process) and self._sure(share, job.process):
+                return True
+            done = job.process if isinstance(job, Timing) else None
+            try:
+                failures += self._do(job, first, share, machine)
+            except (Crashed, Hung) as error:
                 with self._lock:
-                    self._bar.skip(job, share.plan, share.site)
-                continue
-            failures += self._do(job, first.boot, share, machine)
+                    if self._stopped or not (isinstance(job, Play) and share.survive(job, first.boot, error)):
+                        raise
+                    share.told.add(job.key)
+                    self._bar.done(job, share.plan, share.site)
+                    self._bar.print(f"{error}: the guest is booted again, for what is left")
+                return False
             if failures >= _FAILURES:
-                return
+                break
+        return True
 
-    def _do(self, job: Job, boot: int, share: _Share, machine: machines.Server) -> bool:
+    def _skip(self, job: Job, share: _Share) -> None:
+        """Take note, once, of a job for which there is nothing to do, or no more."""
+        if job.key not in share.told:
+            share.told.add(job.key)
+            self._bar.skip(job, share.plan, share.site)
+
+    def _sure(self, share: _Share, done: int) -> bool:
+        """Whether so many processes are enough, and what is left of the plan is not to be done."""
+        with self._lock:
+            planned = share.plan
+            sure = share.sure(done)
+            self._bar.leave(planned, share.plan, share.site)
+            return sure
+
+    def _do(self, job: Job, first: Machine, share: _Share, machine: machines.Server) -> bool:
         """Have one job done and keep what came of it; return whether it failed."""
         if machine.counts:
             machine.counts.drop()
-        date = _now()
+        date, start = _now(), time.monotonic()
         machine.send(records.encode(job))
         try:
-            record = _decoded(machine.line(_limit(job, share.plan), job.name))
+            record = _decoded(machine.line(share.plan.limit(job), job.name))
+        except Crashed as error:
+            raise Crashed(f"{error} (while measuring {job.name})", error.hint, error.first) from None
         except (GuestFailed, WorkerFailed) as error:
-            raise type(error)(f"{error} (while measuring {job.name})", error.hint) from None
-        if not _answers(record, job, boot, share.plan):
-            raise WorkerFailed(f"the answer to {job.name} is about something else")
+            named = str(error) if job.name in str(error) else f"{error} (while measuring {job.name})"
+            raise type(error)(named, error.hint) from None
+        if wrong := expected.answer(record, job, share.plan, first):
+            raise WorkerFailed(f"the answer to {job.name} is {wrong}", UNTRUSTED)
         if machine.counts and isinstance(record, Timed):
             record = counting.counted(record, machine.counts.take())
         if isinstance(record, Timed) and "date" in record.facts:
             record = record._replace(facts=record.facts | {"date": date})
         with self._lock:
             share.keep(record)
-            self._bar.done(job, share.plan, share.site)
+            share.told.add(job.key)
+            self._bar.done(job, share.plan, share.site, time.monotonic() - start)
         return isinstance(record, Failed)
 
 
@@ -337,44 +426,25 @@ def _judge(shares: Sequence[_Share]) -> None:
         raise found[0][1]
     said = "; ".join(str(error) if share.fallen else f"{share.label}: {error}" for share, error in found)
     whole = [share.kept() for share in shares if share not in [one for one, _ in found]]
-    hint = "; ".join(dict.fromkeys(filter(None, [*(error.hint for _, error in found), *whole])))
+    hint = "; ".join(dict.fromkeys(filter(None, [*whole, *(error.hint for _, error in found)])))
     raise type(found[0][1])(said, hint)
 
 
-def _messages(said: str | None, boot: int, console: list[str]) -> Messages:
+def _messages(said: str | None, boot: int, console: list[str], lines: int) -> Messages:
     """What the kernel's log says of a boot: the machine's last record, or what a guest's console had."""
     if said is None:
-        return Messages(boot, *kernel_log.scan(console))
+        return Messages(boot, *kernel_log.scan(console), lines=lines)
     record = _decoded(said)
-    if not isinstance(record, Messages) or record.boot != boot:
-        raise WorkerFailed("the last record is not what the kernel's log says")
+    if (wrong := expected.end(record, boot)) or not isinstance(record, Messages):
+        raise WorkerFailed(f"the measuring process sent {wrong}", UNTRUSTED)
     return record
 
 
 def _decoded(line: str | None) -> Record:
     """The record of a line that a machine sent. Raises WorkerFailed: it is not trusted."""
     if line is None:
-        raise WorkerFailed("the measuring process ended before its work did", "its messages are above")
+        raise WorkerFailed("the measuring process ended before its work did", UNTRUSTED)
     try:
         return records.decode(line)
     except BadInput as error:
-        raise WorkerFailed(f"the measuring process sent {error}", "its messages are above") from None
-
-
-def _answers(record: Record, job: Job, boot: int, plan: Plan) -> bool:
-    """Whether a record is the answer to a job: of this boot, about what was asked for, once each."""
-    if isinstance(record, Timed) and isinstance(job, Timing):
-        forms = [(one.interface, one.atomic) for one in record.series]
-        counts = {len(values) for one in record.series for values in one.values.values()}
-        asked = {name for name, _ in forms} <= set(plan.interfaces) and counts <= {plan.values}
-        return record.boot == boot and record.key == job.key and asked and len(set(forms)) == len(forms)
-    if isinstance(record, Played) and isinstance(job, Play):
-        return record.boot == boot and record.key == job.key
-    return isinstance(record, Failed) and (record.boot, record.job) == (boot, job.name)
-
-
-def _limit(job: Job, plan: Plan) -> float:
-    """Seconds after which a machine that has not answered never will: more than its own limits for the same."""
-    if isinstance(job, Play):
-        return PLAY_SECONDS * (1 + job.times)
-    return 60 + plan.seconds(job.point)
+        raise WorkerFailed(f"the measuring process sent {error}", UNTRUSTED) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +14,15 @@ from bench.errors import BadInput, LimitExceeded, PermissionDenied, WrongAnswer
 from bench.plan import catalogue, suites
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
+from bench.run import folders
 from bench.run.settle import ROOT, free_memory, need_core, usual
+from bench.run.tell import note
 from bench.store import log
 
 RESULTS = ROOT / "results"
 WRONG_HINT = (
     "an interface that answers wrong is a bug of the kernel, or of this suite: tell the maintainers which pages"
 )
-HOLD_RESULTS = (log.FILE, log.PACKED, "suite.json", "suite.json.gz", "meaning.json")  # the last ones: older versions
-
-
-def note(text: str) -> None:
-    """Say something to the person; standard output belongs to results."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def probe(as_json: bool) -> None:
@@ -70,8 +65,8 @@ def list_everything() -> None:
     _list("interfaces", {name: row.summary for name, row in INTERFACES.items()})
     found = {
         str(path.parent.relative_to(RESULTS))
-        for name in HOLD_RESULTS
-        for pattern in (f"*/{name}", f"*/*/{name}")  # the results of a matrix lie one level deeper
+        for name in folders.HOLD_RESULTS
+        for pattern in (f"[!.]*/{name}", f"[!.]*/*/{name}")  # the results of a matrix lie one level deeper
         for path in RESULTS.glob(pattern)
     }
     _list("results", dict.fromkeys(sorted(found), ""))
@@ -111,6 +106,8 @@ def result_folder(name: str) -> Path:
     """Return the folder of a result: a name below results/, or a path if it has a slash."""
     if not name or name in (".", ".."):
         raise BadInput(f"{name!r} is no name for a result", "give a word, such as --name patched")
+    if name.startswith("-"):
+        raise BadInput(f"{name!r} begins like an option", "give another name, or a path: ./-NAME")
     return Path(name) if "/" in name else RESULTS / name
 
 
@@ -144,8 +141,12 @@ def report(*names: str, everything: bool = False, form: str = "text", into: str 
     elif form == "html":
         print(pages.as_html(folder, drawing.every))
     else:
-        _export(folder)
-        made = pages.write(folder, drawing.every)
+        try:
+            _export(folder)
+            made = pages.write(folder, drawing.every)
+        except PermissionDenied as error:
+            note(f"The report is not kept: {error}; {error.hint}.")
+            made = pages.read(folder)
         print(pages.everything(made) if everything else pages.page(made))
 
 
@@ -204,7 +205,14 @@ def _report_meaning(folders: Sequence[Path], form: str, *, everything: bool, int
         from plots import drawing  # noqa: PLC0415  (matplotlib: a second more)
 
         target = result_folder(into) if into else folders[0] if len(folders) == 1 else None
-        print(pages.meant(results, everything=everything, into=(target, drawing.every) if target else None), end="")
+        try:
+            made = pages.meant(results, everything=everything, into=(target, drawing.every) if target else None)
+        except PermissionDenied as error:
+            if into:
+                raise
+            note(f"The report is not kept: {error}; {error.hint}.")
+            made = pages.meant(results, everything=everything)
+        print(made, end="")
 
 
 @dataclass

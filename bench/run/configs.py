@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.errors import LimitExceeded, Unsupported
 from bench.plan import interfaces, kconfig
-from bench.run.commands import note
+from bench.run.tell import note
 
 _NAME = 16  # characters
 

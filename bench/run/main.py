@@ -3,20 +3,27 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import re
+import resource
+import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from bench.errors import BenchError
 from bench.plan.records import PHASES
-from bench.run import commands, measuring, options
+from bench.run import commands, measuring, options, tell
 from bench.run.request import OPTIONS, Request
 from bench.run.settle import version
 
 METRICS = ("cost", "interval", "tracker", "tracked", *PHASES)
-PROGRAM = "./bench.py"
+PROGRAM, OUTPUT = "./bench.py", "standard output"
+LEAST_MEMORY = 512 << 20  # bytes of addresses
 
 
 # Of each command that compares.
@@ -50,7 +57,7 @@ class Limit(click.ParamType[float]):
         except ValueError:
             found = -1.0
         if found < 0:
-            self.fail(f"{value!r} is not a percentage such as 3%", param, ctx)
+            self.fail(f"{str(value)[:60]!r} is not a percentage such as 3%", param, ctx)
         return found
 
 
@@ -71,11 +78,30 @@ Exit status:
   1  an interface answered wrong (probe, run, matrix; known misses count too), a
      scenario of --format ktap is not ok, config --kernel lacks something, or
      --fail-on found something worse
-  2  bad usage or input
+  2  bad usage or input, or the system refused something
   3  nothing could be measured, a measurement failed, or --fail-on can't tell
+  128+N  signal N ended it: 129 HUP, 130 INT (Ctrl-C), 131 QUIT, 143 TERM; 141
+     whoever read its output did not want all of it
   bisect has those of git bisect run: 0, 1, 125, 255
 
 """
+
+# What may help where the system refuses something
+REFUSED = {
+    errno.ENOSPC: "is the disk full? TMPDIR and XDG_CACHE_HOME choose others for what is not a result",
+    errno.EDQUOT: "this user's share of the disk is used up",
+    errno.EFBIG: "is there a limit on the size of files (ulimit -a)?",
+    errno.EROFS: "its file system may only be read",
+    errno.ENOENT: "was it moved or removed meanwhile?",
+    errno.EACCES: "this user may not do that there",
+    errno.EPERM: "this user may not do that there",
+    errno.ENOMEM: "is there a limit on memory (ulimit -a)?",
+    errno.EAGAIN: "is there a limit on processes (ulimit -a)?",
+    errno.EMFILE: "is there a limit on open files (ulimit -a)?",
+    errno.ENFILE: "this machine has too many open files",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EIO: "is the disk sound, and the terminal still there?",
+}
 
 
 class Ordered(click.Group):
@@ -125,7 +151,13 @@ def run(**values: Any) -> None:
     The result is the folder results/NAME: records.jsonl (all that was measured), report.txt, plots, and suite.json for
     python -m pyperf.
     """
-    measuring.run(Request.typed(values))
+    request = Request.typed(values)
+    if request.dry_run:
+        from bench.run import foresee  # noqa: PLC0415  (rich)
+
+        foresee.run(request)
+    else:
+        measuring.run(request)
 
 
 class Named(click.ParamType[tuple[str, str]]):
@@ -136,8 +168,8 @@ class Named(click.ParamType[tuple[str, str]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         """Return name and image."""
         name, _, image = str(value).partition("=")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}", name) or not image:
-            self.fail(f"{value!r} is not NAME=IMAGE, such as base=debian:6.12", param, ctx)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}", name) or options.trouble(image):
+            self.fail(f"{str(value)[:60]!r} is not NAME=IMAGE, such as base=debian:6.12", param, ctx)
         return name, image
 
 
@@ -172,13 +204,15 @@ def matrix(kernels: tuple[tuple[str, str], ...], fail_on: float | None, **values
     With --where here a real machine is measured, one boot at a time: run it, boot the next kernel, and go on with
     --resume NAME, until the matrix is full.
     """
-    from bench.run.matrix import Wanted, run  # noqa: PLC0415  (rich)
+    from bench.run import foresee  # noqa: PLC0415  (rich)
+    from bench.run import matrix as matrices  # noqa: PLC0415
 
-    run(Wanted(kernels, Request.typed(values | {"kernel": None, "form": "text"}), fail_on))
+    wanted = matrices.Wanted(kernels, Request.typed(values | {"kernel": None, "form": "text"}), fail_on)
+    (foresee.matrix if wanted.request.dry_run else matrices.run)(wanted)
 
 
 @main.command(epilog=example(f"{PROGRAM} report patched --all"))
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, type=options.TEXT)
 @click.option("--all", "everything", is_flag=True, help="All tables and the whole machine, not one page (text only).")
 @click.option(
     "--format",
@@ -200,7 +234,7 @@ def report(names: tuple[str, ...], everything: bool, form: str, into: str | None
 
 
 @main.command(epilog=example(f"{PROGRAM} compare base patched --fail-on 3%"))
-@click.argument("names", metavar="BASE NEW...", nargs=-1, required=True)
+@click.argument("names", metavar="BASE NEW...", nargs=-1, required=True, type=options.TEXT)
 @click.option(
     "--format",
     "form",
@@ -227,7 +261,7 @@ def report(names: tuple[str, ...], everything: bool, form: str, into: str | None
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=options.PROBABILITY,
     default=0.05,
     show_default=True,
     metavar="P",
@@ -245,7 +279,7 @@ def compare(**values: Any) -> None:
 
 
 @main.command(epilog=example(f"{PROGRAM} functions base patched --phase collect"))
-@click.argument("names", metavar="RESULT...", nargs=-1, required=True)
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT)
 @click.option("--phase", type=click.Choice(PHASES), help="Only this phase.")
 @click.option(
     "--filter",
@@ -281,7 +315,7 @@ def functions(**values: Any) -> None:
     "cover-letter",
     epilog=example('GIT_EDITOR="$PWD/bench.py cover-letter base patched --into" b4 prep --edit-cover'),
 )
-@click.argument("names", metavar="RESULT...", nargs=-1, required=True)
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT)
 @click.option(
     "--into",
     type=options.TEXT,
@@ -306,7 +340,7 @@ def cover_letter(names: tuple[str, ...], into: str | None, **shown: Any) -> None
 
 
 @main.command(epilog=example("git bisect run ~/pagemap-bench/bench.py bisect good --fail-on 1%"))
-@click.argument("good", metavar="GOOD")
+@click.argument("good", metavar="GOOD", type=options.TEXT)
 @click.option("--fail-on", type=Limit(), required=True, help="A commit is bad if a case is worse by more; see compare.")
 @METRIC
 @CASES
@@ -352,7 +386,7 @@ def config(names: tuple[str, ...], kernel: str | None) -> None:
 
 
 @main.command(epilog=example(f"{PROGRAM} merge patched-laptop patched-server --name patched"))
-@click.argument("names", metavar="RESULT...", nargs=-1, required=True)
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT)
 @click.option("--name", type=options.TEXT, required=True, help="Folder of the new result below results/, or a path.")
 def merge(names: tuple[str, ...], name: str) -> None:
     """Join results of several machines or boots.
@@ -364,35 +398,103 @@ def merge(names: tuple[str, ...], name: str) -> None:
     merging.merge(names, name)
 
 
+@main.command(epilog=example(f"{PROGRAM} clean --dry-run"))
+@click.option("--dry-run", is_flag=True, help="Only say what there is.")
+def clean(dry_run: bool) -> None:
+    """Remove the cache, and what killed runs left.
+
+    The cache has kernels, Python for guests and more, and is made again where it is needed. While a run uses it it
+    stays. Folders below results/ into which nothing was measured go too; a result is never removed.
+    """
+    from bench.run import cleaning  # noqa: PLC0415  (--help needs none of it)
+
+    cleaning.clean(dry_run=dry_run)
+
+
 def fail(message: str, hint: str, status: int) -> int:
     """Print an error the one way there is, and return the exit status."""
-    print(f"error: {message}", file=sys.stderr)
-    if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+    tell.failed(message, hint, status)
     return status
+
+
+class Output(io.FileIO):
+    """Standard output. What it refuses is known by its name."""
+
+    def write(self, data: Any) -> int:
+        """Write what fits. Raises OSError."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = OUTPUT
+            raise
 
 
 def entry() -> int:
     """Run a command; print what went wrong as one error and one hint, never as a traceback."""
+    out, ours = sys.stdout, sys.stdout is sys.__stdout__
+    if out and ours:  # names of files may be no text, and terminals know few letters
+        raw = io.BufferedWriter(Output(1, "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(raw, out.encoding, "backslashreplace", line_buffering=out.isatty())
+    status = _guarded(_command)
+    refused = _guarded(lambda: sys.stdout.flush() or 0)
+    return status or refused
+
+
+def _guarded(what: Callable[[], int]) -> int:
+    """Do something, say what went wrong, and return the status."""
     try:
-        main(prog_name=PROGRAM, standalone_mode=False)
+        return what()
+    except BenchError as error:
+        return fail(str(error), error.hint, error.status)
+    except KeyboardInterrupt as error:
+        number = getattr(error, "signal", signal.SIGINT)
+        return fail(f"interrupted by {number.name}", getattr(error, "hint", ""), 128 + number)
+    except MemoryError:
+        return fail("there is not enough memory", "is there a limit on it (ulimit -a)? else: fewer --pages", _usage())
+    except ImportError as error:
+        hint = "is there a limit on memory (ulimit -a)? if not: make setup"
+        return fail(f"{error.name} can't be loaded: {error}", hint, _usage())
+    except OSError as error:
+        return _refused(error)
+
+
+def _command() -> int:
+    """Run what was typed."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each takes memory, and has nothing to do
+    least, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if 0 <= least < LEAST_MEMORY:  # a library would end us, with 1
+        return fail(
+            f"the limit on memory is {least >> 20} MiB, and {LEAST_MEMORY >> 20} are needed",
+            "ulimit -v unlimited",
+            _usage(),
+        )
+    try:
+        with main.make_context(PROGRAM, sys.argv[1:]) as context:  # main() would make 1 of a broken pipe
+            main.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
+        print(error.format_message(), file=tell.sink())
         return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else PROGRAM
-        bisecting = sys.argv[1:2] == ["bisect"]  # git takes 2 for a bad commit
-        return fail(error.format_message(), f"{command} --help", 255 if bisecting else 2)
+        return fail(error.format_message(), f"{command} --help", _usage())
     except click.ClickException as error:
-        return fail(error.format_message(), f"{PROGRAM} --help", 2)
-    except BenchError as error:
-        return fail(str(error), error.hint, error.status)
-    except (KeyboardInterrupt, click.Abort):
-        hint = "what was measured is in the result's folder" if {"run", "matrix"} & {*sys.argv[1:2]} else ""
-        return fail("interrupted", hint, 130)
-    except BrokenPipeError:  # `./bench.py report X | head`
-        sys.stderr.close()
-        return 0
+        return fail(error.format_message(), f"{PROGRAM} --help", _usage())
     return 0
+
+
+def _usage() -> int:
+    """The status of what has nothing to do with a kernel: git bisect takes 2 for a bad commit."""
+    return 255 if sys.argv[1:2] == ["bisect"] else 2
+
+
+def _refused(error: OSError) -> int:
+    """Say what the system refused, and where: the net for what nobody below has said better."""
+    if error.filename == OUTPUT:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what still waits
+        if isinstance(error, BrokenPipeError):  # `./bench.py report X | head`: as if it had ended us
+            return 128 + signal.SIGPIPE
+    where = ", ".join(os.fsdecode(one) for one in (error.filename, error.filename2) if isinstance(one, str | bytes))
+    what = f"{where}: {error.strerror or error}" if where else f"the system refused: {error.strerror or error}"
+    return fail(what, REFUSED.get(error.errno or 0, "is it there, and may this user use it?"), _usage())

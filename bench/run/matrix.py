@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 from bench.errors import BadInput, BenchError, GuestFailed, LimitExceeded, NoVerdict, Unsupported, WorkerFailed
 from bench.plan.plan import Plan
-from bench.run import commands, resume
+from bench.run import commands, folders, resume, tell
 from bench.run.campaign import Part
-from bench.run.commands import note
-from bench.run.measuring import decided, disturbed, new_folders, site_of, stamped
+from bench.run.measuring import decided, disturbed, site_of, stamped
+from bench.run.options import Percent
 from bench.run.request import Request
-from bench.run.settle import need_core, settle
+from bench.run.settle import Counts, Say, need_core, settle
+from bench.run.tell import note
 from bench.store import log
 
-LETTER = "cover-letter.txt"
 HERE_BOOTS = 8  # of a real machine: so many on each side can tell anything of the 88 cases of quick
 
 
@@ -34,19 +34,36 @@ class Wanted(NamedTuple):
 
 def run(wanted: Wanted) -> None:
     """Measure every kernel, in turn, and print the comparison. Raises WrongAnswer; with --fail-on as that says."""
-    need_core()
     request = wanted.request
+    tell.choose(request.style)
+    need_core()
     if request.resume:
-        folder, parts = _resumed(request)
-        trouble = _measured(parts, folder)
+        request.refuse_beside_resume()
+        folder = commands.existing(str(request.resume))
     else:
-        parts, reasons = _settled(wanted)
-        folder = parts[0].folder.parent
-        with new_folders(folder, *(part.folder for part in parts)):
-            for line in (_described(parts), *reasons):
-                note(line)
+        check_labels([label for label, _ in wanted.kernels])
+        folder = commands.result_folder(request.name or stamped("matrix"))
+    with folders.resumable(folder, "matrix"):
+        if request.resume:
+            parts = _parts(request, folder)
             trouble = _measured(parts, folder)
-    _conclude(folder, parts, wanted.fail_on, trouble)
+        else:
+            parts, trouble = _begun(wanted, folder)
+        _conclude(folder, parts, wanted.fail_on, trouble)
+
+
+def _begun(wanted: Wanted, folder: Path) -> tuple[list[Part], BenchError | None]:
+    """Measure into a new folder; return the parts, and what went wrong."""
+    folders.recover(folder)
+    folders.check(folder, force=bool(wanted.request.force))
+    parts, reasons = _settled(wanted, folder)
+    with folders.new(folder, *(part.folder for part in parts), force=bool(wanted.request.force)):
+        for line in (described(parts), *reasons):
+            note(line)
+        trouble = _measured(parts, folder)
+        if trouble and folders.bare(folder):
+            raise trouble  # there is nothing to compare
+        return parts, trouble
 
 
 def _conclude(folder: Path, parts: Sequence[Part], fail_on: float | None, trouble: BenchError | None) -> None:
@@ -89,58 +106,72 @@ def _measured(parts: Sequence[Part], folder: Path) -> BenchError | None:
     return None
 
 
-def _settled(wanted: Wanted) -> tuple[list[Part], list[str]]:
-    """Settle what is measured of each kernel, and why so. Raises BadInput."""
-    request, labels = wanted.request, [label for label, _ in wanted.kernels]
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise BadInput for names of kernels that can't be those of a matrix."""
     if len(labels) < 2:
         raise BadInput(
             "a matrix needs two kernels", "give --kernel base=debian:6.12 --kernel patched=IMAGE, the base first"
         )
     if len(set(labels)) < len(labels):
         raise BadInput(f"two kernels have one name: {', '.join(labels)}", "give each --kernel another NAME=IMAGE")
-    here = request.where == "here"
+    if taken := [label for label in labels if folders.is_ours(label)]:
+        raise BadInput(f"a matrix has a file of the name {taken[0]}", "give that --kernel another NAME=IMAGE")
+
+
+def plans_of(wanted: Wanted, say: Say, counts: Counts | None = None) -> list[Plan]:
+    """Settle what is measured of each kernel, and why so; counts: of settle(). Raises BadInput."""
+    request, here = wanted.request, wanted.request.where == "here"
     plans: list[Plan] = []
-    reasons: dict[str, None] = {}
     for _, image in wanted.kernels:
-        boots = None if here else request.boots
-        one = replace(request, where="here" if here else "vm", kernel=None if here else image, boots=boots)
-        plan = settle(one, lambda said: reasons.update({said: None}), note)
-        plans.append(plan._replace(kernel=image))
-    if here:  # each boot measures what a run here does
-        plans = [plan.with_boots(request.boots or HERE_BOOTS) for plan in plans]
+        one = replace(request, where="here" if here else "vm", kernel=None if here else image)
+        if here:  # each boot measures what a run here does, and boots are what can be enough
+            one = replace(one, boots=None, until=None)
+        plans.append(settle(one, say, note, counts)._replace(kernel=image))
+    if here:
+        boots, until = request.boots or HERE_BOOTS, float(request.until or 0)
+        plans = [plan.with_boots(boots)._replace(until=until) for plan in plans]
     if plans[0].boots == 1:
         plans[0] = plans[0].with_boots(2)  # one before the others and one after them
+    return plans
+
+
+def _settled(wanted: Wanted, folder: Path) -> tuple[list[Part], list[str]]:
+    """Settle what is measured of each kernel into this folder, and why so. Raises BadInput."""
+    reasons: dict[str, None] = {}
+    plans = plans_of(wanted, lambda said: reasons.update({said: None}))
     sites = [site_of(plan) for plan in plans]
-    plans = [_named(decided(plan, site), wanted.kernels) for plan, site in zip(plans, sites, strict=True)]
-    folder = commands.result_folder(request.name or stamped("matrix"))
+    plans = [named(decided(plan, site), wanted.kernels) for plan, site in zip(plans, sites, strict=True)]
+    labels = [label for label, _ in wanted.kernels]
     parts = [Part(plan, site, folder / label, label) for plan, site, label in zip(plans, sites, labels, strict=True)]
     return parts, list(reasons)
 
 
-def _named(plan: Plan, kernels: Sequence[tuple[str, str]]) -> Plan:
+def named(plan: Plan, kernels: Sequence[tuple[str, str]]) -> Plan:
     """Return the plan with the line that repeats the whole matrix, and its labels."""
     words = shlex.split(plan.command)
     words[1] = "matrix"
     if "--kernel" in words:
         at = words.index("--kernel")
         del words[at : at + 2]
+    if plan.until and "--until" not in words:
+        words += ["--until", str(Percent(plan.until))]
     words[2:2] = [word for label, image in kernels for word in ("--kernel", f"{label}={image}")]
     return plan._replace(command=shlex.join(words), matrix=tuple(label for label, _ in kernels))
 
 
-def _described(parts: Sequence[Part]) -> str:
+def described(parts: Sequence[Part]) -> str:
+    """What a matrix will do, and about how long that takes."""
     from bench.run import progress  # noqa: PLC0415
 
     took = progress.human(progress.estimate(*((part.plan, part.site) for part in parts)))
     kernels = "; ".join(f"{part.label}: {part.site.title}" for part in parts)
+    most = f", until +-{parts[0].plan.until:g} % or at most so many" if parts[0].plan.until else ""
     boots = " + ".join(str(part.plan.boots) for part in parts)
-    return f"Measuring {len(parts[0].plan.points)} points on {kernels}; {boots} boots in turn: about {took}."
+    return f"Measuring {len(parts[0].plan.points)} points on {kernels}; {boots} boots in turn{most}: about {took}."
 
 
-def _resumed(request: Request) -> tuple[Path, list[Part]]:
+def _parts(request: Request, folder: Path) -> list[Part]:
     """Return the parts of a matrix that is there. Raises BadInput."""
-    request.refuse_beside_resume()
-    folder = commands.existing(str(request.resume))
     found = sorted(path.parent for path in folder.glob(f"*/{log.FILE}"))
     if not found:
         raise BadInput(f"{folder} is no matrix", "./bench.py list names the results there are")
@@ -157,7 +188,7 @@ def _resumed(request: Request) -> tuple[Path, list[Part]]:
             resume.check_kernel(folder / label, site.facts)
         parts.append(Part(plan, site, folder / label, label))
     note(f"Going on with {folder.name}.")
-    return folder, parts
+    return parts
 
 
 def _lacking(parts: Sequence[Part]) -> list[tuple[str, int]]:
@@ -212,6 +243,6 @@ def _compare(folder: Path, parts: Sequence[Part], fail_on: float | None) -> None
     """Print the comparison, and keep it with its plots and the cover letter's block."""
     names = [str(part.folder.resolve()) for part in parts]
     if not parts[0].plan.scenarios:  # which have no block
-        commands.cover_letter(tuple(names), into=None, keep=folder / LETTER)
-        note(f"The block for a cover letter: {folder / LETTER}")
+        commands.cover_letter(tuple(names), into=None, keep=folder / folders.LETTER)
+        note(f"The block for a cover letter: {folder / folders.LETTER}")
     commands.compare(commands.Comparing(tuple(names), name=str(folder.resolve()), fail_on=fail_on))

@@ -5,19 +5,17 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import BadInput, PermissionDenied
+from bench.errors import BadInput
 from bench.plan.interfaces import UNTRACKED
 from bench.plan.plan import Plan
 from bench.plan.records import INSTRUCTIONS
-from bench.run import commands
-from bench.run.commands import note
+from bench.run import commands, folders, tell
 from bench.run.request import Request
 from bench.run.settle import need_core, settle
+from bench.run.tell import note
 from bench.store import log
 
 if TYPE_CHECKING:
@@ -26,35 +24,46 @@ if TYPE_CHECKING:
 
 def run(request: Request) -> None:
     """Measure what was asked for into a new folder, or go on with one, and end with the report."""
+    tell.choose(request.style)
     if request.kernel == "debian:":
         commands.list_kernels()
         return
-    from bench.run import campaign  # noqa: PLC0415  (rich)
-
     need_core()
     if request.resume:
-        folder = _resumed(request)
+        request.refuse_beside_resume()
+        folder = commands.existing(str(request.resume))
     else:
-        reasons: list[str] = []
-        plan = settle(request, reasons.append, note)
-        site = site_of(plan)
-        plan = decided(plan, site)
         folder = commands.result_folder(request.name or stamped(request.suite))
-        with new_folders(folder):
-            for line in (_described(plan, site), *reasons, *site.remarks, *disturbed(plan, site)):
-                note(line)
-            campaign.measure(campaign.Part(plan, site, folder))
-    commands.report(str(folder.resolve()), form=request.form)
-    commands.refuse_wrong(folder)
+    with folders.resumable(folder):
+        if request.resume:
+            _go_on(request, folder)
+        else:
+            _begin(request, folder)
+        commands.report(str(folder.resolve()), form=request.form)
+        commands.refuse_wrong(folder)
 
 
-def _resumed(request: Request) -> Path:
-    """Measure what a result lacks, and return its folder."""
+def _begin(request: Request, folder: Path) -> None:
+    """Measure what was asked for into a new folder."""
+    from bench.run import campaign  # noqa: PLC0415  (rich)
+
+    reasons: list[str] = []
+    folders.recover(folder)
+    folders.check(folder, force=bool(request.force))  # before a kernel is built for nothing
+    plan = settle(request, reasons.append, note)
+    site = site_of(plan)
+    plan = decided(plan, site)
+    with folders.new(folder, force=bool(request.force)):
+        for line in (described(plan, site), *reasons, *site.remarks, *disturbed(plan, site)):
+            note(line)
+        campaign.measure(campaign.Part(plan, site, folder))
+
+
+def _go_on(request: Request, folder: Path) -> None:
+    """Measure what a result lacks."""
     from bench.measure import machine  # noqa: PLC0415
     from bench.run import campaign, resume  # noqa: PLC0415
 
-    request.refuse_beside_resume()
-    folder = commands.existing(str(request.resume))
     if not log.find(folder) and any(folder.glob(f"*/{log.FILE}")):
         raise BadInput(f"{folder.name} is a matrix", f"./bench.py matrix --resume {request.resume}")
     plan = resume.plan_of(folder, request.boots, note)
@@ -68,7 +77,6 @@ def _resumed(request: Request) -> Path:
         for line in (f"Going on with {folder.name}.", *site.remarks, *disturbed(plan, site)):
             note(line)
         campaign.measure(campaign.Part(plan, site, folder), only=(0, boot) if here else None)
-    return folder
 
 
 def disturbed(plan: Plan, site: Site) -> list[str]:
@@ -86,8 +94,9 @@ def site_of(plan: Plan) -> Site:
 
     if plan.where == "here":
         return machines.here()
-    from bench.vm import kernel, qemu  # noqa: PLC0415
+    from bench.vm import cache, kernel, qemu  # noqa: PLC0415
 
+    cache.hold()
     image = kernel.find(plan.kernel, echo=note)
     otherwise = "tcg" if plan.scenarios else "icount"  # counting instructions would leave scenarios one CPU for nothing
     accel = qemu.accelerator(plan.accel, image.path, machines.GUEST_PACKAGES, note, otherwise=otherwise)
@@ -96,58 +105,38 @@ def site_of(plan: Plan) -> Site:
 
 def decided(plan: Plan, site: Site) -> Plan:
     """Return the plan with what choosing the site decided: another machine is to repeat this, not to choose again."""
-    words = shlex.split(plan.command)
+    command = with_accel(plan.command, site.accel)
+    return plan._replace(counted=site.quantity == INSTRUCTIONS, accel=site.accel, command=command)
+
+
+def with_accel(command: str, accel: str) -> str:
+    """Return a command with another --accel, where it has one."""
+    words = shlex.split(command)
     if "--accel" in words:
-        words[words.index("--accel") + 1] = site.accel
-    return plan._replace(counted=site.quantity == INSTRUCTIONS, accel=site.accel, command=shlex.join(words))
+        words[words.index("--accel") + 1] = accel
+    return shlex.join(words)
 
 
-def _described(plan: Plan, site: Site) -> str:
+def described(plan: Plan, site: Site) -> str:
     """What a run will do, and about how long that takes."""
     from bench.run import progress  # noqa: PLC0415
 
     if plan.scenarios:
-        what = f"Playing {_many(len(plan.scenarios), 'scenario', 's')}, each {_many(plan.values, 'time', 's')}"
+        what = f"Playing {many(len(plan.scenarios), 'scenario', 's')}, each {many(plan.values, 'time', 's')}"
     else:
-        what = f"Measuring {_many(len(plan.points), 'point', 's')}, each in {_many(plan.processes, 'process', 'es')}"
-    boots = f", {_many(plan.boots, 'boot', 's')}" if site.guest else ""
+        what = f"Measuring {many(len(plan.points), 'point', 's')}, each in {many(plan.processes, 'process', 'es')}"
+    boots = f", {many(plan.boots, 'boot', 's')}" if site.guest else ""
+    most = f", until +-{plan.until:g} % or at most so often" if plan.until else ""
     took = progress.human(progress.estimate((plan, site)))
     tracking = ", ".join(name for name in plan.expected if name != UNTRACKED)
-    return f"{what}, with {tracking}, on {site.title}{boots}: about {took}."
+    return f"{what}, with {tracking}, on {site.title}{boots}{most}: about {took}."
 
 
-def _many(count: int, one: str, ending: str) -> str:
+def many(count: int, one: str, ending: str) -> str:
+    """Return a number of something in words: 1 boot, 3 boots."""
     return f"{count} {one}{ending if count != 1 else ''}"
 
 
 def stamped(what: str) -> str:
     """Return the name of a result that was given none."""
     return time.strftime(f"{what}-%Y%m%d-%H%M%S")
-
-
-@contextmanager
-def new_folders(*folders: Path) -> Iterator[None]:
-    """Make the folders of a run, the one around the others first, and remove again what nothing was measured into.
-
-    Raises BadInput if one exists, since a result is never overwritten, and PermissionDenied where making it is refused.
-    """
-    made: list[Path] = []
-    try:
-        for folder in folders:
-            made += reversed([path for path in (folder, *folder.parents) if not path.exists()])
-            folder.mkdir(parents=True)
-    except FileExistsError:
-        raise BadInput(
-            f"{folder} exists", "choose another --name, remove it first, or go on with it: --resume"
-        ) from None
-    except OSError as error:
-        raise PermissionDenied(
-            f"{folder} can't be made: {error.strerror}",
-            "give --name a path you may write to, such as --name /tmp/first",
-        ) from None
-    try:
-        yield
-    finally:
-        for path in reversed(made):
-            with suppress(OSError):  # not empty: it stays
-                path.rmdir()

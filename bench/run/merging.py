@@ -12,8 +12,8 @@ from bench.errors import BadInput
 from bench.plan.plan import Plan
 from bench.plan.records import Facts, Machine, Record, Timed
 from bench.run import commands
-from bench.run.commands import note
-from bench.run.measuring import new_folders
+from bench.run.folders import new
+from bench.run.tell import note
 from bench.store import log
 from bench.store.log import Log
 
@@ -47,7 +47,7 @@ def merge(names: Sequence[str], into: str) -> None:
     for part in parts[1:]:
         _check(parts[0], part)
     machines = _machines(parts)
-    with new_folders(target), Log(target) as kept:
+    with new(target), Log(target) as kept:
         kept.append(_plan(parts, names, into))
         boots = processes = 0
         for part, machine in zip(parts, machines, strict=True):
@@ -112,6 +112,7 @@ def _plan(parts: Sequence[Part], names: Sequence[str], into: str) -> Plan:
         command=shlex.join(["./bench.py", "merge", *names, "--name", into]),
         merged=tuple(part.name for part in parts),
         least_boots=0,
+        until=0.0,
         matrix=(),
     )
 

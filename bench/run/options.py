@@ -18,6 +18,11 @@ WHAT, OFTEN, WHERE, OUTPUT = "What to measure", "How often", "Where", "Output"
 GROUPS = (WHAT, MEMORY, ASKING, OFTEN, WHERE, OUTPUT)
 # What an option may need to have a meaning; bench/run/request.py says when that is so, and what to do where it isn't.
 TIMINGS, SCENARIOS, GUEST, HERE = "timings", "scenarios", "guest", "here"
+LONGEST = 4096  # characters of a text: Linux takes no longer paths
+MOST_VALUES = 1000  # of one list
+_SHOWN = 100  # characters of a wrong value, in its error
+_DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{0,20})?(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+_WHOLE = re.compile(r"[+-]?\d{1,15}", re.ASCII)
 _NUMBER = re.compile(r"(-?\d(?:_?\d){0,30})(?:([KMG])i?)?", re.ASCII | re.IGNORECASE)
 _MOST_MIB = 1 << 24
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30}
@@ -38,17 +43,80 @@ def number_of_bytes(text: str) -> int:
 
 def percentage(text: str) -> float:
     """Return a percentage, with or without its sign. Raises ValueError."""
-    found = float(text.removesuffix("%"))
-    if not math.isfinite(found):
+    return decimal(text.removesuffix("%"))
+
+
+def decimal(text: str) -> float:
+    """Return a number such as 0.05 or 1e-3: in ASCII, and neither infinite nor none. Raises ValueError."""
+    if not _DECIMAL.fullmatch(text) or not math.isfinite(found := float(text)):
+        raise ValueError(text)
+    return found
+
+
+def probability(text: str) -> float:
+    """Return a level of significance. Raises ValueError."""
+    found = decimal(text)
+    if not 0 < found <= 0.5:
         raise ValueError(text)
     return found
 
 
 def word(text: str) -> str:
-    """Return a text that is not empty. Raises ValueError."""
-    if not text.strip():
+    """Return a text that is not empty, and can be shown. Raises ValueError."""
+    if trouble(text):
         raise ValueError(text)
     return text
+
+
+def trouble(text: str) -> str:
+    """Return why a text can't be taken, empty where it can."""
+    if not text.strip():
+        return "it is empty: is a variable of a script not set?"
+    if len(text) > LONGEST:
+        return f"it has {len(text)} characters, and {LONGEST} are the most"
+    if not text.isprintable():
+        bad = next(one for one in text if not one.isprintable())
+        return f"{_typed(text)} has a character that can't be shown, or is not UTF-8: {bad!r}"
+    return ""
+
+
+def _typed(value: object) -> str:
+    """A value as it was typed, in quotes, cut where it is too long."""
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}[...]"
+
+
+class Text(click.ParamType[str]):
+    """A text, which is never empty: an unset variable of a script must not take the default."""
+
+    name = "TEXT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, or fail with what is wrong with it."""
+        if why := trouble(str(value)):
+            self.fail(why, param, ctx)
+        return str(value)
+
+
+class Folder(click.Path):
+    """A folder that exists."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return its path."""
+        return super().convert(Text().convert(value, param, ctx), param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number, in ASCII."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        if not _WHOLE.fullmatch(str(value)):
+            self.fail(f"{_typed(value)} is not a whole number", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Mebibytes(int):
@@ -70,7 +138,7 @@ class Memory(click.ParamType[int]):
         except ValueError:
             found = rest = 0
         if rest or not 1 <= found <= _MOST_MIB:
-            self.fail(f"{value!r} is not a size in whole MiB, such as 800M or 2G", param, ctx)
+            self.fail(f"{_typed(value)} is not a size in whole MiB, such as 800M or 2G", param, ctx)
         return Mebibytes(found)
 
 
@@ -82,10 +150,13 @@ class Typed(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return what was typed as values, or fail with an example."""
+        text = str(value)
+        if self._many and text.count(",") >= MOST_VALUES:
+            self.fail(f"it has {text.count(',') + 1} values, and {MOST_VALUES} are the most", param, ctx)
         try:
-            return [self._read(part) for part in str(value).split(",")] if self._many else self._read(str(value))
+            return [self._read(part) for part in text.split(",")] if self._many else self._read(text)
         except ValueError:
-            self.fail(self._complaint.format(repr(value)), param, ctx)
+            self.fail(self._complaint.format(_typed(value)) if text.strip() else trouble(text), param, ctx)
 
 
 class More(int):
@@ -110,6 +181,21 @@ class UpTo(int):
         return f"{self.least}-{int(self)}"
 
 
+class Percent(float):
+    """A part of something in percent, shown as it is typed."""
+
+    def __str__(self) -> str:
+        return f"{float(self):g}%"
+
+
+def precision(text: str) -> Percent:
+    """Return how sure something is to be: 1%, 0.5%. Raises ValueError."""
+    found = Percent(percentage(text))
+    if not LEAST_PRECISION <= found <= MOST_PRECISION:
+        raise ValueError(text)
+    return found
+
+
 class Boots(click.ParamType[int]):
     """How many boots: 5, +5 for so many more, or 3-5 for as many as it takes."""
 
@@ -121,19 +207,28 @@ class Boots(click.ParamType[int]):
             return value
         found = re.fullmatch(r"(\+?)([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?", value, re.ASCII)
         if not found or (found[1] and found[3]) or not int(found[2]) <= int(found[3] or found[2]) <= MOST_BOOTS:
-            self.fail(f"{value!r} is none of 5, +5 and 3-5, with numbers from 1 to {MOST_BOOTS}", param, ctx)
+            self.fail(f"{_typed(value)} is none of 5, +5 and 3-5, with numbers from 1 to {MOST_BOOTS}", param, ctx)
         if found[3]:
             return UpTo(int(found[2]), int(found[3]))
         return More(found[2]) if found[1] else int(found[2])
 
 
 MOST_BOOTS = 1000
+LEAST_PRECISION, MOST_PRECISION = 0.01, 50.0  # percent
 COUNTS = Typed("N,...", number, "{} is not a list of numbers such as 1,1000,16Ki")
 SIZES = Typed("SIZE,...", number_of_bytes, "{} is not a list of sizes such as 0,64K,1G")
 PERCENTS = Typed("PERCENT,...", percentage, "{} is not a list of percentages such as 1,10,50%")
 WORDS = Typed("WORD,...", word, "{} is not a list of words with commas between them")
 SIZE = Memory()
-TEXT = Typed("TEXT", word, "it is empty", many=False)
+PRECISION = Typed(
+    "PERCENT",
+    precision,
+    f"{{}} is not a percentage from {LEAST_PRECISION:g}% to {MOST_PRECISION:g}%, such as 1%",
+    many=False,
+)
+PROBABILITY = Typed("P", probability, "{} is not a probability above 0, at most 0.5, such as 0.05", many=False)
+TEXT = Text()
+FOLDER = Folder()
 SORTS = {"counts": COUNTS, "sizes": SIZES, "percents": PERCENTS, "words": WORDS, "flag": click.BOOL}
 
 

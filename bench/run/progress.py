@@ -11,8 +11,10 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.harmless import harmless
 from bench.plan.interfaces import INTERFACES
 from bench.plan.plan import Job, Plan, Timing
+from bench.run import tell
 from bench.run.machines import Site
 
 # Seconds on a machine of 2026 that does nothing else, by whether instructions are emulated: to boot and probe; for a
@@ -24,6 +26,7 @@ BOOT, WORKER, ROUND, PAGE, WRITE = (
 PLAY = {False: 0.02, True: 0.25}  # a scenario with one interface; once
 SLOW_WRITE = 6e-6  # more, where a handler answers each first write
 REPORT = 3.0  # after it
+EARLY = 0.02  # of all: before that there is no pace to tell the rest by
 LINES = 4  # of progress for every boot, where there is no terminal
 
 
@@ -68,7 +71,10 @@ def human(duration: float) -> str:
 
 
 class Bar:
-    """A progress bar over boots of plans, each with its site, on standard error; without a terminal, some lines."""
+    """How far boots of plans are, each with its site, on standard error: a bar, without a terminal some lines, or JSON.
+
+    What it is told is told on as bench/run/tell.py is asked to.
+    """
 
     def __init__(self, parts: Sequence[tuple[Plan, Site, Sequence[int]]]) -> None:
         self._planned, self._total = 0, 0.0
@@ -78,61 +84,92 @@ class Bar:
         self._past = 0.0  # seconds that what is done should have taken
         self._jobs = 0
         self._start = time.monotonic()
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        style = tell.style()
+        self._lines = style.progress == tell.AUTO and not style.quiet
+        self._console = Console(file=tell.sink(), highlight=False, soft_wrap=True)
         self._progress = Progress(
             TextColumn("{task.fields[jobs]}/{task.fields[planned]} jobs"),
             BarColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=not (self._console.is_terminal and self._lines),
         )
         self._task = self._progress.add_task("", total=self._total, jobs=0, planned=self._planned, left="")
         self._every = max(1, self._planned // (LINES * min(sum(len(boots) for _, _, boots in parts), 3) or 1))
 
     def __enter__(self) -> Self:
         self._progress.start()
+        self._tell("started")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        self._tell("ended")
 
     def print(self, line: str) -> None:
-        """Print a line above the bar, as it is."""
-        self._console.print(line, markup=False)
+        """Print a line above the bar, made harmless."""
+        if tell.style().machine:
+            tell.note(line)
+        elif not tell.style().quiet:
+            self._console.print(harmless(line), markup=False)
 
-    def booted(self, site: Site) -> None:
+    def booted(self, site: Site, boot: int = 0, label: str = "") -> None:
         """Take note of a machine that said what it is."""
         self._past += _boot_seconds(site)
         self._show()
+        self._tell("boot", boot=boot, kernel=label)
+
+    def fell(self, boot: int, why: str, label: str = "") -> None:
+        """Take note of a boot that came to no end. why: empty where the error at the end says it all."""
+        if tell.style().machine:
+            self._tell("fell", boot=boot, kernel=label, text=why)
+        elif why:
+            self.print(why)
 
     def skip(self, job: Job, plan: Plan, site: Site) -> None:
         """Take note of a job for which there is nothing to do."""
         self._total -= seconds(job, plan, emulated=_emulated(site))
         self._planned -= 1
 
-    def leave(self, boots: int, plan: Plan, site: Site) -> None:
-        """Take note of boots that a plan had, and has no more."""
-        count, total = _work(plan, site, range(plan.boots, boots))
-        self._planned, self._total = self._planned - count, self._total - total
+    def leave(self, before: Plan, after: Plan, site: Site) -> None:
+        """Take note of what a plan had, and has no more."""
+        (count, total), (rest, less) = (_work(plan, site, range(plan.boots)) for plan in (before, after))
+        self._planned, self._total = self._planned - count + rest, self._total - total + less
 
-    def done(self, job: Job, plan: Plan, site: Site) -> None:
-        """Take note of a job that is done."""
+    def done(self, job: Job, plan: Plan, site: Site, took: float = 0.0) -> None:
+        """Take note of a job that is done, in so many seconds."""
         self._past += seconds(job, plan, emulated=_emulated(site))
         self._jobs += 1
         self._show()
-        if not self._console.is_terminal and (self._jobs % self._every == 0 or self._jobs == self._planned):
+        self._tell("job", name=job.name, took=took)
+        if tell.style().verbose:
+            if not tell.style().machine:
+                self.print(f"{job.name}: {took:.2f} s")
+        elif self._lines and self._progress.disable and (self._jobs % self._every == 0 or self._jobs == self._planned):
             spent = time.monotonic() - self._start
             self.print(f"{self._jobs} of {self._planned} jobs, {spent:.0f} s{self._left(', about {} left')}")
 
+    def _tell(self, kind: str, **facts: object) -> None:
+        """Tell a machine an event, and how far all is."""
+        if tell.style().machine:
+            far = {"jobs": self._jobs, "planned": self._planned, "seconds": time.monotonic() - self._start}
+            tell.event(kind, **facts, **far, left=self._seconds_left())
+
+    def _seconds_left(self) -> float:
+        """How long it will still take, by the pace so far, or by the estimate where there is none yet."""
+        left = max(0.0, self._total - self._past)
+        if self._past < EARLY * self._total or not self._past:
+            return left
+        return left * (time.monotonic() - self._start) / self._past
+
     def _left(self, words: str) -> str:
-        """How long it will still take, by the pace so far; empty where there is none yet, or nothing left."""
-        spent, left = time.monotonic() - self._start, self._total - self._past
-        if self._past < 0.02 * self._total or self._jobs == self._planned:
+        """How long it will still take; empty where there is no pace yet, or nothing left."""
+        if self._past < EARLY * self._total or self._jobs == self._planned:
             return ""
-        return words.format(human(max(1.0, left * spent / self._past)))
+        return words.format(human(max(1.0, self._seconds_left())))
 
     def _show(self) -> None:
         self._progress.update(

@@ -13,13 +13,16 @@ import click
 from bench.errors import BadInput
 from bench.plan.points import MEMORY, SETTINGS
 from bench.plan.suites import MEANING
+from bench.run import tell
 from bench.run.options import (
     COUNTS,
+    FOLDER,
     GUEST,
     HERE,
     OFTEN,
     OUTPUT,
     PERCENTS,
+    PRECISION,
     SCENARIOS,
     SIZE,
     TEXT,
@@ -28,6 +31,8 @@ from bench.run.options import (
     WHERE,
     Boots,
     More,
+    UpTo,
+    Whole,
     declared,
     table,
 )
@@ -35,7 +40,11 @@ from bench.run.options import (
 BOOTS = 11  # of a guest that has a clock, to share the processes
 COUNTED_BOOTS = 5  # of one that counts instructions, a process in each: they repeat
 LEAST_BOOTS = 3  # of those: enough where their medians agree
-_OFTEN = click.IntRange(1, 1000)
+MOST_PROCESSES = 1000
+QUICK = 6  # processes, and boots of a clock: fewer have no confidence interval (bench/stats/samples.py)
+RIGOROUS = 2  # times the default
+UNTIL_PROCESSES, UNTIL_BOOTS = 10, 4  # times the default are tried at most, on the running kernel and in guests
+_OFTEN = Whole(1, MOST_PROCESSES)
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Request:
         metavar="GLOB")
     settings: Mapping[str, list[Any]] = field(default_factory=dict)
     directory: str | None = declared(
-        "--directory", click.Path(exists=True, file_okay=False), MEMORY,
+        "--directory", FOLDER, MEMORY,
         "Where --kind file-shared and file-private make their files.  [default: a tmpfs]", needs=(TIMINGS, HERE))
     processes: int | None = declared(
         "--processes", _OFTEN, OFTEN, "Worker processes that measure each point, over all boots.  "
@@ -74,8 +83,18 @@ class Request:
         "nearly all their medians agree within 0.01 %; +N, with --resume, adds some.  "
         f"[default: {BOOTS}, or {LEAST_BOOTS}-{COUNTED_BOOTS} where instructions are counted]",
         needs=(TIMINGS, GUEST), neutral=1, metavar="N")
+    quick: bool | None = declared(
+        "--quick", click.BOOL, OFTEN, "A first look: as few processes and boots as have a confidence interval.",
+        needs=(TIMINGS,), repeated=False)
+    rigorous: bool | None = declared(
+        "--rigorous", click.BOOL, OFTEN, "Twice the processes and boots that are the default.",
+        needs=(TIMINGS,), repeated=False)
+    until: float | None = declared(
+        "--until", PRECISION, OFTEN, "Measure until the 95 % confidence interval of each cost is within this, such as "
+        "1%, of its value. --processes and --boots then say how many at most.  [default: ten times the usual "
+        "processes, in guests four times the boots]", needs=(TIMINGS,), metavar="PERCENT")
     seed: int = declared(
-        "--seed", click.IntRange(0, 2**32 - 1), OFTEN,
+        "--seed", Whole(0, 2**32 - 1), OFTEN,
         "Decides which pages are written, and the order in which interfaces are measured.",
         needs=(TIMINGS,), default=42, metavar="N")
     where: str = declared(
@@ -93,7 +112,7 @@ class Request:
     memory: int | None = declared(
         "--memory", SIZE, WHERE, "Its memory, such as 2G.  [default: what the points need]", needs=(GUEST,))
     cpus: int | None = declared(
-        "--cpus", click.IntRange(1, 64), WHERE, "Its CPUs. Counting instructions takes one.  [default: one, or all of "
+        "--cpus", Whole(1, 64), WHERE, "Its CPUs. Counting instructions takes one.  [default: one, or all of "
         "the machine's where threads run]", needs=(GUEST,), metavar="N")
     qemu_args: tuple[str, ...] = declared(
         "--qemu-arg", TEXT, WHERE, "Added to QEMU's arguments, such as '-device virtio-rng-pci'; may be repeated.",
@@ -104,9 +123,21 @@ class Request:
     resume: str | None = declared(
         "--resume", TEXT, OUTPUT, "Go on with a result: do what its plan lacks, and with --boots +N more.",
         metavar="NAME", repeated=False)
+    force: bool | None = declared(
+        "--force", click.BOOL, OUTPUT, "Replace the result that has this name.", repeated=False)
     form: str = declared(
         "--format", click.Choice(["text", "ktap"]), OUTPUT, "What is printed at the end; ktap, for kernel CI, is for "
         "the suite meaning.", needs=(SCENARIOS,), default="text", repeated=False)
+    dry_run: bool | None = declared(
+        "--dry-run", click.BOOL, OUTPUT, "Say what would be measured, where, how long that takes, and how much memory "
+        "and disk; do nothing.", repeated=False)
+    quiet: bool | None = declared(
+        "--quiet", click.BOOL, OUTPUT, "Say nothing but errors and the report.", repeated=False)
+    verbose: bool | None = declared(
+        "--verbose", click.BOOL, OUTPUT, "Say each job with its seconds.", repeated=False)
+    progress: str = declared(
+        "--progress", click.Choice([tell.AUTO, tell.JSON, tell.NONE]), OUTPUT, "On standard error: a bar or lines; "
+        "nothing but JSON, an object a line (results/README.md); or no progress.", default=tell.AUTO, repeated=False)
     # fmt: on
 
     @classmethod
@@ -133,15 +164,28 @@ class Request:
         """Raise BadInput for an option that has no meaning beside the others."""
         if isinstance(self.boots, More):
             raise BadInput(f"--boots {self.boots} adds to a result", "say which with --resume NAME")
+        self._refuse_two()
         for row in OPTIONS:
             for need in (NEEDS[need] for need in row.needs):
                 if row.given(self.value(row.key)) and not need.met(self):
                     raise BadInput(need.error.format(row.name), need.hint.format(row.name))
 
+    def _refuse_two(self) -> None:
+        """Raise BadInput for two options that say the same, each in its own way."""
+        names = {row.key: row.name for row in OPTIONS}
+        for one, other in EXCLUSIVE:
+            if self.value(one) is not None and self.value(other) is not None:
+                raise BadInput(f"{names[one]} and {names[other]} exclude each other", "give one of them")
+        if self.until and isinstance(self.boots, UpTo):
+            raise BadInput(
+                f"--until and --boots {self.boots} each say when boots are enough", f"give --boots {int(self.boots)}"
+            )
+
     def refuse_beside_resume(self) -> None:
         """Raise BadInput for an option that would change the plan of a result."""
+        self._refuse_two()
         for row in OPTIONS:
-            if row.name not in ("--resume", "--boots", "--format") and row.given(self.value(row.key)):
+            if row.key not in BESIDE_RESUME and row.given(self.value(row.key)):
                 raise BadInput(
                     f"--resume goes on with the plan of {self.resume}, which {row.name} would change",
                     f"leave out {row.name}, or measure a new result without --resume",
@@ -153,12 +197,24 @@ class Request:
         return {need for row in OPTIONS if row.given(self.value(row.key)) for need in row.needs}
 
     @property
+    def style(self) -> tell.Style:
+        """How things are told."""
+        return tell.Style(self.progress, quiet=bool(self.quiet), verbose=bool(self.verbose))
+
+    @property
     def own_points(self) -> bool:
         """Whether it names points of its own, instead of the suite's."""
         return bool(self.workload or self.pages or self.dirty or self.settings)
 
 
 OPTIONS = table(Request)
+# What --resume goes together with, and what excludes each other.
+BESIDE_RESUME = ("resume", "boots", "form", "dry_run", "quiet", "verbose", "progress")
+EXCLUSIVE = (
+    *((one, other) for one in ("quick", "rigorous") for other in ("processes", "boots", "until")),
+    ("quick", "rigorous"),
+    ("quiet", "verbose"),
+)
 
 
 class Need(NamedTuple):

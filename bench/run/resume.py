@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import platform
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +29,10 @@ def plan_of(folder: Path, boots: int | None, say: Say) -> Plan:
     if not path.is_file():
         raise BadInput(f"{folder} has no {log.FILE} to go on with", "./bench.py list names the results there are")
     plan = _plan(log.read(path)[0], path)
+    try:
+        shlex.split(plan.command)
+    except ValueError as error:
+        raise BadInput(f"{path}: its command can't be read: {error}", "measure anew") from None
     if plan.merged:
         raise BadInput(f"{folder.name} was merged", f"go on with one of {', '.join(plan.merged)}, and merge again")
     if plan.schema != SCHEMA:
@@ -40,7 +46,8 @@ def plan_of(folder: Path, boots: int | None, say: Say) -> Plan:
     wanted = plan.boots + boots if isinstance(boots, More) else boots
     if wanted < plan.boots:
         raise BadInput(f"{folder.name} has {plan.boots} boots", "give more, such as --boots +5")
-    return plan.with_boots(wanted)._replace(least_boots=0)
+    more = plan.with_boots(wanted)
+    return more._replace(least_boots=0, until=0.0, command=re.sub(r" --until \S+", "", more.command))
 
 
 def _plan(found: Sequence[Record], path: Path) -> Plan:

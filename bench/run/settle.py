@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Sequence
@@ -13,7 +12,8 @@ from fnmatch import fnmatch
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-from bench.errors import BadInput, Unsupported
+from bench import processes
+from bench.errors import BadInput, ProgramFailed, Unsupported
 from bench.plan import catalogue, interfaces, suites
 from bench.plan.interfaces import UNTRACKED
 from bench.plan.kinds import DIRECTORY
@@ -21,12 +21,23 @@ from bench.plan.plan import Plan
 from bench.plan.points import Point, grid, matching
 from bench.plan.suites import Suite
 from bench.run.options import GUEST, HERE, UpTo
-from bench.run.request import BOOTS, COUNTED_BOOTS, LEAST_BOOTS, Request
+from bench.run.request import (
+    BOOTS,
+    COUNTED_BOOTS,
+    LEAST_BOOTS,
+    MOST_PROCESSES,
+    QUICK,
+    RIGOROUS,
+    UNTIL_BOOTS,
+    UNTIL_PROCESSES,
+    Request,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = "own"  # the suite of points that were asked for one by one
 OWN_WORKLOAD, OWN_PAGES, OWN_DIRTY = "random", 10_240, 10.0  # of them, where nothing else is said; 20 huge pages
 Say = Callable[[str], None]
+Counts = Callable[[Request], bool]
 
 
 def version() -> str:
@@ -38,8 +49,8 @@ def revision() -> str:
     """Return the version with the commit of this checkout, and whether it was changed since: 0.1.0-5fc897e-changed."""
     git = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=-changed"]
     try:
-        found = subprocess.run(git, capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
+        found = processes.run(git, 10.0)
+    except ProgramFailed:
         return version()
     # a folder of another repository is no checkout of this one
     ours = (ROOT / ".git").exists() and not found.returncode
@@ -66,6 +77,22 @@ def defaults(suite: Suite, where: str, *, counted: bool) -> tuple[int, int]:
     return suite.processes, min(suite.processes, BOOTS)
 
 
+def changed(request: Request, suite: Suite, *, counted: bool) -> tuple[int, int]:
+    """Return the processes and boots of defaults(), fewer or more where --quick, --rigorous or --until asks for it."""
+    processes, boots = defaults(suite, request.where, counted=counted)
+    several = boots > 1
+    if request.quick:
+        few = LEAST_BOOTS if counted else QUICK
+        processes = min(processes, few)
+        return processes, processes if several else 1
+    if request.rigorous:
+        return RIGOROUS * processes, RIGOROUS * int(boots) if several else 1
+    if request.until:
+        more = 1 if counted else UNTIL_BOOTS if several else UNTIL_PROCESSES
+        return min(more * processes, MOST_PROCESSES), more * int(boots) if several else 1
+    return processes, boots
+
+
 def fitting(points: Sequence[Point], free: int) -> list[Point]:
     """Return the points that need no more than half of the memory that is free; all, if none does."""
     return [point for point in points if point.bytes_needed <= free // 2] or list(points)
@@ -75,13 +102,19 @@ def free_memory() -> int:
     """Return the bytes of memory that can be had without swapping."""
     import psutil  # noqa: PLC0415  (--help needs none of it)
 
-    return int(psutil.virtual_memory().available)
+    try:
+        return int(psutil.virtual_memory().available)
+    except (KeyError, OSError, ValueError):
+        raise Unsupported(
+            "this machine does not say how much memory is free", "is /proc mounted, and /proc/meminfo readable?"
+        ) from None
 
 
-def settle(request: Request, say: Say, echo: Say) -> Plan:
+def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) -> Plan:
     """Decide what was left open. Raises BadInput for unknown names, and for what contradicts itself or can't be.
 
-    `say` hears why, `echo` what takes a while.
+    `say` hears why, `echo` what takes a while. counts: says whether a guest's clock will count instructions, where that
+    is not to be found out.
     """
     suite = suites.find(request.suite)
     request.refuse()
@@ -89,7 +122,7 @@ def settle(request: Request, say: Say, echo: Say) -> Plan:
     points = tuple(_points(request, suite, say)) if suite.points else ()
     scenarios = () if suite.points else tuple(_scenarios(request.pattern))
     request = _placed(request, say)
-    request = _often(request, suite, echo)
+    request = _often(request, suite, say, counts or (lambda placed: _counted(placed, echo)))
     return Plan(
         suite=OWN if request.own_points else request.suite,
         command=request.command,
@@ -102,6 +135,7 @@ def settle(request: Request, say: Say, echo: Say) -> Plan:
         values=request.values or 1,
         boots=int(request.boots or 1),
         least_boots=request.boots.least if isinstance(request.boots, UpTo) else 0,
+        until=float(request.until or 0),
         seed=request.seed,
         directory=request.directory or DIRECTORY,
         where=request.where,
@@ -204,11 +238,11 @@ def _first_with_both(say: Say) -> str:
     return "here"
 
 
-def _often(request: Request, suite: Suite, echo: Say) -> Request:
+def _often(request: Request, suite: Suite, say: Say, counts: Counts) -> Request:
     """Decide how many processes, values and boots there are."""
     open_ = request.where == "vm" and suite.points and not (request.processes and request.boots)
-    counted = bool(open_) and _counted(request, echo)
-    processes, boots = defaults(suite, request.where, counted=counted)
+    counted = bool(open_) and counts(request)
+    processes, boots = changed(request, suite, counted=counted)
     if request.boots:
         boots = request.boots
         processes = request.processes or (int(boots) if counted else boots * -(-processes // boots))
@@ -222,6 +256,15 @@ def _often(request: Request, suite: Suite, echo: Say) -> Request:
             f"{processes} processes can't be shared equally by {boots} boots",
             f"give --processes {f'{fewer} or ' if fewer else ''}{more}, or other --boots",
         )
+    counts_nothing = request.where == "here" or (bool(open_) and not counted)
+    least = QUICK if counts_nothing else LEAST_BOOTS
+    if request.until and (most := int(boots if boots > 1 else processes)) < least:
+        what = "boots" if boots > 1 else "processes"
+        raise BadInput(f"--until {request.until} takes {least} {what}, and {most} are the most", f"give more --{what}")
+    if request.quick or request.rigorous:
+        usual, several = defaults(suite, request.where, counted=counted)
+        beside = f" in {boots} boots, not {several}" if request.where == "vm" else ""
+        say(f"--{'quick' if request.quick else 'rigorous'}: {processes} processes of each point, not {usual}{beside}.")
     return replace(request, processes=processes, boots=boots, values=request.values or suite.values)
 
 

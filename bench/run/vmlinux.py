@@ -6,12 +6,12 @@ from __future__ import annotations
 import mmap
 import os
 import re
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BadInput, Unsupported
+from bench import processes
+from bench.errors import BadInput
 
 _BANNER = re.compile(rb"Linux version (\S+) [^\0\n]*?(#\d[^\0\n]*)\n")
 _SECONDS = 300.0  # for nm and addr2line each: a distribution's vmlinux has hundreds of megabytes
@@ -22,7 +22,7 @@ def places(path: Path, functions: Iterable[str], host: dict[str, Any]) -> dict[s
     """Return file:line of each function that the vmlinux knows.
 
     host: facts of the kernel that was measured: another kernel's vmlinux is refused. Raises BadInput for it and for one
-    without debug information, Unsupported where nm or addr2line is missing.
+    without debug information, ProgramFailed where nm or addr2line is missing.
     """
     _same(path, host)
     wanted = set(functions)
@@ -64,12 +64,7 @@ def _same(path: Path, host: dict[str, Any]) -> None:
 
 
 def _output(command: list[str], given: str = "") -> str:
-    try:
-        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    except FileNotFoundError:
-        raise Unsupported(f"{command[0]} is not installed", "apt install binutils") from None
-    except subprocess.TimeoutExpired:
-        raise BadInput(f"{command[0]} took more than {_SECONDS:.0f} s", "leave out --vmlinux") from None
+    done = processes.run(command, _SECONDS, given)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise BadInput(f"{command[0]} failed: {last}", "give a vmlinux with debug information")

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from bench.harmless import harmless
 from bench.report import html
 from bench.stats import samples
 from bench.store import frames
@@ -213,7 +214,7 @@ def test_hostile_words_stay_words(hostile):
     )
     assert page.words("td").count(shown + r"\ud800\x00") == 3  # a key's value, the reason of v6, the command
     assert shown + r"\ud800\x00: cost of tracking written pages" in page.words("h1")
-    assert shown + r"\x00" in page.words("th")
+    assert harmless(HOSTILE.replace("\ud800", "")) in page.words("th"), "it came through a log"
     assert not re.search("[\0\x1b\u202e]", hostile)
 
 

@@ -21,7 +21,8 @@ def series(interface, atomic=False, **more):
 
 def answer(job, boot=0, **more):
     """The honest record of a job."""
-    some = [series("none"), series("scan-wp"), series("scan-wp", atomic=True)]
+    intervals = job.point.loops + 1
+    some = [series(*one, intervals=intervals) for one in (("none",), ("scan-wp",), ("scan-wp", True))]
     facts = {"writes": 1, "written_pages": 1}
     return Timed(boot, job.point, job.process, some, {}, facts)._replace(**more)
 
@@ -29,7 +30,7 @@ def answer(job, boot=0, **more):
 class Scripted:
     """A machine that answers jobs as a function says: a record, a line, None for its end, or an exception."""
 
-    command_line, counts = "", None
+    command_line, counts, lines = "", None, 0
 
     def __init__(self, answers, machine=None):
         self.answers, self.sent, self.killed = answers, [], threading.Event()

@@ -29,7 +29,7 @@ from tests.support import ROOT, bench, refused
 BUILT = ROOT / f"bench/core/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
 COMMANDS = (
     *("probe", "list", "run", "matrix", "report", "compare", "functions"),
-    *("cover-letter", "bisect", "config", "merge"),
+    *("cover-letter", "bisect", "config", "merge", "clean"),
 )
 
 
@@ -197,7 +197,7 @@ def test_list_names_what_holds_a_result_of_any_version(tmp_path, monkeypatch, ca
         (["--seed", "-1"], "-1 is not in the range"),
         (["--name", ".."], "is no name"),
         (["--name", ""], "it is empty"),
-        (["--name", "x" * 300], "can't be made"),
+        (["--name", "x" * 300], "a name of 300 bytes"),
         (["--boots", "0"], "'0' is none of 5, +5 and 3-5"),
         (["--boots", "5-3"], "'5-3' is none of 5, +5 and 3-5"),
         (["--boots", "+5"], "--boots +5 adds to a result"),
@@ -243,7 +243,7 @@ def test_a_damaged_result_is_refused(tmp_path, content):
 @pytest.mark.parametrize("name", ["no-such-result", "no/such", "x" * 300, ""])
 def test_a_result_that_is_not_there_is_refused(command, name):
     said = refused(command, name, *(["other"] if command == "compare" else []))
-    assert (f"there is no result {name}" if name else "is no name") in said
+    assert (f"there is no result {name}" if name else "it is empty") in said
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from bench.errors import BadInput, GuestFailed, WorkerFailed
 from bench.plan.plan import turns
 from bench.plan.records import Machine
-from bench.run import campaign, matrix, resume
+from bench.run import campaign, folders, resume
 from bench.store import frames, log
 from tests.measure.conftest import working
 from tests.run.scripted import PLAN, Scripted, answer, site
@@ -68,7 +68,7 @@ def test_a_kernel_that_falls_leaves_the_other_whole_and_says_which_boot_and_why(
         campaign.measure(*parts)
     said = "patched boot 1: it panicked (while measuring random pages=64 dirty=10%, process 1); 2 boots came to no end"
     assert str(caught.value) == said
-    name = tmp_path.name
+    name = tmp_path
     assert f"./bench.py report {name}/base" in caught.value.hint
     assert f"./bench.py report {name}/patched" in caught.value.hint
     assert "patched boot 1: it panicked" in capsys.readouterr().err
@@ -147,10 +147,10 @@ def whole(tmp_path_factory, image):
 def test_a_kernel_does_not_differ_from_itself(whole):
     folder, said = whole
     assert said.lstrip().startswith("No difference in 2 cases")
-    for name in ("compare.txt", "compare.csv", matrix.LETTER, "base/records.jsonl", "patched/records.jsonl"):
+    for name in ("compare.txt", "compare.csv", folders.LETTER, "base/records.jsonl", "patched/records.jsonl"):
         assert (folder / name).stat().st_size
     assert list(folder.glob("*.png"))
-    assert "Benchmark results" in (folder / matrix.LETTER).read_text()
+    assert "Benchmark results" in (folder / folders.LETTER).read_text()
     command = frames.load(folder / "base").host["command"]
     assert command.startswith("./bench.py matrix --kernel base=debian:6.12 --kernel patched=debian:6.12 ")
     assert bench("report", folder / "patched").stdout

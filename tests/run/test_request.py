@@ -17,9 +17,10 @@ from bench.plan import catalogue, suites
 from bench.plan.interfaces import INTERFACES, LEGACY, UNTRACKED, Reason
 from bench.plan.kinds import KINDS, POPULATE
 from bench.plan.points import SETTINGS
-from bench.run import options, settle
+from bench.run import options, request, settle
 from bench.run.main import run
 from bench.run.request import BOOTS, COUNTED_BOOTS, NEEDS, OPTIONS, Request
+from bench.stats import samples
 from tests.support import bench, refused
 
 GIB = 1 << 30
@@ -93,6 +94,9 @@ TYPED = {
     "--processes": st.integers(1, 30),
     "--values": st.integers(1, 1000),
     "--boots": st.integers(1, 30) | st.sampled_from(["3-5", "1-30", "2-2"]),
+    "--quick": flag,
+    "--rigorous": flag,
+    "--until": st.sampled_from(["1", "1%", "0.5%", "12.5%", "0.333%"]),
     "--seed": st.integers(0, 2**32 - 1),
     "--where": st.sampled_from(["auto", "here", "vm"]),
     "--kernel": st.sampled_from(["debian:6.12", "a b/bzImage", "-image"]),
@@ -104,6 +108,11 @@ TYPED = {
     "--resume": st.text(string.ascii_letters, min_size=1),
     "--name": st.text(string.ascii_letters, min_size=1),
     "--format": st.sampled_from(["text", "ktap"]),
+    "--force": flag,
+    "--dry-run": flag,
+    "--quiet": flag,
+    "--verbose": flag,
+    "--progress": st.sampled_from(["auto", "json", "none"]),
 }
 
 
@@ -127,6 +136,9 @@ def test_the_property_below_knows_every_option():
 @example(["--max-pages=3,1", "--kind=shmem,anon", "--pages=16Ki", "--dirty=33.333333333,1%"], False, True)
 @example(["--suite=meaning", "--values=3", "--interface=scan-wp", "--where=vm", "--accel=tcg"], False, True)
 @example(["--where=vm", "--boots=30", "--seed=0"], False, True)
+@example(["--where=vm", "--until=1%"], True, True)
+@example(["--where=here", "--until=0.5", "--processes=30"], False, True)
+@example(["--where=vm", "--rigorous", "--seed=1"], False, True)
 @example(["--directory=/dev/shm", "--kind=file-shared", "--concurrent", "--writers=2"], True, True)
 def test_the_recorded_command_settles_into_the_same_plan(words, counted, both):
     machine = {"counted": counted, "both": both}
@@ -176,14 +188,14 @@ def test_what_is_no_size_is_refused_everywhere(text):
     with pytest.raises(click.UsageError, match="is not a size in whole MiB"):
         requested([f"--memory={text}"])
     for option in ("--pages", "--ballast", "--writers", "--read", "--max-pages"):
-        with pytest.raises(click.UsageError, match="is not a list of"):
+        with pytest.raises(click.UsageError, match=r"is not a list of|it is empty"):
             requested([f"{option}={text}"])
 
 
 @pytest.mark.parametrize("text", ["", "nan", "inf", "many", "1,,2", "5%%"])
 def test_what_is_no_percentage_is_refused_everywhere(text):
     for option in ("--dirty", "--watch", "--populated"):
-        with pytest.raises(click.UsageError, match="is not a list of percentages"):
+        with pytest.raises(click.UsageError, match=r"is not a list of percentages|it is empty"):
             requested([f"{option}={text}"])
 
 
@@ -267,6 +279,73 @@ def test_how_often_follows_from_the_suite_and_the_clock():
         assert (plan.processes, plan.boots) == expected
     plan, _ = planned(["--where=vm", "--boots=30"])
     assert (plan.processes, plan.boots) == (30, 30)
+
+
+@pytest.mark.parametrize(
+    ("words", "counted", "processes", "boots"),
+    [
+        (["--where=here", "--quick"], False, 6, 1),
+        (["--where=here", "--rigorous"], False, 44, 1),
+        (["--where=here", "--until=1%"], False, 220, 1),
+        (["--where=here", "--until=1%", "--processes=7"], False, 7, 1),
+        (["--where=vm", "--quick"], False, 6, 6),
+        (["--where=vm", "--rigorous"], False, 44, 22),
+        (["--where=vm", "--until=1%"], False, 88, 44),
+        (["--where=vm", "--until=1%", "--boots=8"], False, 88, 8),
+        (["--where=vm", "--quick"], True, 3, 3),
+        (["--where=vm", "--rigorous"], True, 10, 10),
+        (["--where=vm", "--until=1%"], True, 5, 5),
+    ],
+)
+def test_less_and_more_than_the_default_can_be_had_by_one_word(words, counted, processes, boots):
+    plan, said = planned(words, counted=counted)
+    assert (plan.processes, plan.boots, plan.least_boots) == (processes, boots, 0)
+    assert any(f"{processes} processes of each point, not" in line for line in said) == ("--until" not in words[1])
+    assert plan.until == (1.0 if "--until" in words[1] else 0.0)
+
+
+def test_fewer_would_have_no_interval():
+    assert request.QUICK == samples.ENOUGH
+    assert request.LEAST_BOOTS == samples.EXACT_REPEATS
+    for words, says in (
+        (["--where=here", "--processes=5"], "takes 6 processes, and 5 are the most"),
+        (["--where=vm", "--boots=5", "--accel=kvm"], "takes 6 boots, and 5 are the most"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            planned(["--until=1%", *words])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--quick", "--processes=1"],
+        ["--quick", "--boots=1"],
+        ["--quick", "--until=1%"],
+        ["--rigorous", "--processes=30"],
+        ["--rigorous", "--boots=3-5"],
+        ["--rigorous", "--quick"],
+        ["--quiet", "--verbose"],
+    ],
+)
+def test_two_words_for_one_thing_exclude_each_other(words):
+    one, other = (word.partition("=")[0] for word in words)
+    with pytest.raises(BadInput, match="exclude each other") as refusal:
+        planned(words)
+    assert one in str(refusal.value)
+    assert other in str(refusal.value)
+    with pytest.raises(BadInput, match="exclude each other"):
+        requested(["--resume=x", *words]).refuse_beside_resume()
+
+
+def test_until_and_a_range_of_boots_each_say_when_it_is_enough():
+    with pytest.raises(BadInput, match="each say when boots are enough"):
+        planned(["--until=1%", "--boots=3-5"])
+
+
+@pytest.mark.parametrize("text", ["0", "0%", "51%", "-1", "nan", "1e-9", "much", "1%%"])
+def test_what_is_no_precision_is_refused(text):
+    with pytest.raises(click.UsageError, match="is not a percentage from"):
+        requested([f"--until={text}"])
 
 
 def test_what_memory_does_not_hold_is_left_out_of_suites_and_refused_of_numbers():

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""--dry-run: what would be measured, and that nothing is made, fetched or booted for it."""
+
+import json
+import os
+
+import pytest
+
+from bench.errors import BadInput
+from bench.run import foresee, matrix, tell
+from bench.run.main import run
+from bench.run.request import Request
+from bench.vm import cache, kernel, qemu, stock
+from tests.support import bench, refused
+from tests.vm.images import bzimage, commit, git
+
+SMALL = ["--pages", "64", "--interface", "scan-wp"]
+
+
+def requested(*words):
+    return Request.typed(run.make_context("run", list(words)).params)
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """A cache that is not there, a QEMU that is, and nothing that could be fetched or tried."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(tell, "_chosen", [tell.Style()])
+    monkeypatch.setattr(qemu.shutil, "which", lambda name: f"/usr/bin/{name}")
+
+    def never(*_, **__):
+        raise AssertionError("that is not dry")
+
+    for module, name in ((qemu, "boot"), (kernel, "_fetched"), (cache, "folder"), (qemu, "_kvm_trouble")):
+        monkeypatch.setattr(module, name, never)
+    return tmp_path
+
+
+@pytest.fixture
+def kvm(monkeypatch):
+    """Say whether there is KVM, as far as can be told without a trial."""
+    return lambda works: monkeypatch.setattr(qemu, "_kvm_refused", lambda: "" if works else "there is none")
+
+
+def rows(text):
+    """What is printed, by its first word; of several the last."""
+    return {line.split()[0]: line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith("  ")}
+
+
+def test_a_run_here_is_foreseen(tmp_path):
+    done = bench("run", "--where", "here", *SMALL, "--processes", "7", "--dry-run", "--name", tmp_path / "a/x")
+    assert done.returncode == 0, done.stderr
+    found = rows(done.stdout)
+    assert found["where"] == "the running kernel: 7 processes x 1 value"
+    assert found["suite"] == "own: 1 point of 64 to 64 pages"
+    assert found["interfaces"] == "scan-wp"
+    assert found["result"] == str(tmp_path / "a/x")
+    assert found["time"] == "about 3 s"
+    assert "a worker" in found["memory"]
+    assert "guest" not in found["memory"]
+    assert "cache" not in found
+    assert found["command"].startswith("./bench.py run --suite quick --pages 64 --interface scan-wp --processes 7 ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_run_refuses_a_dry_run_refuses(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/notes").touch()
+    words = ("run", "--where", "here", "--dry-run")
+    assert "exists" in refused(*words, "--name", tmp_path / "x")
+    assert "no suite" in refused(*words, "--suite", "nothing")
+    assert "takes 6 processes" in refused(*words, "--until", "1%", "--processes", "2")
+    for spec in ("debian:junk", "debian:6.x", "debian:6."):
+        assert "names no Debian kernel" in refused("run", "--where", "vm", "--kernel", spec, "--dry-run")
+    assert "needs two kernels" in refused("matrix", "--dry-run", "--kernel", "a=debian:6.12")
+
+
+@pytest.mark.parametrize("works", [False, True])
+def test_without_a_cache_everything_would_be_fetched_and_only_a_trial_could_tell(empty, kvm, capsys, works):
+    kvm(works)
+    foresee.run(requested("--where", "vm", *SMALL, "--dry-run", "--name", str(empty / "x")))
+    said = capsys.readouterr().out
+    assert ("If a trial shows that KVM works:" in said) == works
+    if works:
+        first, second = said.split("Else:")
+        assert "debian:6.12 under KVM: 11 boots x 2 processes x 1 value" in first
+        assert "--accel auto" in rows(second)["command"]
+    else:
+        second = said
+    assert "debian:6.12 under TCG, counting instructions: 3-5 boots x 1 process x 1 value" in second
+    found = rows(second)
+    assert found["time"].endswith("if all boots are needed")
+    assert found["memory"].endswith("two at once") or os.cpu_count() == 1
+    assert f"{empty}/cache/pagemap-bench: debian:6.12 would be fetched; Python for guests" in found["cache"]
+    assert not list(empty.iterdir())
+
+
+def test_what_was_asked_for_needs_no_guess(empty, kvm, capsys):
+    kvm(True)
+    foresee.run(requested("--accel", "tcg", *SMALL, "--dry-run", "--suite", "quick", "--quick"))
+    said = capsys.readouterr().out
+    assert "debian:6.12 under TCG: 6 boots x 1 process x 1 value" in said
+    assert "--quick: 6 processes of each point, not 22 in 6 boots, not 11." in said
+    foresee.run(requested("--accel", "icount", "--suite", "meaning", "--filter", "merge*", "--dry-run"))
+    assert "100 plays of each scenario and interface" in capsys.readouterr().out
+
+
+def test_an_image_is_read_and_a_revision_would_be_built(empty, kvm, capsys):
+    kvm(False)
+    (empty / "bzImage").write_bytes(bzimage("6.12.1-mine"))
+    foresee.run(requested("--kernel", str(empty / "bzImage"), *SMALL, "--dry-run"))
+    assert "bzImage (6.12.1-mine) under TCG" in capsys.readouterr().out
+    (empty / "tree").mkdir()
+    git(empty / "tree", "init", "-q")
+    commit(empty / "tree", a="one")
+    foresee.run(requested("--kernel", f"{empty / 'tree'}@HEAD", *SMALL, "--dry-run"))
+    assert "tree@HEAD would be built" in capsys.readouterr().out
+    with pytest.raises(BadInput, match="has no commit 'none'"):
+        foresee.run(requested("--kernel", f"{empty / 'tree'}@none", *SMALL, "--dry-run"))
+    assert not (empty / "cache").exists()
+
+
+def test_machines_get_it_as_json(empty, kvm, capsys):
+    kvm(True)
+    foresee.run(requested("--where", "vm", *SMALL, "--dry-run", "--progress", "json", "--name", str(empty / "x")))
+    found = json.loads(capsys.readouterr().out)
+    first, second = (one[0] for one in found["alternatives"])
+    assert (first["boots"], first["processes"], second["boots"], second["least_boots"]) == (11, 22, 5, 3)
+    assert first["points"] == ["random pages=64 dirty=10%"]
+    assert first["guest_bytes"] > first["worker_bytes"] > 0
+    assert found["result"] == str(empty / "x")
+    assert found["would_be_fetched"] == ["debian:6.12 would be fetched", "Python for guests would be packed"]
+    assert found["cache_bytes"] == stock.KERNEL + stock.LISTS + stock.INITRAMFS
+
+
+def test_a_matrix_is_foreseen_kernel_by_kernel(empty, kvm, capsys):
+    kvm(False)
+    (empty / "bzImage").write_bytes(bzimage("6.12.1-mine"))
+    kernels = (("base", "debian:6.12"), ("patched", str(empty / "bzImage")))
+    foresee.matrix(matrix.Wanted(kernels, requested("--where", "vm", *SMALL, "--dry-run", "--until", "1%")))
+    found = rows(capsys.readouterr().out)
+    assert found["base"].startswith("debian:6.12 under TCG, counting instructions: 5 boots x 1 process")
+    assert found["patched"].startswith("bzImage (6.12.1-mine) under TCG")
+    assert found["patched"].endswith("until +-1 %")
+    assert found["command"].startswith("./bench.py matrix --kernel base=debian:6.12 --kernel patched=")
+    assert "--until 1%" in found["command"]
+
+
+def test_what_is_left_of_a_result_is_foreseen(tmp_path):
+    words = ("run", "--where", "here", *SMALL[:2], "--interface", "mprotect", "--processes", "2")
+    assert bench(*words, "--name", tmp_path / "x").returncode == 0
+    before = (tmp_path / "x/records.jsonl").read_bytes()
+    done = bench("run", "--resume", tmp_path / "x", "--boots", "+2", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "3 boots x 2 processes x 1 value, of which 2 are left" in done.stdout
+    assert (tmp_path / "x/records.jsonl").read_bytes() == before
