@@ -7,6 +7,7 @@ PLAYED = example-meaning-6.1 example-meaning-6.12 example-meaning-6.18 example-m
 MATRICES = example-matrix example-itself example-v6 example-v6-partial
 C = $(wildcard bench/core/[!_]*.c bench/core/interfaces/*.c tests/*.c)
 STRICT = -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -o /dev/null -c
+ANALYZE = -std=gnu11 -O2 -Xclang -analyzer-werror -Xclang -analyzer-output=text -o /dev/null
 MEASURE = $(addprefix measure-,$(MEASURED) $(PLAYED))
 MEASURE_MATRIX = $(addprefix measure-,$(MATRICES))
 
@@ -15,7 +16,11 @@ help:
 	@echo 'make test    set up, run all tests, those in guests included, on all CPUs'
 	@echo 'make setup   only set up what a run needs; ./bench.py --help shows what then works'
 	@echo 'make perf    the interval loop against a bare C loop'
-	@echo 'make check   linters, type checks, formats, and the C core with every warning, by gcc and clang'
+	@echo 'make fuzz    odd inputs for SECONDS=600, chosen by SEED=1; a target: TARGET=log'
+	@echo 'make sanitize  the C core under ASan, UBSan, TSan, the leak checker and valgrind'
+	@echo 'make coverage  what of Python and C the tests reach, and the files below 95 %'
+	@echo 'make soak    MINUTES=60 of mixed jobs in one server, GUESTS=200 boots: what grows, or is left'
+	@echo 'make check   linters, type checks, formats, and the C core by gcc and clang: warnings, analyzers'
 	@echo 'make lock    renew requirements.txt and requirements-dev.txt from what *.in name'
 	@echo 'make clean   remove what setup and the tests made; results/ stays'
 	@echo 'make examples  reports, comparisons and plots of results/example-*, and the tables of the README'
@@ -41,6 +46,19 @@ test: setup-vm
 perf: setup
 	.venv/bin/python -m tests.perf
 
+fuzz: setup-dev
+	.venv/bin/python -m tests.fuzz --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1) \
+		$(addprefix --target ,$(TARGET)) $(addprefix --inputs ,$(INPUTS)) $(addprefix --first ,$(FIRST))
+
+sanitize: setup-vm
+	.venv/bin/python -m tests.sanitize
+
+coverage: setup-vm
+	.venv/bin/python -m tests.covered $(PYTEST)
+
+soak: setup-vm
+	.venv/bin/python -m tests.soak --minutes $(or $(MINUTES),60) --guests $(or $(GUESTS),200)
+
 check: check-python check-c
 
 check-python: setup-dev
@@ -53,6 +71,10 @@ check-c: setup-dev
 	for cc in gcc clang; do \
 		for file in $(C); do $$cc $(STRICT) $$file || exit 1; done; \
 		for api in 1 2 3; do $$cc $(STRICT) -fPIC -DQEMU_PLUGIN_API=$$api bench/vm/counting.c || exit 1; done; \
+	done
+	for file in $(C) bench/vm/counting.c; do \
+		gcc $(STRICT) -fanalyzer -DQEMU_PLUGIN_API=1 $$file || exit 1; \
+		clang --analyze $(ANALYZE) -DQEMU_PLUGIN_API=1 $$file || exit 1; \
 	done
 
 # An example keeps its plan and records, packed; all else in its folder is made of them.
@@ -105,8 +127,8 @@ lock: setup
 	done
 
 clean:
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/core/*.so bench/core/_core.c
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz bench/core/*.so bench/core/_core.c
 	find bench -name '*.o' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev setup-vm bench test perf check check-python check-c $(MEASURE) $(MEASURE_MATRIX) examples lock clean
+.PHONY: help setup setup-dev setup-vm bench test perf fuzz sanitize coverage soak check check-python check-c $(MEASURE) $(MEASURE_MATRIX) examples lock clean
