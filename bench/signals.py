@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import _thread  # threading itself would make workers, which have no threads of Python's, larger
 import signal
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from types import FrameType
 
 FATAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 PATIENCE = 60.0  # seconds after which what was to end all is taken for lost, and another signal counts
+_MAIN = _thread.get_ident()  # signals reach it alone, and imports come first
 _first: list[tuple[signal.Signals, float]] = []
 _holding: list[bool] = []  # of the main thread: an element for each later() it is in
 
@@ -48,9 +50,7 @@ def check() -> None:
 @contextmanager
 def later() -> Iterator[None]:
     """Have a signal that comes meanwhile raise at the end: what is made here is known to whoever removes it."""
-    import threading  # noqa: PLC0415  (workers, which have no threads of Python's, are to stay lean)
-
-    if threading.current_thread() is not threading.main_thread():
+    if _thread.get_ident() != _MAIN:
         yield
         return
     before = len(_first)

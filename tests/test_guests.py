@@ -35,7 +35,7 @@ def live_tests_in(spec, log):
         LIVE,
         qemu.accelerator("auto", image, GUEST_PACKAGES, print),
         packages=GUEST_PACKAGES + PYTEST,
-        trees=[Path(name) for name in ("tests", "pyproject.toml", "bench/store", "bench/files.py")],
+        trees=[Path(name) for name in ("tests", "pyproject.toml", "bench/store", "bench/files.py", "bench/reading.py")],
         memory_mib=2048,
         cpus=1,
         time_limit=300,

@@ -78,7 +78,7 @@ ANSWERS = {
     "another point": ("one['point']['pages'] = 4096", "pages=4096"),
     "another process": ("one['process'] = 99", "process 99, which is something else"),
     "another boot": ("one['boot'] = 5", "it is of boot 5"),
-    "a field more": ("one['trust'] = 'me'", "has a field 'trust'"),
+    "a field more": ("one['trust'] = 'me'", "has a field that is not known here, 'trust'"),
     "a word for a number": (f"{_SERIES}['intervals'] = '101'", "intervals is '101'"),
     "what it is, again": ("one = dict(type='machine', boot=0, facts={}, unavailable={})", "what a machine is, which"),
     "a verdict": ("one = dict(type='played', boot=0, scenario='plain', interface='scan-wp', contract='', "

@@ -127,4 +127,4 @@ def test_what_guests_say_is_no_markup(result):
 def test_what_failed_in_a_play_is_no_directive(tmp_path):
     runs = {("plain", "scan-wp"): [Plays(1, failed="x # SKIP y\nok 1 z")]}
     lines = list(ktap.lines(verdicts.load(synthetic.played(tmp_path, runs=runs))))
-    assert "  # failed: x SKIP y?ok 1 z" in lines
+    assert "  # failed: x SKIP y ok 1 z" in lines

@@ -23,9 +23,11 @@ def site_of(plan):
         values = {"reset": [10.0], "dirty": [10.0], "collect": [collect]}
         found = [series("none", values={"dirty": [1.0]}, warmups={"dirty": [1.0]})]
         found.append(series("scan-wp", values=values, warmups=values))
+        atomic = {"dirty": [10.0], "collect_reset": [collect]}
+        found.append(series("scan-wp", atomic=True, values=atomic, warmups=atomic))
         return answer(job, boot=job.process, series=found)
 
-    machine = Machine(0, {"where": "tcg-icount", "kernel_release": "6.0"}, {}, quantity=INSTRUCTIONS)
+    machine = Machine(0, {"where": "tcg-icount", "kernel_release": "6.0"}, {})
     facts = {"where": "tcg-icount", **image.facts}
     return machines.Site(
         lambda log, echo, boot: Scripted(timed, machine), 1, facts, INSTRUCTIONS, image.title, (), "icount"

@@ -75,7 +75,7 @@ def copied(folder):
 
 def test_without_setup_it_says_so(tmp_path):
     done = subprocess.run([sys.executable, "-S", copied(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.splitlines() == ["error: Python has no module 'click'", "hint: run: make setup"]
 
 

@@ -68,9 +68,8 @@ def test_a_guest_that_was_interrupted_is_measured_anew_and_the_others_are_not(fo
 
 def test_values_of_a_boot_that_began_again_are_not_mixed(folder):
     def late(job):
-        return answer(
-            job, series=[series("none"), series("scan-wp", values={"reset": [9.0], "dirty": [9.0], "collect": [9.0]})]
-        )
+        later = series("scan-wp", values={"reset": [9.0], "dirty": [9.0], "collect": [9.0]})
+        return answer(job, series=[series("none"), later, series("scan-wp", atomic=True)])
 
     with pytest.raises(KeyboardInterrupt):
         measured(folder, PLAN._replace(processes=1), Scripted(dies_after(1)))
@@ -121,7 +120,8 @@ def test_boots_that_agree_make_the_others_needless_and_those_that_differ_do_not(
     plan = PLAN._replace(boots=5, processes=5, least_boots=3, counted=True)
 
     def differing(job):
-        return answer(job, boot=job.process, series=[series("none", values={"dirty": [10.0 + 9 * job.process]})])
+        apart = series("none", values={"dirty": [10.0 + 9 * job.process]})
+        return answer(job, boot=job.process, series=[apart, series("scan-wp"), series("scan-wp", atomic=True)])
 
     for answers, boots in ((honest, 3), (differing, 5)):
         folder = tmp_path / str(boots)
