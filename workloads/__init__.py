@@ -3,7 +3,8 @@
 
 A workload's `order()` names the pages that one interval writes; a scenario's `play()` is a script about meaning. A
 workload may say `DIRTY_PERCENT = 100.0`, where it writes that share whatever is asked for, and `REPEATS = True`, where
-an interval may write a page more than once.
+an interval may write a page more than once. A scenario says its `THEME`, of those in the catalogue; `WHY`, what
+explains verdicts that are not the truth, with the source; and `MOST_PLAYS`, where it waits for something.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.measure.memory import MADV_DONTNEED
-
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
+
+THEME = "dropped pages"
 
 
 def play(stage: Stage) -> None:
@@ -20,8 +20,6 @@ def play(stage: Stage) -> None:
     mapping = stage.map(8)
     stage.track(mapping)
     stage.reset()
-    stage.madvise(mapping[2:4], MADV_DONTNEED)
-    stage.changed(mapping[2:4])
-    stage.may_miss(mapping[2:4], "no interface promises to report content that goes away without a write")
+    stage.drop(mapping[2:4])
     stage.read(mapping[2:4])
     stage.collect()

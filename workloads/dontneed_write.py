@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.measure.memory import MADV_DONTNEED
-
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
+
+THEME = "dropped pages"
+WHY = {
+    "uffd-sync": (
+        "userfaultfd's protection of private anonymous memory is a bit in the page's entry, and MADV_DONTNEED removes "
+        "it without a marker (zap_install_uffd_wp_if_needed(), mm/memory.c) on all kernels; UFFD_FEATURE_EVENT_REMOVE "
+        "would tell"
+    ),
+}
 
 
 def play(stage: Stage) -> None:
@@ -19,8 +26,6 @@ def play(stage: Stage) -> None:
     mapping = stage.map(8)
     stage.track(mapping)
     stage.reset()
-    stage.madvise(mapping[2:4], MADV_DONTNEED)
-    stage.changed(mapping[2:4])
-    stage.may_miss(mapping[3], "no interface promises to report content that goes away without a write")
+    stage.drop(mapping[2:4])
     stage.write(mapping[2])
     stage.collect()

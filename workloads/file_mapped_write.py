@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "shared memory and files"
+
 
 def play(stage: Stage) -> None:
     """One page is written."""

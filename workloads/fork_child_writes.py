@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "fork"
+
 
 def play(stage: Stage) -> None:
     """Nobody wrote to the parent's memory."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "fork"
+
 
 def play(stage: Stage) -> None:
     """The parent's write must be reported, the child's not."""

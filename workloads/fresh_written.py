@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "new memory"
+
 
 def play(stage: Stage) -> None:
     """A new mapping, tracked, written to, collected."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "merged areas"
+
 
 def play(stage: Stage) -> None:
     """One page is written, then there are new mappings a guard page away."""

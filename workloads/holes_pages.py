@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "new memory"
+WHY = {
+    "uffd-sync": (
+        "before WP_UNPOPULATED (2bad466cc9d9, Linux 6.4) UFFDIO_WRITEPROTECT leaves out the empty entries of "
+        "anonymous memory, as Documentation/admin-guide/mm/userfaultfd.rst says: the write is not noticed"
+    ),
+}
+
 
 def play(stage: Stage) -> None:
     """One page is written."""

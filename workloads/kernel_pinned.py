@@ -13,6 +13,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "kernel writes"
+WHY = {
+    "soft-dirty": (
+        "clear_refs leaves pages that may be pinned soft-dirty (9348b73c2e1b, Linux 5.11), on all kernels: they are "
+        "reported always, written or not"
+    ),
+    "any": (
+        "the kernel writes to a pinned page by its physical address (Documentation/core-api/pin_user_pages.rst): no "
+        "protection in a page table sees that, on any kernel"
+    ),
+}
+
 
 def play(stage: Stage) -> None:
     """One page is written; another one is pinned and not written."""

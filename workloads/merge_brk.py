@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "merged areas"
+
 
 def play(stage: Stage) -> None:
     """One page of the heap is written, then the heap grows."""
@@ -20,4 +22,5 @@ def play(stage: Stage) -> None:
     stage.reset()
     stage.write(heap[2])
     stage.grow_heap(8)
+    stage.expanded(heap)
     stage.collect()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "merged areas"
+
 
 def play(stage: Stage) -> None:
     """One page is written, then the neighbour comes."""
@@ -22,4 +24,5 @@ def play(stage: Stage) -> None:
     stage.reset()
     stage.write(mapping[2])
     stage.map(place[8:], populate=False)
+    stage.expanded(mapping)
     stage.collect()

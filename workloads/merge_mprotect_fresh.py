@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "merged areas"
+
 
 def play(stage: Stage) -> None:
     """One page is written, then the neighbour is made alike."""
@@ -23,4 +25,5 @@ def play(stage: Stage) -> None:
     stage.write(mapping[2])
     fresh = stage.map(place[8:], protection=PROT_READ)
     stage.mprotect(fresh, PROT_READ | PROT_WRITE)
+    stage.expanded(mapping)
     stage.collect()

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "merged areas"
+
 
 def play(stage: Stage) -> None:
     """One page is written; the mapping is read-only while the neighbour comes, so that it merges only then."""
@@ -25,4 +27,5 @@ def play(stage: Stage) -> None:
     stage.mprotect(mapping, PROT_READ)
     stage.map(place[8:])
     stage.mprotect(mapping, PROT_READ | PROT_WRITE)
+    stage.expanded(mapping)
     stage.collect()

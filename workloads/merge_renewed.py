@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "merged areas"
+
 
 def play(stage: Stage) -> None:
     """The last eight pages are new; the first eight were not touched."""
@@ -23,4 +25,6 @@ def play(stage: Stage) -> None:
     stage.munmap(mapping[8:])
     stage.map(mapping[8:], protection=PROT_READ)
     stage.mprotect(mapping[8:], PROT_READ | PROT_WRITE)
+    stage.expanded(mapping)
+    stage.unmapped(mapping[8:])
     stage.collect()

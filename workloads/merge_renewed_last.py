@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "merged areas"
+WHY = {
+    "soft-dirty": (
+        'before 6707915e030a ("mm: propagate VM_SOFTDIRTY on merge", in 7.3 and not in 6.18.15 or 6.12.107) a merge '
+        "keeps the flags of the area whose protection changes, and VM_SOFTDIRTY of the new half is lost"
+    ),
+}
+
 
 def play(stage: Stage) -> None:
     """The last eight pages are new, and one of them is written; the first eight were not touched."""
@@ -25,4 +33,6 @@ def play(stage: Stage) -> None:
     stage.map(mapping[8:], populate=False)
     stage.write(mapping[8])  # on 6.1 no other merges with a VMA that has no anon_vma (is_mergeable_anon_vma())
     stage.mprotect(mapping[:8], PROT_READ | PROT_WRITE)
+    stage.expanded(mapping)
+    stage.unmapped(mapping[8:])
     stage.collect()

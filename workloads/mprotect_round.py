@@ -13,6 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "protection"
+WHY = {
+    "mprotect": (
+        "the program's own mprotect(2) sets aside the tracker's: what it makes writable is written without a fault"
+    ),
+}
+
 
 def play(stage: Stage) -> None:
     """One page is written after the round."""

@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "protection"
+WHY = {
+    "mprotect": (
+        "the program's own mprotect(2) sets aside the tracker's: what it makes writable is written without a fault"
+    ),
+}
+
 
 def play(stage: Stage) -> None:
     """Both pages are written in the end."""
@@ -25,4 +32,5 @@ def play(stage: Stage) -> None:
     stage.mprotect(mapping, PROT_READ)
     stage.mprotect(mapping, PROT_READ | PROT_WRITE)
     stage.write(mapping)
+    stage.unmapped(mapping[1])
     stage.collect()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "moves"
+
 
 def play(stage: Stage) -> None:
     """All pages are new at their new address."""
@@ -21,4 +23,5 @@ def play(stage: Stage) -> None:
     stage.track(mapping)
     stage.reset()
     stage.mremap(mapping, to)
+    stage.unmapped(to)
     stage.collect()

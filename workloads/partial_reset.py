@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "plain writes"
+
 
 def play(stage: Stage) -> None:
     """Both halves have a page written before and one written after the partial reset."""

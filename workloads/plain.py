@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "plain writes"
+
 
 def play(stage: Stage) -> None:
     """Twice, since the second round finds what the first left behind."""

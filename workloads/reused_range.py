@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "new memory"
+
 
 def play(stage: Stage) -> None:
     """The last four pages are new."""
@@ -21,4 +23,6 @@ def play(stage: Stage) -> None:
     stage.reset()
     stage.munmap(mapping[4:])
     stage.map(mapping[4:], populate=False)
+    stage.expanded(mapping)
+    stage.unmapped(mapping[4:])
     stage.collect()

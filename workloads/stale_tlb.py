@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "races"
+
 
 def play(stage: Stage) -> None:
     """Twenty rounds; each second write must be reported."""

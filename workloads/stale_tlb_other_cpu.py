@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "races"
+
 
 def play(stage: Stage) -> None:
     """Five rounds; each must report the page."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "what the kernel does by itself"
+
 
 def play(stage: Stage) -> None:
     """One page is written; the others were only read back."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "huge pages"
+
 
 def play(stage: Stage) -> None:
     """One page is written."""
@@ -19,4 +21,5 @@ def play(stage: Stage) -> None:
     stage.track(mapping)
     stage.reset()
     stage.write(mapping[100])
+    stage.one_bit(mapping)
     stage.collect()

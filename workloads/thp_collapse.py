@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.measure.memory import MADV_COLLAPSE, TABLE
+from bench.measure.memory import TABLE
 
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
+
+THEME = "huge pages"
 
 
 def play(stage: Stage) -> None:
@@ -22,6 +24,6 @@ def play(stage: Stage) -> None:
     stage.track(mapping)
     stage.reset()
     stage.write(mapping[100])
-    stage.allow_huge(mapping)
-    stage.madvise(mapping, MADV_COLLAPSE)
+    stage.collapse(mapping)
+    stage.one_bit(mapping)
     stage.collect()

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "userfaultfd"
+
 
 def play(stage: Stage) -> None:
     """One page is written after the move."""
@@ -20,6 +22,7 @@ def play(stage: Stage) -> None:
     stage.track(mapping)
     stage.reset()
     stage.mremap(mapping, to)
+    stage.unmapped(to)
     stage.may_miss(to[:3], "the tracker moved the memory itself and need not be told")
     stage.may_miss(to[4:], "the tracker moved the memory itself and need not be told")
     stage.write(to[3])

@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "userfaultfd"
+WHY = {
+    "scan-wp": (
+        "before 7.3 PAGE_IS_WRITTEN is the absence of userfaultfd's bit, which memory that is not registered never "
+        "has (pagemap_page_category(), fs/proc/task_mmu.c); 7.3 asks for the registration first"
+    ),
+}
+
 
 def play(stage: Stage) -> None:
     """Nothing is written since the reset."""

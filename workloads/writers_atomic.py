@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
+THEME = "races"
+
 
 def play(stage: Stage) -> None:
     """Pages that differ from the copy are lost updates."""

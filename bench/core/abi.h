@@ -73,6 +73,7 @@ struct v6_scan_arg {
 #define PAGE_IS_FILE (1 << 2)
 #define PAGE_IS_PRESENT (1 << 3)
 #define PAGE_IS_SWAPPED (1 << 4)
+#define PAGE_IS_PFNZERO (1 << 5)
 #endif
 #ifndef PAGE_IS_WRITTEN
 #define PAGE_IS_WRITTEN (1 << 1)
@@ -89,6 +90,18 @@ struct v6_scan_arg {
 #ifndef UFFD_FEATURE_WP_ASYNC /* Linux 6.7, d61ea1cb0095 */
 #define UFFD_FEATURE_WP_ASYNC (1 << 15)
 #endif
+
+#ifndef UFFD_FEATURE_MOVE /* Linux 6.8, adef440691ba */
+#define UFFD_FEATURE_MOVE (1 << 16)
+#endif
+/* under a name of its own: headers have it or not, and no macro says so */
+struct own_uffdio_move {
+	__u64 dst, src, len; /* page-aligned addresses, bytes */
+	__u64 mode;
+	__s64 move; /* out: bytes that were moved, or a negative errno */
+};
+
+#define OWN_UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct own_uffdio_move)
 
 #define PAGEMAP_SOFT_DIRTY_BIT 55 /* Documentation/admin-guide/mm/pagemap.rst */
 

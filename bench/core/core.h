@@ -67,13 +67,20 @@ struct ask {
 	uint64_t max_pages;  /* pages an ioctl may report; 0: no limit */
 	uint64_t read_bytes; /* of pagemap entries a read; 0: all in one */
 	int extra_masks;     /* ask for more categories than the kernel's fast path knows */
+	uint64_t scanners;   /* threads that ask at once, the tracking one among them; 0, 1: it alone */
+	uint64_t every_us;   /* from the beginning of an interval to that of the next; 0: at once */
+	const int *cpus;     /* of the others, in turn; none: any */
+	uint64_t n_cpus;
 };
+
+struct crew;
 
 /* One interface at work on one mapping. */
 struct tracker {
 	const struct interface *interface;
 	const struct mapping *mapping;
 	struct ask ask;
+	struct crew *crew;    /* threads that ask, where there are several */
 	uint8_t *buffers;     /* what the pointers below point into */
 	uint64_t buffers_len; /* in bytes */
 	uint64_t buffers_used;
@@ -91,11 +98,13 @@ struct tracker {
 /* One way to learn which pages were written. A NULL function: the interface has no such phase. */
 struct interface {
 	const char *name;
-	int (*open)(struct tracker *);          /* descriptors, registration, buffers: not timed */
-	int (*reset)(struct tracker *);         /* from now on, writes count */
-	int (*collect)(struct tracker *);       /* ranges written since the reset */
-	int (*collect_reset)(struct tracker *); /* both at once, atomically */
-	void (*close)(struct tracker *);        /* ends the handler; descriptors and buffers go after it */
+	int (*open)(struct tracker *);                  /* descriptors, registration, buffers: not timed */
+	int (*reset)(struct tracker *);                 /* from now on, writes count */
+	int (*collect)(struct tracker *);               /* ranges written since the reset */
+	int (*collect_reset)(struct tracker *);         /* both at once, atomically */
+	void (*close)(struct tracker *);                /* ends the handler; descriptors and buffers go after it */
+	int (*left)(struct tracker *, uint64_t *pages); /* no tracker: its reset wipes; pages that it did not */
+	int parts; /* RESETS_PARTS, COLLECTS_PARTS: several threads may do so to parts of the mapping at once */
 };
 
 /*
@@ -207,18 +216,47 @@ int stage_munmap(uint64_t address, uint64_t length);
 int stage_mprotect(uint64_t address, uint64_t length, int protection);
 int stage_madvise(uint64_t address, uint64_t length, int advice);
 int stage_mremap(uint64_t address, uint64_t length, uint64_t to);
+int stage_move_pages(uint64_t address, uint64_t length, uint64_t to);
+int stage_shrink_grow(uint64_t address, uint64_t length, uint64_t shrunk);
+int stage_mlock(uint64_t address, uint64_t length);
+int stage_punch(int fd, uint64_t offset, uint64_t length);
 int64_t stage_sbrk(int64_t by);
 int stage_allow_huge_pages(void);
 void stage_write(uint64_t address, uint64_t pages, uint64_t page_size, uint8_t value);
 void stage_read(uint64_t address, uint64_t pages, uint64_t page_size);
 int stage_vm_write(uint64_t address, uint8_t value);
 int stage_collect_unchecked(struct tracker *tracker);
+int stage_protect_all(struct tracker *tracker);
 double stage_copy_page_ns(const struct mapping *mapping);
 
-/* pinned.c: the same, by io_uring */
+/* system.c: what they ask of the kernel besides; int: what it returns, or a negative errno */
+int system_move_page(uint64_t address, int node);
+int system_vm_write(int pid, uint64_t address, uint8_t value);
+int system_poke(int pid, uint64_t address, uint64_t value);
+int system_allow_tracing(void);
+int system_mseal(uint64_t address, uint64_t length);
+int system_memfd_secret(void);
+int system_uffd(void);
+int system_uffd_moves(void);
+int system_uffd_register(int uffd, uint64_t address, uint64_t length, int protect);
+int system_uffd_copy(int uffd, uint64_t to, uint64_t from, uint64_t length, int protect);
+int system_uffd_zeropage(int uffd, uint64_t address, uint64_t length);
+int system_uffd_move(int uffd, uint64_t to, uint64_t from, uint64_t length);
+
+/* pinned.c: pages pinned and written by io_uring */
 int stage_pin(uint64_t address, uint64_t length);
 int stage_read_pinned(int fd, uint64_t address, uint32_t length);
 void stage_unpin(void);
+
+/* queries.c: one PAGEMAP_SCAN in the words of who asks. Addresses; flags and categories as in abi.h. */
+struct asked {
+	uint64_t flags, start, end;
+	uint64_t ranges, room; /* where ranges go, and how many may */
+	uint64_t max_pages;
+	uint64_t inverted, all, anyof, returned;
+	uint64_t stopped; /* out: walk_end */
+};
+int64_t query_once(int pagemap_fd, struct asked *asked);
 
 /* races.c: writes of scenarios that meet a reset or a collect */
 int stage_rewrite(struct tracker *tracker, uint64_t address, uint64_t rounds, uint64_t *missed);

@@ -51,6 +51,11 @@ int fail(const char *call);
 int thread_start(pthread_t *thread, int cpu, void *(*run)(void *), void *argument);
 void pin_to(int cpu);
 
+/* crew.c. What struct interface's parts say; collect_reset is done in parts where both are. */
+#define RESETS_PARTS 1
+#define COLLECTS_PARTS 2
+int crew_start(struct tracker *tracker);
+
 /* uffd.c */
 int uffd_wp(const struct mapping *mapping, uint64_t features, const char *api_call, int *fd);
 
@@ -98,17 +103,35 @@ int register_wp(struct tracker *tracker, uint64_t features, const char *api_call
 /* tracker.c */
 void *tracker_buffer(struct tracker *tracker, uint64_t size);
 
+/* What PAGEMAP_SCAN is asked for: a page matches that has all of `all` and any of `anyof`, once `inverted` are. */
+struct query {
+	uint64_t inverted, all, anyof;
+	uint64_t returned; /* what is said of a range */
+};
+
 /* pagemap.c */
 int open_proc(const struct tracker *tracker, const char *name, int flags, int *fd);
 int soft_dirty_clear(struct tracker *tracker);
+int ask_nothing(struct tracker *tracker);
 int open_pagemap_scan(struct tracker *tracker);
-int pagemap_scan(struct tracker *tracker, uint64_t category, uint64_t flags, int output);
+int pagemap_scan(struct tracker *tracker, const struct query *query, uint64_t flags, int output);
+
+/* slots.c */
+int slot_open(struct tracker *tracker);
+int slot_drop(uint64_t from, uint64_t end);
+int slot_kept(struct tracker *tracker, uint64_t *kept);
 
 /* noted.c */
 void noted_open(struct tracker *tracker);
 void noted_clear(struct tracker *tracker);
 void note_page(struct tracker *tracker, uint64_t page);
 int noted_collect(struct tracker *tracker);
+
+/* interfaces/scan_wp.c */
+int scan_wp_open(struct tracker *tracker);
+
+/* interfaces/scan_wp_general.c */
+int general_reset(struct tracker *tracker);
 
 /* interfaces/v6.c */
 int v6_open(struct tracker *tracker);

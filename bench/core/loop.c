@@ -100,6 +100,16 @@ static int marked_reset(struct tracker *t)
 	return err;
 }
 
+/* Sleep until the next interval is due, where the caller has a rhythm: caches cool, and nothing of it is timed. */
+static void pace(const struct tracker *t, uint64_t begun)
+{
+	const uint64_t due = begun + t->ask.every_us * 1000;
+	const struct timespec until = { .tv_sec = (time_t)(due / 1000000000), .tv_nsec = (long)(due % 1000000000) };
+
+	if (t->ask.every_us && begun)
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 /*
  * reset, dirty, collect; or, atomic, dirty and collect_reset, each interval armed by the one before.
  * Neighbouring phases share a clock reading; where others write, dirty is their own time.
@@ -110,12 +120,14 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 	const struct mapping *m = t->mapping;
 	const int reset = !atomic && t->interface->reset;
 	int (*collect)(struct tracker *) = atomic ? t->interface->collect_reset : t->interface->collect;
+	uint64_t start = 0;
 	int err = 0;
 
 	for (uint64_t i = 0; i < count; i++) {
 		struct interval *out = &intervals[i];
-		uint64_t start, armed, dirtied, collected;
+		uint64_t armed, dirtied, collected;
 
+		pace(t, start);
 		MARK(MARK_START, 0);
 		start = now();
 		if (reset)
@@ -123,6 +135,14 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 		armed = now();
 		if (err) /* memory may be protected still, and its writer would not get on */
 			return err;
+		out->reset_ns = armed - start;
+		out->extra = out->missed = out->overlapped = 0;
+		if (t->interface->left) {
+			err = t->interface->left(t, &out->missed);
+			if (err)
+				return err;
+			armed = now();
+		}
 		if (team) {
 			team_go(team, (uint8_t)i);
 			err = team_wait(team);
@@ -141,9 +161,8 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 		mark_kept(i, warmups);
 		if (err)
 			return err;
-		*out = (struct interval){ .reset_ns = armed - start,
-					  .collect_ns = collected - dirtied,
-					  .dirty_ns = team ? team_ns(team) : dirtied - armed };
+		out->collect_ns = collected - dirtied;
+		out->dirty_ns = team ? team_ns(team) : dirtied - armed;
 		if (collect)
 			check_ranges(t, p, &out->extra, &out->missed);
 	}
@@ -190,6 +209,7 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
 		   struct interval *intervals, uint64_t count, uint64_t warmups)
 {
 	int err = t->interface->reset ? tracker_reset(t) : 0;
+	uint64_t begun = 0;
 
 	memset(p->seen, 0, bitmap_words(t->mapping) * 8);
 	memset(p->before, 0, bitmap_words(t->mapping) * 8);
@@ -197,6 +217,8 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
 		struct interval *out = &intervals[i];
 
 		*out = (struct interval){ 0 };
+		pace(t, begun);
+		begun = now();
 		MARK(MARK_START, 0);
 		team_go(team, (uint8_t)i);
 		err = team_wait_half(team);

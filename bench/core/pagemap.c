@@ -34,17 +34,21 @@ int soft_dirty_clear(struct tracker *t)
 }
 
 /*
- * Open pagemap and ask for nothing at all: a kernel without the ioctl says ENOTTY here, before
- * anything else (userfaultfd, say) can fail for a less helpful reason.
+ * Ask for nothing at all: a kernel without the ioctl says ENOTTY here, before anything else (userfaultfd,
+ * say) can fail for a less helpful reason.
  */
-int open_pagemap_scan(struct tracker *t)
+int ask_nothing(struct tracker *t)
 {
 	struct pm_scan_arg nothing = { .size = sizeof(nothing) };
+
+	return ioctl(t->pagemap_fd, PAGEMAP_SCAN, &nothing) ? fail("ioctl(PAGEMAP_SCAN)") : 0;
+}
+
+int open_pagemap_scan(struct tracker *t)
+{
 	int err = open_proc(t, "pagemap", O_RDONLY, &t->pagemap_fd);
 
-	if (!err && ioctl(t->pagemap_fd, PAGEMAP_SCAN, &nothing))
-		err = fail("ioctl(PAGEMAP_SCAN)");
-	return err;
+	return err ? err : ask_nothing(t);
 }
 
 /* Pages in the ranges from `first` on. */
@@ -59,14 +63,14 @@ static uint64_t pages_in(const struct tracker *t, uint64_t first)
 
 /*
  * Walk the mapping with PAGEMAP_SCAN, resuming at walk_end where the vec was full or max_pages reached.
- * With output, the ranges are appended to t->ranges. category_mask == return_mask == one category, nothing
- * else: that is what the kernel's fast path for PAGE_IS_WRITTEN asks for. With extra masks it is not taken.
+ * With output, the ranges are appended to t->ranges. all == returned == PAGE_IS_WRITTEN, nothing else: that is
+ * what the kernel's fast path asks for. With extra masks it is not taken.
  *
  * Neither full nor at max_pages means that the walk reached the end, whatever walk_end says: it keeps the
  * value of the last refill of the kernel's bounce buffer of 512 ranges when the final part of the walk
  * succeeds (do_pagemap_scan() sets it to end only if it is still 0). Resuming there reports pages twice.
  */
-int pagemap_scan(struct tracker *t, uint64_t category, uint64_t flags, int output)
+int pagemap_scan(struct tracker *t, const struct query *query, uint64_t flags, int output)
 {
 	uint64_t start = (uintptr_t)t->mapping->base;
 	const uint64_t end = start + t->mapping->watched * t->mapping->page_size;
@@ -74,9 +78,13 @@ int pagemap_scan(struct tracker *t, uint64_t category, uint64_t flags, int outpu
 
 	t->n_ranges = 0;
 	while (start < end) {
-		struct pm_scan_arg arg = {
-			.size = sizeof(arg), .flags = flags, .start = start, .end = end, .category_mask = category
-		};
+		struct pm_scan_arg arg = { .size = sizeof(arg),
+					   .flags = flags,
+					   .start = start,
+					   .end = end,
+					   .category_inverted = query->inverted,
+					   .category_mask = query->all,
+					   .category_anyof_mask = query->anyof };
 		const uint64_t before = t->n_ranges;
 		long n;
 
@@ -86,7 +94,7 @@ int pagemap_scan(struct tracker *t, uint64_t category, uint64_t flags, int outpu
 			if (t->ask.vec_len && t->ask.vec_len < arg.vec_len)
 				arg.vec_len = t->ask.vec_len;
 			arg.max_pages = t->ask.max_pages;
-			arg.return_mask = category | more;
+			arg.return_mask = query->returned | more;
 		}
 		n = ioctl(t->pagemap_fd, PAGEMAP_SCAN, &arg);
 		if (n < 0)

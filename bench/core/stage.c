@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What scenarios do to memory, one system call or one plain loop each. */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,6 +43,41 @@ int stage_mremap(uint64_t address, uint64_t length, uint64_t to)
 			   (void *)(uintptr_t)to);
 
 	return got == MAP_FAILED ? fail("mremap") : 0;
+}
+
+/* As stage_mremap(), but the old addresses stay mapped, without their pages: MREMAP_DONTUNMAP (Linux 5.7). */
+int stage_move_pages(uint64_t address, uint64_t length, uint64_t to)
+{
+	void *got = mremap((void *)(uintptr_t)address, length, length, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+			   (void *)(uintptr_t)to);
+
+	return got == MAP_FAILED ? fail("mremap(MREMAP_DONTUNMAP)") : 0;
+}
+
+/*
+ * Shrink a mapping in place by mremap and let it grow again, in one go: nobody else's mapping gets into
+ * the hole between.
+ */
+int stage_shrink_grow(uint64_t address, uint64_t length, uint64_t shrunk)
+{
+	void *at = (void *)(uintptr_t)address;
+
+	if (mremap(at, length, shrunk, 0) == MAP_FAILED)
+		return fail("mremap(shrink)");
+	return mremap(at, shrunk, length, 0) == MAP_FAILED ? fail("mremap(grow)") : 0;
+}
+
+int stage_mlock(uint64_t address, uint64_t length)
+{
+	return mlock((void *)(uintptr_t)address, length) ? fail("mlock") : 0;
+}
+
+/* Give the memory of a part of a file back; its size stays. */
+int stage_punch(int fd, uint64_t offset, uint64_t length)
+{
+	const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	return fallocate(fd, mode, (off_t)offset, (off_t)length) ? fail("fallocate(FALLOC_FL_PUNCH_HOLE)") : 0;
 }
 
 /* Returns the program break before it moved. */
@@ -84,7 +121,17 @@ int stage_vm_write(uint64_t address, uint8_t value)
  */
 int stage_collect_unchecked(struct tracker *t)
 {
-	return pagemap_scan(t, PAGE_IS_WRITTEN, 0, 1);
+	static const struct query written = { .all = PAGE_IS_WRITTEN, .returned = PAGE_IS_WRITTEN };
+
+	return pagemap_scan(t, &written, 0, 1);
+}
+
+/* A reset by somebody who names no category: what is not there at all matches too, and is to be protected. */
+int stage_protect_all(struct tracker *t)
+{
+	static const struct query any = { .returned = 0 };
+
+	return pagemap_scan(t, &any, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, 0);
 }
 
 /* The least time of many rounds to copy one page out of the mapping; nanoseconds, negative errno if refused. */

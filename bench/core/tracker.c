@@ -56,6 +56,8 @@ int tracker_open(struct tracker *t, const struct interface *interface, const str
 		return 0;
 	t->ranges = tracker_buffer(t, t->capacity * sizeof(*t->ranges));
 	err = interface->open(t);
+	if (!err && ask->scanners > 1)
+		err = crew_start(t);
 	if (err)
 		tracker_close(t);
 	return err;

@@ -206,10 +206,13 @@ class Writers(_Resource):
 class Tracker(_Resource):
     """An interface at work on a mapping. Every failing call raises OSError with its name."""
 
-    def __init__(self, interface: str, mapping: Mapping, ask: Ask = USUAL) -> None:
+    def __init__(self, interface: str, mapping: Mapping, ask: Ask = USUAL, cpus: Sequence[int] = ()) -> None:
+        """Open it. cpus: of scanners besides this thread, in turn."""
         self.struct = ffi.new("struct tracker *")
         self._mapping = mapping
-        check(lib.tracker_open(self.struct, table(interface), mapping.struct, ffi.new("struct ask *", list(ask))))
+        self._cpus = ffi.new("int[]", list(cpus))
+        how = ffi.new("struct ask *", [*ask, self._cpus, len(cpus)])
+        check(lib.tracker_open(self.struct, table(interface), mapping.struct, how))
 
     def reset(self) -> None:
         """From now on, writes count."""

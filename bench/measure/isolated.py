@@ -19,6 +19,13 @@ from bench.measure.core import die_with_parent
 
 Say = Callable[[Any], None]
 
+
+class Late(str):
+    """The trouble of a child that came to no end."""
+
+    __slots__ = ()
+
+
 _LEAVE_SECONDS = 5.0  # that a killed child may take to be gone: one that sleeps in the kernel for ever never is
 _PAGE = 4096
 _OURS = 70  # exit status of a child that ended by a mistake of ours
@@ -55,7 +62,7 @@ class Lines:
 
 
 def run(task: Callable[[Say], None], seconds: float, name: str = "") -> tuple[list[Any], str]:
-    """Run task(say) in a forked child; return what it said, and how else than well it ended ("" for well).
+    """Run task(say) in a forked child; return what it said, and how else than well it ended: "" for well, or Late.
 
     seconds: how long it may go without saying anything. Whatever it says must be JSON. name: its own, which a kernel
     says where it crashes or hangs in it (Comm:).
@@ -152,9 +159,10 @@ def _end(child: int, seconds: float, *, late: bool) -> str:
         was, late = was or doing(child), True
         os.kill(child, signal.SIGKILL)
         if _reaped(child) is None:
-            return f"it did not end within {seconds:g} s and can't be killed: {doing(child) or 'nobody knows why'}"
+            why = doing(child) or "nobody knows why"
+            return Late(f"it did not end within {seconds:g} s and can't be killed: {why}")
     if late or status is None:
-        return f"it did not end within {seconds:g} s" + (f": {was}" if was else "")
+        return Late(f"it did not end within {seconds:g} s" + (f": {was}" if was else ""))
     how = os.waitstatus_to_exitcode(status)
     if how < 0:
         return f"it was killed by {signal.Signals(-how).name}"

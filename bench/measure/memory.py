@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 
 from bench.measure.core import Mapping, check, die_with_parent, ffi, lib
 from bench.plan.interfaces import Reason
 
 PROT_NONE = 0
-MAP_FIXED, MAP_NORESERVE, MAP_HUGETLB = 0x10, 0x4000, 0x40000  # include/uapi/asm-generic/mman*.h
-MADV_DONTNEED, MADV_HUGEPAGE, MADV_PAGEOUT, MADV_COLLAPSE = 4, 14, 21, 25
-ADVICE = {4: "MADV_DONTNEED", 14: "MADV_HUGEPAGE", 21: "MADV_PAGEOUT", 25: "MADV_COLLAPSE"}
+MAP_FIXED, MAP_NORESERVE = 0x10, 0x4000  # include/uapi/asm-generic/mman*.h
+MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_HUGEPAGE, MADV_PAGEOUT = 4, 8, 9, 14, 21
+MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE = 22, 23, 25
+MADV_GUARD_INSTALL, MADV_GUARD_REMOVE = 102, 103
+ADVICE = {value: name for name, value in globals().items() if name.startswith("MADV_")}
 TABLE = 512  # pages that one page table maps, and that a huge page is, on x86-64
-SWAPPED = 1 << 62  # of a pagemap entry
+PRESENT, SWAPPED = 1 << 63, 1 << 62  # of a pagemap entry
 FILE_FOLDERS = ("/var/tmp", ".")  # noqa: S108  (nobody sees the file: O_TMPFILE)
 
 
@@ -26,6 +29,10 @@ class NotPossible(Exception):
     def __init__(self, why: str, remedy: str = "") -> None:
         super().__init__(why)
         self.reason = Reason(why, remedy)
+
+
+class Breaks(Exception):
+    """A call of the tracked program fails because the interface tracks its memory."""
 
 
 class Pages:
@@ -41,10 +48,22 @@ class Pages:
     def __iter__(self) -> Iterator[Pages]:
         return (self[i] for i in range(self.count))
 
+    def small(self, size: int) -> Pages:
+        """Return the same addresses in pages of `size` bytes."""
+        return Pages(self.address, self.length // size, size)
+
     @property
     def length(self) -> int:
         """In bytes."""
         return self.count * self.size
+
+
+def entries(pages: Pages) -> list[int]:
+    """What /proc/self/pagemap says of each page; of a huge one, of each small page of it."""
+    size = os.sysconf("SC_PAGE_SIZE")
+    with open("/proc/self/pagemap", "rb") as pagemap:
+        pagemap.seek(pages.address // size * 8)
+        return memoryview(pagemap.read(8 * pages.length // size)).cast("Q").tolist()
 
 
 class View(Mapping):
@@ -67,7 +86,7 @@ class View(Mapping):
 class Child:
     """A forked child: writes to its copy of the memory when told to, until it is closed."""
 
-    def __init__(self, page_size: int) -> None:
+    def __init__(self) -> None:
         asked, self._ask = os.pipe()
         self._done, done = os.pipe()
         parent = os.getpid()
@@ -77,8 +96,8 @@ class Child:
                 die_with_parent(parent)
                 os.close(self._ask)
                 while order := os.read(asked, 64):
-                    address, count = map(int, order.split())
-                    lib.stage_write(address, count, page_size, 251)
+                    address, count, size = map(int, order.split())
+                    lib.stage_write(address, count, size, 251)
                     os.write(done, b"x")
             finally:
                 os._exit(0)
@@ -87,15 +106,17 @@ class Child:
 
     def write(self, pages: Pages) -> None:
         """Write a byte to each page of the child's copy; return when that is done."""
-        os.write(self._ask, b"%d %d" % (pages.address, pages.count))
+        os.write(self._ask, b"%d %d %d" % (pages.address, pages.count, pages.size))
         if not os.read(self._done, 1):
             raise NotPossible("the child died when it wrote")
 
     def close(self) -> None:
-        """End the child."""
-        os.close(self._ask)
-        os.close(self._done)
-        os.waitpid(self._pid, 0)
+        """End the child, if that wasn't done before."""
+        if self._pid:
+            os.close(self._ask)
+            os.close(self._done)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
 
 
 class Memory:
@@ -120,51 +141,38 @@ class Memory:
         check(min(result, 0))
         return result
 
-    def reserve(self, count: int, size: int = 0) -> Pages:
-        """Return addresses of `count` pages, 2 MiB-aligned, PROT_NONE, with PROT_NONE around them."""
+    def reserve(self, count: int, size: int = 0, *, alone: bool = False) -> Pages:
+        """Return addresses of `count` pages, 2 MiB-aligned, PROT_NONE, with PROT_NONE around them.
+
+        alone: in gigabytes of their own, so that nobody else has made the kernel build page tables there.
+        """
         size = size or self.page_size
-        table = TABLE * self.page_size
-        length = -(-count * size // table) * table + 2 * table
+        unit = (TABLE if alone else 1) * TABLE * self.page_size
+        length = -(-count * size // unit) * unit + 2 * unit
         flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         area = self._address(lib.stage_mmap(0, length, PROT_NONE, flags, -1))
         self._held.callback(lib.stage_munmap, area, length)
-        return Pages((area + table) // table * table, count, size)
+        return Pages((area + unit) // unit * unit, count, size)
 
     def map(
-        self, where: int | Pages, *, protection: int = PROT_READ | PROT_WRITE, populate: bool = True, backing: int = -1
+        self,
+        where: int | Pages,
+        *,
+        protection: int = PROT_READ | PROT_WRITE,
+        populate: bool = True,
+        backing: int = -1,
+        private: bool = False,
     ) -> Pages:
-        """Map that many pages, or those addresses: private anonymous memory without huge pages, or a shared file.
+        """Map that many pages, or those addresses: private anonymous memory without huge pages, or a file.
 
         Inside the tracked range the old content is gone, so all of it counts as changed.
         """
         pages = self.reserve(where) if isinstance(where, int) else where
-        flags = MAP_FIXED | (MAP_SHARED if backing >= 0 else MAP_PRIVATE | MAP_ANONYMOUS)
+        flags = MAP_FIXED | (MAP_PRIVATE if private or backing < 0 else MAP_SHARED) | MAP_ANONYMOUS * (backing < 0)
         self._address(lib.stage_mmap(pages.address, pages.length, protection, flags, backing))
         self.changed(pages)
         if populate and protection & PROT_WRITE:
             self._write(pages)
-        return pages
-
-    def map_huge(self) -> Pages:
-        """Map one transparent huge page, written; its pages are the small ones."""
-        pages = self.map(TABLE, populate=False)
-        self.allow_huge(pages)
-        self._write(pages)
-        kib = ffi.new("uint64_t *")
-        check(lib.mapping_huge_kib(View(pages).struct, kib))
-        if kib[0] << 10 != pages.length:
-            raise NotPossible(
-                "the kernel gave no transparent huge page", "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"
-            )
-        return pages
-
-    def map_hugetlb(self, count: int) -> Pages:
-        """Map so many huge pages of hugetlb memory, written."""
-        pages = self.reserve(count, TABLE * self.page_size)
-        flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB
-        if lib.stage_mmap(pages.address, pages.length, PROT_READ | PROT_WRITE, flags, -1) < 0:
-            raise NotPossible("no hugetlb pages are reserved", "echo 4 > /proc/sys/vm/nr_hugepages")
-        self._write(pages)
         return pages
 
     def grow_heap(self, count: int) -> Pages:
@@ -193,37 +201,9 @@ class Memory:
         """Change the protection: PROT_NONE, PROT_READ, or PROT_READ | PROT_WRITE."""
         check(lib.stage_mprotect(pages.address, pages.length, protection))
 
-    def mremap(self, pages: Pages, to: Pages) -> None:
-        """Move; the tracked range moves along. What is at the new addresses is new there: see move_soft_dirty_pte()."""
-        check(lib.stage_mremap(pages.address, pages.length, to.address))
-        self._reserve_again(pages)
-        self.moved(pages, to)
-        self.changed(to)
-
     def madvise(self, pages: Pages, advice: int) -> None:
         """Advise; what that changes, the scenario says."""
-        try:
-            check(lib.stage_madvise(pages.address, pages.length, advice))
-        except OSError as error:
-            raise NotPossible(f"madvise({ADVICE[advice]}) fails: {error.strerror}") from None
-
-    def allow_huge(self, pages: Pages) -> None:
-        """Let the kernel back pages with huge ones, though workers are forbidden them."""
-        check(lib.stage_allow_huge_pages())
-        with suppress(NotPossible):  # a kernel without THP: whoever wants one finds out
-            self.madvise(pages, MADV_HUGEPAGE)
-
-    def page_out(self, pages: Pages) -> None:
-        """Have the kernel swap pages out."""
-        with open("/proc/swaps") as swaps:
-            if len(swaps.readlines()) < 2:
-                raise NotPossible("there is no swap", "swapon a device or file")
-        self.madvise(pages, MADV_PAGEOUT)
-        with open("/proc/self/pagemap", "rb") as pagemap:
-            pagemap.seek(pages.address // self.page_size * 8)
-            entries = memoryview(pagemap.read(8 * pages.count)).cast("Q")
-        if not all(entry & SWAPPED for entry in entries):
-            raise NotPossible("the kernel did not swap the pages out")
+        self._program(f"madvise({ADVICE[advice]})", lambda: lib.stage_madvise(pages.address, pages.length, advice))
 
     def memfd(self, count: int) -> int:
         """Return a file in shared memory (shmem)."""
@@ -290,26 +270,27 @@ class Memory:
 
     def vm_write(self, pages: Pages) -> None:
         """process_vm_writev(2), from this process to itself."""
-        self._kernel_writes("process_vm_writev", lambda: check(lib.stage_vm_write(pages.address, self._value)), pages)
+        self._kernel_writes("process_vm_writev", lambda: lib.stage_vm_write(pages.address, self._value), pages)
 
     def proc_mem_write(self, pages: Pages) -> None:
         """Write through /proc/self/mem, as a debugger does."""
         fd = os.open("/proc/self/mem", os.O_RDWR)
         self._held.callback(os.close, fd)
-        self._kernel_writes("a write to /proc/self/mem", lambda: os.pwrite(fd, b"\xff", pages.address), pages)
+
+        def write() -> None:
+            os.pwrite(fd, b"\xff", pages.address)
+
+        self._kernel_writes("a write to /proc/self/mem", write, pages, errno.EIO)  # what mem_rw() makes of EFAULT
 
     def pin(self, pages: Pages) -> None:
         """Pin pages for writing, as a buffer registered with io_uring."""
         self._held.callback(lib.stage_unpin)
-        try:
-            check(lib.stage_pin(pages.address, pages.length))
-        except OSError as error:
-            raise NotPossible(f"{error.filename} fails: {error.strerror}") from None
+        self._program("a pin for io_uring", lambda: lib.stage_pin(pages.address, pages.length))
 
     def read_into_pinned(self, pages: Pages) -> None:
         """Have the kernel write to pinned pages without the page table."""
         fd = self._source(pages.length)
-        self._kernel_writes("io_uring", lambda: check(lib.stage_read_pinned(fd, pages.address, pages.length)), pages)
+        self._kernel_writes("io_uring", lambda: lib.stage_read_pinned(fd, pages.address, pages.length), pages)
 
     def _source(self, length: int) -> int:
         fd = os.memfd_create("source")
@@ -317,15 +298,20 @@ class Memory:
         os.write(fd, bytes([self._value + 1]) * length)
         return fd
 
-    def _kernel_writes(self, what: str, call: Callable[[], object], pages: Pages) -> None:
+    def _program(self, what: str, call: Callable[[], int | None], *meant: int) -> None:
+        """Make a call that the tracked program makes: if EFAULT, or what it means there as well, ends it, it breaks."""
         try:
-            call()
+            check(call() or 0)
         except OSError as error:
-            raise NotPossible(f"{what} into the tracked memory fails: {error.strerror}") from None
+            why = f"{what} fails: {error.strerror}"
+            raise (Breaks(why) if error.errno in (errno.EFAULT, *meant) else NotPossible(why)) from None
+
+    def _kernel_writes(self, what: str, call: Callable[[], int | None], pages: Pages, *meant: int) -> None:
+        self._program(f"{what} into the tracked memory", call, *meant)
         self.changed(pages)
 
     def fork(self) -> Child:
         """Fork a child, which can write to its copy of the memory until the play is over."""
-        child = Child(self.page_size)
+        child = Child()
         self._held.callback(child.close)
         return child

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from bench.measure import isolated, probe
 from bench.measure.core import Mapping, check, forgo_huge_pages, lib
-from bench.measure.memory import NotPossible
+from bench.measure.memory import Breaks, NotPossible
 from bench.measure.stage import Stage
 from bench.plan.interfaces import INTERFACES, Interface
-from bench.plan.records import Played, Plays, coded
+from bench.plan.records import BREAKS, FAILED, HUNG, REFUSED, Played, Plays, coded
 
 if TYPE_CHECKING:
     from bench.plan.plan import Play
@@ -23,7 +23,9 @@ COPIED_PAGES = 256
 # What a refusal in mid-scenario means. Loud is not wrong: who is refused knows that it must start anew.
 _REFUSALS = {
     ("ioctl(PAGEMAP_SCAN)", errno.EPERM): "PAGEMAP_SCAN says EPERM: not all of it is registered with userfaultfd now",
+    ("ioctl(PAGEMAP_SCAN): walk_end", errno.ELOOP): "PAGEMAP_SCAN protects nothing: walk_end stays where it began",
     ("ioctl(UFFDIO_WRITEPROTECT)", errno.ENOENT): "UFFDIO_WRITEPROTECT says ENOENT: it is not registered now",
+    ("mprotect(PROT_READ)", errno.EPERM): "mprotect says EPERM: the memory is sealed",
 }
 
 
@@ -38,13 +40,15 @@ def play(name: str, interface: Interface) -> tuple[Plays, list[str]]:
             stage.close()
     except NotPossible as no:
         return Plays(1, why=no.reason.why, remedy=no.reason.remedy), []
+    except Breaks as error:
+        return Plays(1, failed=str(error), ended=BREAKS), []
     except OSError as error:
         call = (str(error.filename), error.errno or 0)
         if known := _REFUSALS.get(call):
-            return Plays(1, why=known), []
+            return Plays(1, why=known, ended=REFUSED), []
         if reason := probe.refusal(error):
-            return Plays(1, why=reason.why, remedy=reason.remedy), []
-        return Plays(1, failed=f"{call[0]} fails: {error.strerror}"), []
+            return Plays(1, why=reason.why, remedy=reason.remedy, ended=REFUSED), []
+        return Plays(1, failed=f"{call[0]} fails: {error.strerror}", ended=FAILED), []
 
 
 def perform(job: Play, boot: int) -> Played:
@@ -61,7 +65,8 @@ def perform(job: Play, boot: int) -> Played:
     said, trouble = isolated.run(plays, PLAY_SECONDS, job.interface)
     verdicts = [Plays(**fields) for fields, _ in said]
     if trouble:
-        verdicts.append(Plays(1, failed=trouble))
+        ended = HUNG if isinstance(trouble, isolated.Late) else FAILED
+        verdicts.append(Plays(1, failed=trouble, ended=ended))
     contract = "; ".join(dict.fromkeys(said[-1][1])) if said else ""
     runs = [verdict._replace(times=times) for times, verdict in coded(verdicts)]
     return Played(boot, job.scenario, job.interface, contract, runs)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.errors import Unsupported
 from bench.measure import answers, isolated
-from bench.measure.core import Mapping
-from bench.plan.interfaces import GUEST, INTERFACES, V6, Interface, Reason
+from bench.measure.core import Mapping, Tracker
+from bench.plan.interfaces import GUEST, INTERFACES, UNTRACKED, V6, Interface, Reason
 from bench.plan.kinds import ANON, KINDS, Layout
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ _REFUSALS = {
     ("ioctl(PAGEMAP_SCAN, v6)", errno.ENOTTY): _NOT_V6,
     ("ioctl(PAGEMAP_SCAN, v6)", errno.EINVAL): _NOT_V6,
     ("ioctl(PAGEMAP_SCAN, v6)", errno.EPERM): V6,
+    ("wiping another process's memory", errno.EOPNOTSUPP): Reason(
+        "no process can wipe another's memory as its own", "leave out --external"
+    ),
     ("mprotect of another process", errno.EOPNOTSUPP): Reason(
         "no process can change the protection of another's memory", "track from inside: leave out --external"
     ),
@@ -118,6 +121,8 @@ def _try(interface: Interface, layout: Layout, pages: int) -> Probed:
     try:
         with Mapping(pages, layout._replace(populated=None, watched=None, vmas=1)) as mapping:
             found = list(answers.answers(interface, mapping)) if interface.tracks else []
+            if interface.wipes:
+                Tracker(interface.name, mapping).close()
         wrong = next((one.wrong for one in found if one.wrong), "")
         if wrong and layout.kind == ANON.kind and interface.nothing and answers.unaware(interface, found):
             return Probed(interface.nothing)
@@ -155,14 +160,14 @@ def survey(names: Iterable[str], points: Iterable[Point], directory: str) -> tup
         working = [name for name in base if not base[name].refused]
         if layout != Layout(directory=directory):
             pages = point.pages if point.huge_pages else 0
-            untracked = probe(next(row for row in INTERFACES.values() if not row.tracks), layout, pages)
+            untracked = probe(INTERFACES[UNTRACKED], layout, pages)
             if untracked.refused:
                 found[memory] = untracked
                 continue
             there = {name: probe(INTERFACES[name], layout) for name in working}
             found |= {f"{name} on {memory}": one for name, one in there.items()}
             working = [name for name in working if not there[name].refused]
-        if not any(INTERFACES[name].tracks for name in working):
+        if not any(INTERFACES[name].has("reset") for name in working):
             found.setdefault(memory, Probed(Reason("no interface can track it here", "./bench.py probe says why")))
     reasons = {what: one.refused for what, one in found.items() if one.refused}
     return reasons, {what: one.wrong for what, one in found.items() if one.wrong}

@@ -4,19 +4,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from bench.errors import WorkerFailed
 from bench.measure.core import Tracker, check, ffi, lib
-from bench.measure.memory import Memory, NotPossible, Pages, View
+from bench.measure.memory import NotPossible, Pages, View
+from bench.measure.system import System
 from bench.plan.interfaces import Interface
 from bench.plan.records import Plays
 
 ROUNDS, ROUNDS_ELSEWHERE = 20, 5  # of one play; waiting for another CPU takes its time
 WRITERS = 2
 RACES = 50  # at most, of one play
+EXPANDED = "soft-dirty.rst: the kernel always marks new memory regions (and expanded regions) as soft dirty"
+UNMAPPED = "userfaultfd.rst: when an area is unmapped or moves, the userfaultfd context disappears; so does mprotect's"
+ONE_BIT = "soft-dirty has one bit for an entry of the page table, which may be that of a huge page"
+DROPPED = "no interface promises to report content that goes away without a write"
 
 
-class Stage(Memory):
+class Stage(System):
     """One play of one scenario with one interface. A scenario's `play(stage)` uses what is public here.
 
     The truth is kept by itself: every page of the tracked range whose content changed since the last reset, by
@@ -33,7 +39,8 @@ class Stage(Memory):
         self._truth: set[int] = set()  # addresses of pages
         self._may_report: set[int] = set()
         self._may_miss: set[int] = set()
-        self._extra = self._missed = self._broken = self._written = self._checks = 0
+        self._gone: set[int] = set()  # what may be missed until it is written
+        self._extra = self._missed = self._broken = self._surplus = self._written = self._checks = 0
 
     def close(self) -> None:
         """End tracking, then all else."""
@@ -45,7 +52,7 @@ class Stage(Memory):
         """Return what all checks so far found."""
         if not self._checks:
             raise WorkerFailed("the scenario collected nothing", "its play(stage) must call collect or a race")
-        return Plays(1, self._extra, self._missed, self._broken, self._written)
+        return Plays(1, self._extra, self._missed, self._broken, self._written, surplus=self._surplus)
 
     def track(self, pages: Pages) -> None:
         """Open the interface on pages. Writes count from the first reset on."""
@@ -68,6 +75,14 @@ class Stage(Memory):
         view.aim(whole)
         self._truth -= self._addresses(part)
 
+    def protect_all(self) -> None:
+        """Reset by a PAGEMAP_SCAN that asks for no category, so that all matches: pages, and where there is none."""
+        tracker, _ = self._tools()
+        if not self.interface.wp_async:
+            raise NotPossible("it has no PAGEMAP_SCAN to reset with")
+        check(lib.stage_protect_all(tracker.struct))
+        self._truth.clear()
+
     def collect(self, *, unchecked: bool = False) -> None:
         """Compare what is reported with the truth. unchecked: a PAGEMAP_SCAN without PM_SCAN_CHECK_WPASYNC."""
         tracker, view = self._tools()
@@ -80,6 +95,12 @@ class Stage(Memory):
             found = tracker.collect()
         self._judge(found, view)
 
+    def judge(self, pages: Pages, ranges: Iterable[tuple[int, int]]) -> None:
+        """Compare ranges of addresses, which a question of the scenario's own was answered with, with the truth."""
+        found = [((first - pages.address) // self.page_size, (end - pages.address) // self.page_size)
+                 for first, end in ranges]  # fmt: skip
+        self._judge(found, View(pages))
+
     def _judge(self, ranges: list[tuple[int, int]], view: View) -> None:
         seen: set[int] = set()
         outside = 0  # reported twice, or beyond what is tracked
@@ -89,10 +110,13 @@ class Stage(Memory):
             seen |= inside
         found = {view.first + page * self.page_size for page in seen}
         truth = self._truth & self._addresses(Pages(view.first, view.pages, self.page_size))
-        self._count(found - truth - self._may_report, truth - found - self._may_miss, broken=True)
-        self._count((found - truth) & self._may_report, (truth - found) & self._may_miss)
+        may_miss = self._may_miss | self._gone
+        self.contract += [DROPPED] if truth & self._gone else []
+        self._count(found - truth - self._may_report, truth - found - may_miss, broken=True)
+        self._count((found - truth) & self._may_report, (truth - found) & may_miss)
         self._extra += outside
         self._broken += outside
+        self._surplus += outside
         self._written += len(truth)
         self._checks += 1
 
@@ -100,10 +124,17 @@ class Stage(Memory):
         self._extra += len(extra)
         self._missed += len(missed)
         self._broken += (len(extra) + len(missed)) * broken
+        self._surplus += len(extra) * broken
 
     def changed(self, pages: Pages) -> None:
         """Say that the content of pages changed, where the stage can't know."""
         self._truth |= self._addresses(pages)
+        self._gone -= self._addresses(pages)
+
+    def dropped(self, pages: Pages) -> None:
+        """Content is gone: that need not be reported, but a write afterwards must be."""
+        self.changed(pages)
+        self._gone |= self._addresses(pages)
 
     def unchanged(self, pages: Pages) -> None:
         """Say that pages count as they were: whoever tracks knows what happened to them."""
@@ -113,6 +144,24 @@ class Stage(Memory):
         """Contract: pages may be reported though nobody wrote them: `why` is shown."""
         self._may_report |= self._addresses(pages)
         self.contract.append(why)
+
+    def one_bit(self, pages: Pages) -> None:
+        """Contract: of a huge page all small ones may be reported where soft-dirty has one bit for its entry."""
+        if self.interface.soft_dirty:
+            self.may_report(pages, ONE_BIT)
+
+    def expanded(self, pages: Pages) -> None:
+        """Contract: an area that the kernel has expanded may be reported as a whole where soft-dirty marks areas."""
+        if self.interface.soft_dirty:
+            self.may_report(pages, EXPANDED)
+
+    def unmapped(self, pages: Pages) -> None:
+        """Contract: a handler loses sight of what is unmapped or moves, and need not know what is new there.
+
+        Not where PAGEMAP_SCAN is to refuse such memory.
+        """
+        if not (self.interface.soft_dirty or self.interface.wp_async):
+            self.may_miss(pages, UNMAPPED)
 
     def may_miss(self, pages: Pages, why: str) -> None:
         """Contract: pages need not be reported though their content changed: `why` is shown."""
@@ -131,6 +180,9 @@ class Stage(Memory):
         if not (self._tracker and self._view):
             raise WorkerFailed("the scenario tracks nothing", "its play(stage) must call track first")
         return self._tracker, self._view
+
+    def _tracking_uffd(self) -> int:
+        return int(self._tools()[0].struct.uffd) if self.interface.uffd else -1
 
     def close_uffd(self) -> None:
         """Close the interface's userfaultfd, which ends its registrations; the number stays taken."""

@@ -145,7 +145,7 @@ def _intervals(scene: Scene, row: Interface, atomic: bool) -> dict[str, Any]:
                 "peak": _peak_memory(),
             }
     except OSError as error:
-        kind = "refused" if error.errno in REFUSED and row.tracks else "failed"
+        kind = "refused" if error.errno in REFUSED and row.has("reset") else "failed"
         return {kind: f"{error.filename} failed: {error.strerror}"}
     except (BenchError, MemoryError) as error:
         return {"failed": str(error) or "out of memory"}
@@ -156,7 +156,7 @@ def _staged(stack: ExitStack, scene: Scene, row: Interface) -> tuple[Mapping, Tr
     point = scene.point
     cpu, *others = scene.cpus
     mapping = stack.enter_context(Mapping(point.pages, point.layout(scene.directory, (others or [cpu])[0])))
-    tracker = stack.enter_context(Tracker(row.name, mapping, point.ask))
+    tracker = stack.enter_context(Tracker(row.name, mapping, point.ask, others))
     if point.prior and row.tracks:
         tracker.reset_part(point.prior)
     if point.external or point.alone:
@@ -214,7 +214,7 @@ def _observed(scene: Scene, one: Series, watch: str, count: int) -> dict[str, An
 
 def _phases(row: Interface, atomic: bool, scene: Scene) -> list[str]:
     """The phases that there are."""
-    return [phase for phase in PHASES[atomic] if (scene.pattern.writes > 0 if phase == "dirty" else row.tracks)]
+    return [phase for phase in PHASES[atomic] if row.has(phase) and (scene.pattern.writes or phase != "dirty")]
 
 
 def _value(intervals: list[Interval], row: Interface, atomic: bool, scene: Scene) -> dict[str, float]:

@@ -7,12 +7,36 @@ from functools import cache
 from typing import NamedTuple
 
 from bench.errors import BadInput
+from bench.plan.interfaces import Interface
+
+# What scenarios are about, in the order of tables; the file of each says its THEME.
+THEMES = (
+    "plain writes",
+    "new memory",
+    "merged areas",
+    "protection",
+    "moves",
+    "dropped pages",
+    "fork",
+    "kernel writes",
+    "shared memory and files",
+    "huge pages",
+    "multi-size huge pages",
+    "hugetlb",
+    "what the kernel does by itself",
+    "userfaultfd",
+    "races",
+    "errors and edges",
+    "callers' queries",
+)
 
 
 class Entry(NamedTuple):
     """One file. `dirty_percent`: what its dirty fraction always is; None: what the point says.
 
-    `repeats`: an interval may write a page more than once.
+    `repeats`: an interval may write a page more than once. Of a scenario, `theme`: one of THEMES; `most`: how often it
+    is played at most, where it waits for something, 0: no matter; `why`: what explains verdicts that are not the truth,
+    by whose they are: an interface's name, `soft-dirty`, `scan-wp` with its paths, `handlers`, or `any`.
     """
 
     name: str
@@ -20,11 +44,21 @@ class Entry(NamedTuple):
     scenario: bool
     dirty_percent: float | None = None
     repeats: bool = False
+    theme: str = ""
+    most: int = 0
+    why: dict[str, str] = {}  # noqa: RUF012  (nobody adds to it)
+
+    def explained(self, interface: Interface) -> str:
+        """What explains a verdict of an interface that is not the truth; empty where nothing is known that does."""
+        path = interface.path_of or interface.name
+        group = "soft-dirty" if interface.soft_dirty else "handlers" if not interface.wp_async else path
+        known = (self.why.get(name) for name in (interface.name, path, group, "any"))
+        return next(filter(None, known), "")
 
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Return every workload (a file that defines order) and scenario (play) by name, sorted."""
+    """Return every workload (a file that defines order) and scenario (play): those by name, these by theme and name."""
     import ast  # noqa: PLC0415  (as the next: a worker imports this module, is to stay lean, and never asks)
     from pathlib import Path  # noqa: PLC0415
 
@@ -33,9 +67,9 @@ def entries() -> dict[str, Entry]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         constants = {
-            target.id: node.value.value
+            target.id: ast.literal_eval(node.value)
             for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.Dict)
             for target in node.targets
             if isinstance(target, ast.Name)
         }
@@ -47,8 +81,15 @@ def entries() -> dict[str, Entry]:
                 "play" in functions,
                 float(fraction) if isinstance(fraction, int | float) else None,
                 bool(constants.get("REPEATS", False)),
+                str(constants.get("THEME", "")),
+                int(constants.get("MOST_PLAYS", 0)),
+                dict(constants.get("WHY", {})),
             )
-    return found
+    return dict(sorted(found.items(), key=lambda one: (_theme(one[1].theme), one[0])))
+
+
+def _theme(name: str) -> int:
+    return THEMES.index(name) if name in THEMES else len(THEMES)
 
 
 def workloads() -> dict[str, Entry]:
@@ -73,6 +114,12 @@ def fraction(name: str) -> float | None:
     """Return what the dirty fraction of a workload always is; None where the point says it, or the name is unknown."""
     entry = entries().get(name)
     return entry.dirty_percent if entry else None
+
+
+def most_plays(name: str) -> int:
+    """Return how often a scenario is played at most; 0 where it doesn't matter, or the name is unknown."""
+    entry = entries().get(name)
+    return entry.most if entry else 0
 
 
 def summary(name: str) -> str:

@@ -93,7 +93,7 @@ def _timed(record: Timed, plan: Plan, first: Machine) -> str:
         return f"{twice[0]} twice"
     if lacking := [name for name in asked if (name in found) == (name in record.refused)]:
         return f"{lacking[0]} {'measured and refused' if lacking[0] in found else 'left out'}"
-    if free := [name for name in record.refused if not asked[name][0].tracks]:
+    if free := [name for name in record.refused if not asked[name][0].has("reset")]:
         return f"{free[0]} refused, which asks for nothing"
     writes = record.facts.get("writes", 0)
     if bool(writes) != bool(point.dirty):
@@ -108,7 +108,7 @@ def _timed(record: Timed, plan: Plan, first: Machine) -> str:
 def _series(one: Series, row: Interface, point: Point, plan: Plan) -> str:
     """Of one form: its phases, and as many numbers as were asked for."""
     phases = {
-        phase for phase in (ATOMIC if one.atomic else SEPARATE) if (point.dirty if phase == "dirty" else row.tracks)
+        phase for phase in (ATOMIC if one.atomic else SEPARATE) if row.has(phase) and (point.dirty or phase != "dirty")
     }
     warm: set[str] = set() if point.first else phases
     timed = phases if warm else phases | {POPULATE}
@@ -160,5 +160,7 @@ def _played(record: Played, job: Play) -> str:
     short = bool(last.why or last.failed)
     if plays > job.times + bool(last.failed) or (plays < job.times and not short):
         return f"{plays} plays instead of {job.times}"
-    odd = [run for run in record.runs if run.broken > run.extra + run.missed]
+    odd = [
+        run for run in record.runs if run.broken > run.extra + run.missed or run.surplus > min(run.extra, run.broken)
+    ]
     return f"{odd[0].broken} pages against the contract of {odd[0].extra + odd[0].missed} wrong ones" if odd else ""

@@ -42,8 +42,15 @@ class Interface(NamedTuple):
     uffd: bool = False  # it has a userfaultfd
     kernel_writes: bool = True  # False: what the kernel writes for the program, as in read(2), fails with EFAULT
     flushes: bool = True  # False: a reset leaves TLB entries, through which a page written before can be written unseen
+    wipes: bool = False  # no tracker: its reset gives memory back as it was, which is what is timed and checked
     tabled: bool = True  # False: in no table of interfaces against each other, where there is no room for it
+    misses: str = ""  # what explains pages that it misses, where nothing else does
+    path_of: str = ""  # the interface of which this is another path through the kernel: scenarios play all of them
     heading: str = ""  # of its column, where that is more than the name
+
+    def has(self, phase: str) -> bool:
+        """Whether it has this phase of an interval, where there are writes."""
+        return self.tracks or phase == "dirty" or (self.wipes and phase == "reset")
 
     @property
     def forms(self) -> tuple[bool, ...]:
@@ -63,6 +70,11 @@ _NOTED = "the pages that its handler noted"
 _SOFT = ("PROC_PAGE_MONITOR", "CHECKPOINT_RESTORE", "MEM_SOFT_DIRTY")  # the last one depends on that before it
 # Without the last one there is no WP_ASYNC (userfaultfd_api() in fs/userfaultfd.c).
 _ASYNC = ("PROC_PAGE_MONITOR", "USERFAULTFD", "PTE_MARKER_UFFD_WP")
+
+_NO_FLUSH = (
+    'CLEAR flushes no TLB entry (changelog of the series: "v5: Remove tlb flushing"), through which what was written '
+    "before is written again unseen; it walks no hugetlb memory"
+)
 
 INTERFACES = {
     row.name: row
@@ -100,6 +112,29 @@ INTERFACES = {
             uffd=True,
         ),
         Interface(
+            "scan-wp-general",
+            "scan-wp by the kernel's general path: any of several categories asked for, and more returned",
+            "PAGE_IS_WRITTEN by category_anyof_mask",
+            _ASYNC,
+            atomic=True,
+            parts=True,
+            wp_async=True,
+            uffd=True,
+            tabled=False,
+            path_of="scan-wp",
+        ),
+        Interface(
+            "scan-wp-inverted",
+            "scan-wp by the kernel's general path: asked for what is not PAGE_IS_WRITTEN, the rest is written",
+            "what is not PAGE_IS_WRITTEN, by category_inverted,",
+            _ASYNC,
+            parts=True,
+            wp_async=True,
+            uffd=True,
+            tabled=False,
+            path_of="scan-wp",
+        ),
+        Interface(
             "v6",
             "the v6 series of November 2022: GET and CLEAR of soft-dirty in one ioctl",
             "v6's PAGE_IS_SOFTDIRTY",
@@ -110,6 +145,7 @@ INTERFACES = {
             atomic=True,
             parts=True,
             flushes=False,
+            misses=_NO_FLUSH,
         ),
         Interface(
             "v6-no-reused",
@@ -122,6 +158,7 @@ INTERFACES = {
             atomic=True,
             parts=True,
             flushes=False,
+            misses=f"{_NO_FLUSH}; and NO_REUSED_REGIONS leaves out VM_SOFTDIRTY, which alone says that memory is new",
         ),
         Interface(
             "uffd-sync",
@@ -137,9 +174,22 @@ INTERFACES = {
             _NOTED,
             kernel_writes=False,
         ),
+        Interface(
+            "slot-scan",
+            "a slot's reset: PAGEMAP_SCAN finds the pages that are there, those are wiped, the rest is dropped",
+            "",
+            ("PROC_PAGE_MONITOR",),
+            tracks=False,
+            wipes=True,
+        ),
+        Interface("slot-memset", "a slot's reset: all of it is wiped", "", tracks=False, wipes=True),
+        Interface(
+            "slot-dontneed", "a slot's reset: all of it is dropped by MADV_DONTNEED", "", tracks=False, wipes=True
+        ),
     )
 }
-UNTRACKED = next(row.name for row in INTERFACES.values() if not row.tracks)
+UNTRACKED = next(row.name for row in INTERFACES.values() if not row.tracks and not row.wipes)
+SLOTS = tuple(row.name for row in INTERFACES.values() if row.wipes)
 LEGACY = next(row.name for row in INTERFACES.values() if row.role == "legacy")
 
 

@@ -53,12 +53,17 @@ READ_BYTES = 65536  # of pagemap entries: large enough to hide the system call, 
 
 
 class Ask(NamedTuple):
-    """How collect asks, as in core.h: 0 is the interface's own best, and for read_bytes all in one read."""
+    """How collect asks, as in core.h: 0 is the interface's own best, and for read_bytes all in one read.
+
+    scanners: threads that ask at once, each about chunks of its own. every_us: from one interval to the next.
+    """
 
     vec_len: int = 0
     max_pages: int = 0
     read_bytes: int = READ_BYTES
     extra_masks: bool = False
+    scanners: int = 1
+    every_us: int = 0
 
 
 USUAL = Ask()

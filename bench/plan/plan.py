@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from bench.plan import catalogue
 from bench.plan.kinds import DIRECTORY
 from bench.plan.points import Point
 
@@ -17,7 +18,8 @@ READABLE = (SCHEMA, "pagemap-bench 4")  # the older one lacks records and fields
 # Limits of waits, in seconds. For a machine to say what it is; more for each probe of an interface on some memory: it
 # may hang and be killed; and for each page, where a probe takes all of the largest point.
 START, PROBE, PAGE = 240.0, 22.0, 1e-4
-PLAY = 30.0  # of a play, of which the machine's own limit is below this, and once more for all of a job's
+PLAY = 45.0  # of the one play that hangs, of which the machine's own limit is below this
+PLAY_MORE = 5.0  # of any other play of its job
 ANSWER = 15.0  # beside the machine's own limit of a job, so that it can say itself what hung
 
 
@@ -100,7 +102,7 @@ class Plan(NamedTuple):
                 yield Timing(point, process)
         for scenario in self.scenarios if boot == 0 else ():
             for interface in self.interfaces:
-                yield Play(scenario, interface, self.values)
+                yield Play(scenario, interface, min(self.values, catalogue.most_plays(scenario) or self.values))
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -129,7 +131,7 @@ class Plan(NamedTuple):
 
     def limit(self, job: Job) -> float:
         """Seconds after which a machine that has not answered a job never will: more than its own limits for it."""
-        return PLAY * (1 + job.times) if isinstance(job, Play) else ANSWER + self.seconds(job.point)
+        return PLAY + PLAY_MORE * job.times if isinstance(job, Play) else ANSWER + self.seconds(job.point)
 
     @property
     def start_limit(self) -> float:
@@ -149,7 +151,8 @@ class Plan(NamedTuple):
     @property
     def cpus_needed(self) -> int:
         """One where nothing is done by two threads at once, else as many as can be had: 0."""
-        return 0 if self.scenarios or not all(point.alone for point in self.points) else 1
+        alone = all(point.alone and point.scanners == 1 for point in self.points)
+        return 0 if self.scenarios or not alone else 1
 
     @property
     def huge_pages(self) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.plan.interfaces import Interface
 
 MAX_PAGES = 2**32  # page indices are 32 bits wide in the core: 16 TiB
-MAX_WRITERS = 256
+MAX_THREADS = 256
 MAX_POINTS = 20_000  # of one plan: one record, and one table
 WORKER_BYTES = 40 << 20  # a worker's own memory beyond its mapping, at most
 WORKER_BYTES_PER_PAGE = 48
@@ -50,6 +50,8 @@ class Point(NamedTuple):
     read_bytes: int = READ_BYTES  # of pagemap entries a read; 0: all in one
     masks: str = "fast"  # or `extra`: ask for more categories than the kernel's fast path knows
     prior_percent: float = 0  # of the mapping, from its start: reset once before the first interval, and not timed
+    every_us: int = 0  # microseconds from the beginning of an interval to that of the next; 0: at once
+    scanners: int = 1  # threads that ask at once, each about chunks of 64 MiB, or less where there is less for each
 
     @property
     def setting(self) -> str:
@@ -144,7 +146,8 @@ class Point(NamedTuple):
     @property
     def work_seconds(self) -> float:
         """More than the work of one round of one form ever takes, on a machine that is emulated and busy."""
-        return (3e-4 * self.dirty * self.writers + 3e-5 * self.pages) * (self.loops + 4)
+        work = 3e-4 * self.dirty * self.writers + 3e-5 * self.pages
+        return (work + 1e-6 * self.every_us) * (self.loops + 4)
 
     @property
     def round_seconds(self) -> float:
@@ -170,7 +173,7 @@ class Point(NamedTuple):
     @property
     def ask(self) -> Ask:
         """How collect asks."""
-        return Ask(self.vec_len, self.max_pages, self.read_bytes, self.masks == "extra")
+        return Ask(self.vec_len, self.max_pages, self.read_bytes, self.masks == "extra", self.scanners, self.every_us)
 
 
 DEFAULTS: dict[str, Any] = Point._field_defaults
@@ -232,6 +235,10 @@ SETTINGS: Mapping[str, Setting] = {
     "masks": Setting("--masks", "words", "masks={}".format,
                      "What the ioctl asks for. fast: the one category of the kernel's fast path; extra: more.",
                      ASKING),
+    "every_us": Setting("--every", "counts", "every={}us".format,
+                        "Microseconds from one interval to the next, the caller's rhythm; 0: at once.", ASKING),
+    "scanners": Setting("--scanners", "counts", "scanners={}".format,
+                        "Numbers of threads that ask at once, each about chunks of its own.", ASKING),
     "prior_percent": Setting("--prior", "percents", "prior={:g}%".format,
                              "Part of the mapping that is reset once before, untimed: where a reset cuts VMAs."),
 }
@@ -299,6 +306,13 @@ def _check_words(point: Point) -> None:
         )
 
 
+def _check_threads(point: Point) -> None:
+    """Raise BadInput for more threads than anybody has."""
+    for who, count in (("writers", point.writers), ("scanners", point.scanners)):
+        if not 1 <= count <= MAX_THREADS:
+            raise BadInput(f"{count} {who} can't be started", f"give --{who} 1 to {MAX_THREADS}")
+
+
 def _check_sizes(point: Point) -> None:
     """Raise BadInput for a number that can't be."""
     unit = KINDS[point.kind].unit
@@ -312,8 +326,7 @@ def _check_sizes(point: Point) -> None:
             f"{point.pages} pages of {point.kind} can't be cut into {point.vmas} VMAs",
             f"give --vmas 1 to {point.pages // unit}",
         )
-    if not 1 <= point.writers <= MAX_WRITERS:
-        raise BadInput(f"{point.writers} writers can't be started", f"give --writers 1 to {MAX_WRITERS}")
+    _check_threads(point)
     for what, percent in (("--watch", point.watch_percent), ("--populated", point.populated_percent)):
         if not 0 < percent <= 100:
             raise BadInput(f"{what} can't be {percent:g} %", f"give {what} more than 0, up to 100")
@@ -324,7 +337,8 @@ def _check_sizes(point: Point) -> None:
             f"--read can't be {point.read_bytes}: an entry of pagemap has 8 bytes",
             "give --read 64K, for example; 0: all in one read",
         )
-    for key, end in (("vec_len", 2**63), ("max_pages", 2**32), ("ballast", 2**63), ("read_bytes", 2**63)):
+    for key, end in (("vec_len", 2**63), ("max_pages", 2**32), ("ballast", 2**63), ("read_bytes", 2**63),
+                     ("every_us", 10**7)):  # fmt: skip
         if not 0 <= getattr(point, key) < end:
             raise BadInput(
                 f"{SETTINGS[key].option} can't be {getattr(point, key)}",
@@ -332,10 +346,15 @@ def _check_sizes(point: Point) -> None:
             )
 
 
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name matches a shell pattern, or one of several: merge_*|thp_*."""
+    return any(fnmatch(name, one) for one in pattern.split("|"))
+
+
 def matching(points: Iterable[Point], pattern: str | None) -> list[Point]:
     """Return the points whose name matches the shell pattern. Raises BadInput if none does."""
     points = list(points)
-    chosen = [p for p in points if not pattern or fnmatch(p.name, pattern)]
+    chosen = [p for p in points if not pattern or matches(p.name, pattern)]
     if not chosen:
         raise BadInput(
             f"--filter {pattern!r} matches no point",

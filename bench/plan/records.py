@@ -17,10 +17,15 @@ from bench.plan.interfaces import Reason
 from bench.plan.kinds import KINDS
 from bench.plan.kinds import POPULATE as POPULATED
 from bench.plan.plan import READABLE, SCHEMA, Plan, Play, Timing
-from bench.plan.points import MAX_PAGES, MAX_WRITERS, Point
+from bench.plan.points import MAX_PAGES, MAX_THREADS, Point
 from bench.plan.schema import CHECKS, parsed, shown, typed
 
 TIME, INSTRUCTIONS = "time", "instructions"  # quantities that a clock can count, one a nanosecond
+# How a play ends that has no verdict on pages: the kernel crashed; it, or the play, hung; the interface made a call of
+# the tracked program fail; the play died, or a call failed that never should.
+CRASHED, HUNG, BREAKS, FAILED = "crashed", "hung", "breaks", "failed"
+ENDINGS = (CRASHED, HUNG, BREAKS, FAILED)
+REFUSED = "refused"  # beside why it was not possible: the kernel said so with an error that is known, loudly
 PHASES = ("reset", "dirty", "collect", "collect_reset")  # of an interval
 POPULATE = "populate"  # the phase before the first one
 OTHERS = "(others)"  # functions that were sampled least, together
@@ -124,8 +129,9 @@ class Timed(NamedTuple):
 class Plays(NamedTuple):
     """Equal neighbours of the plays of a scenario: how many, pages too many and too few against the truth.
 
-    `broken`: those of them that break the contract; `written`: the truth's size; `why`, `remedy`: it was not possible;
-    `failed`: it did not come to an end as it should: died, hung, or a call failed that never should.
+    `broken`: those of them that break the contract, of which `surplus` are extra; `written`: the truth's size;
+    `why`, `remedy`: it was not possible; `failed`: it did not come to an end as it should, and why; `ended`: how then,
+    one of ENDINGS, or REFUSED where the kernel is why it was not possible.
     """
 
     times: int
@@ -136,6 +142,8 @@ class Plays(NamedTuple):
     why: str = ""
     remedy: str = ""
     failed: str = ""
+    ended: str = ""
+    surplus: int = 0
 
 
 class Played(NamedTuple):
@@ -146,6 +154,11 @@ class Played(NamedTuple):
     interface: str
     contract: str
     runs: list[Plays]
+
+    @property
+    def hung(self) -> bool:
+        """Whether the last play came to no end."""
+        return self.runs[-1].ended == HUNG
 
     @property
     def key(self) -> tuple[object, object]:
@@ -282,15 +295,15 @@ def _point(one: Point) -> str:
         workload=_name(one.workload),
         pages=1 <= one.pages <= MAX_PAGES,
         kind=one.kind in KINDS,
-        writers=1 <= one.writers <= MAX_WRITERS,
         sharing=one.sharing in ("disjoint", "shared"),
         vmas=1 <= one.vmas <= one.pages,
         populate=one.populate in POPULATED,
         masks=one.masks in ("fast", "extra"),
+        **{key: 1 <= getattr(one, key) <= MAX_THREADS for key in ("writers", "scanners")},
         **{key: 0 <= getattr(one, key) <= 100 for key in ("dirty_percent", "prior_percent")},
         **{key: 0 < getattr(one, key) <= 100 for key in ("watch_percent", "populated_percent")},
         **{key: getattr(one, key) in (0, 1) for key in ("concurrent", "external", "first")},
-        **{key: getattr(one, key) >= 0 for key in ("ballast", "vec_len", "max_pages", "read_bytes")},
+        **{key: getattr(one, key) >= 0 for key in ("ballast", "vec_len", "max_pages", "read_bytes", "every_us")},
     )
 
 
@@ -369,9 +382,10 @@ def _timed(one: Timed) -> str:
 
 
 def _plays(one: Plays) -> str:
-    counts = {key: _count(getattr(one, key)) for key in ("extra", "missed", "broken", "written")}
+    counts = {key: _count(getattr(one, key)) for key in ("extra", "missed", "broken", "written", "surplus")}
     words = {key: _words(getattr(one, key)) for key in ("why", "remedy", "failed")}
-    return _bad(times=1 <= one.times <= MOST, **counts, **words)
+    ended = not one.ended or bool(one.why if one.ended == REFUSED else one.failed and one.ended in ENDINGS)
+    return _bad(times=1 <= one.times <= MOST, ended=ended, **counts, **words)
 
 
 def _played(one: Played) -> str:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.errors import BadInput
-from bench.plan.interfaces import INTERFACES
+from bench.plan.interfaces import INTERFACES, SLOTS
 from bench.plan.kinds import KINDS
 from bench.plan.points import Point, grid, make_point
 
@@ -51,6 +51,23 @@ def _surroundings() -> list[Point]:
     changes += [{"watch_percent": 10.0}]
     sparse = [make_point("random", 1_048_576, 10, populated_percent=p) for p in (0.1, 1.0)]
     return [Point("idle", 1, 0.0), *(make_point("random", 16_384, 10, **change) for change in changes), *sparse]
+
+
+def _callers() -> list[Point]:
+    """What programs ask today: a write watch, a checkpoint, a sandbox, a store, a collector, a virtual machine."""
+    rhythms: list[dict[str, Any]] = [{"writers": 1}, {"writers": 6}]
+    rhythms += [{"writers": 6, "every_us": n} for n in (1000, 3000)]
+    watches = [
+        make_point("random", n, 10, vec_len=256, max_pages=n, **rhythm) for n in (64, 1080, 8192) for rhythm in rhythms
+    ]
+    return [
+        *watches,
+        *grid(["random"], [65_536], (1, 10), external=(1,), masks=("extra",)),
+        make_point("random", 16_384, 1, kind="shmem", vec_len=512),
+        *grid(["random"], [65_536], [1], vec_len=(1000,), scanners=(1, 4, 20)),
+        make_point("random", 10_240, 5),
+        *grid(["random"], [2 * _GIB], [0.4], kind=("anon", "shmem")),
+    ]
 
 
 SUITES = {
@@ -115,6 +132,22 @@ SUITES = {
             "another process tracked in rounds, writing between and during the collects",
             "what CRIU's pre-dump does",
             tuple(grid(["random"], [_MIB, 16 * _MIB, 256 * _MIB], (1, 10, 50), external=(1,), concurrent=(0, 1))),
+        ),
+        Suite(
+            "callers",
+            "a write watch, a checkpoint, a sandbox, a store, a collector, a small virtual machine: as they ask",
+            "ntdll's virtual.c in Wine, criu/pagemap-cache.c, pkg/sentry/hostmm in gVisor, bdwgc's os_dep.c",
+            tuple(_callers()),
+            interfaces=tuple(row.name for row in INTERFACES.values() if row.role),
+        ),
+        Suite(
+            "slots",
+            "a slot of a pool is made zero again: by a scan, memset or MADV_DONTNEED, and then written again",
+            "reset_with_pagemap() in Wasmtime, and its pull request 14357",
+            tuple(
+                grid(["clustered", "random"], [64, 1024, 16_384], (1, 10, 50), populate=("none",), vec_len=(32, 4096))
+            ),
+            interfaces=SLOTS,
         ),
         Suite(
             "kinds",

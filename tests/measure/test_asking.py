@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """However collect asks, and wherever it has to resume, the pages reported are the same."""
 
+import time
+
 import pytest
 
 from bench.measure.core import Ask, Mapping, Pattern, Tracker
@@ -23,6 +25,8 @@ ASKS = [
     Ask(read_bytes=0),
     Ask(extra_masks=True),
     Ask(extra_masks=True, vec_len=3, max_pages=100),
+    Ask(scanners=2),
+    Ask(scanners=7, vec_len=5),
 ]
 
 
@@ -54,3 +58,13 @@ def test_get_alone_and_write_protect_alone(scan_wp):
         assert tracker.collect() == tracker.collect() == [(3, 4)], "a GET changes nothing"
         tracker.reset()
         assert tracker.collect() == [], "a write-protect reports nothing and forgets all"
+
+
+def test_the_callers_rhythm_is_kept_and_is_nobodys_cost(scan_wp):
+    pattern = Pattern(order(make_point("random", 64, 10), 3), 64)
+    with Mapping(64) as mapping, Tracker(scan_wp.name, mapping, Ask(every_us=20_000)) as tracker:
+        began = time.monotonic()
+        found = tracker.run(pattern, 5, atomic=True)
+        took = time.monotonic() - began
+    assert took >= 4 * 0.02
+    assert min(i.collect_ns + i.dirty_ns for i in found) < 20e6

@@ -10,7 +10,7 @@ MIB = 1 << 20
 
 def test_every_suite_that_was_promised_is_there_with_its_source():
     names = {"quick", "lkml-2022", "density", "scale", "who-pays", "getwritewatch", "predump", "kinds", "writers"}
-    assert names | {"buffers", "surroundings", "arm"} == set(suites.SUITES)
+    assert names | {"buffers", "surroundings", "arm", "callers", "slots"} == set(suites.SUITES)
     for one in suites.SUITES.values():
         assert one.summary
         assert one.source
@@ -41,4 +41,7 @@ def test_the_suites_cover_what_was_asked_for():
     assert max(axis("arm", "pages")) * 4096 == 10 << 30
     assert len(axis("arm", "populate")) == 4
     assert axis("arm", "kind") == {"anon", "anon-thp"}
+    assert axis("callers", "scanners") >= {1, 4, 20}
+    assert axis("callers", "every_us") == {0, 1000, 3000}
+    assert (2 << 30) // 4096 in axis("callers", "pages")
     assert min(axis("getwritewatch", "watch_percent")) < 1

@@ -69,4 +69,5 @@ struct interface interface_clear_refs = {
 	.open = legacy_open,
 	.reset = soft_dirty_clear,
 	.collect = legacy_collect,
+	.parts = COLLECTS_PARTS,
 };

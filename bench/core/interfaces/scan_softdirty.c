@@ -15,7 +15,9 @@ static int hybrid_open(struct tracker *t)
 
 static int hybrid_collect(struct tracker *t)
 {
-	return pagemap_scan(t, PAGE_IS_SOFT_DIRTY, 0, 1);
+	static const struct query dirty = { .all = PAGE_IS_SOFT_DIRTY, .returned = PAGE_IS_SOFT_DIRTY };
+
+	return pagemap_scan(t, &dirty, 0, 1);
 }
 
 struct interface interface_scan_softdirty = {
@@ -23,4 +25,5 @@ struct interface interface_scan_softdirty = {
 	.open = hybrid_open,
 	.reset = soft_dirty_clear,
 	.collect = hybrid_collect,
+	.parts = COLLECTS_PARTS,
 };

@@ -9,7 +9,9 @@
 #include "../abi.h"
 #include "../layers.h"
 
-static int wp_open(struct tracker *t)
+static const struct query written = { .all = PAGE_IS_WRITTEN, .returned = PAGE_IS_WRITTEN };
+
+int scan_wp_open(struct tracker *t)
 {
 	int err = open_pagemap_scan(t);
 
@@ -21,23 +23,24 @@ static int wp_open(struct tracker *t)
 
 static int wp_reset(struct tracker *t)
 {
-	return pagemap_scan(t, PAGE_IS_WRITTEN, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, 0);
+	return pagemap_scan(t, &written, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, 0);
 }
 
 static int wp_collect(struct tracker *t)
 {
-	return pagemap_scan(t, PAGE_IS_WRITTEN, PM_SCAN_CHECK_WPASYNC, 1);
+	return pagemap_scan(t, &written, PM_SCAN_CHECK_WPASYNC, 1);
 }
 
 static int wp_collect_reset(struct tracker *t)
 {
-	return pagemap_scan(t, PAGE_IS_WRITTEN, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, 1);
+	return pagemap_scan(t, &written, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, 1);
 }
 
 struct interface interface_scan_wp = {
 	.name = "scan-wp",
-	.open = wp_open,
+	.open = scan_wp_open,
 	.reset = wp_reset,
 	.collect = wp_collect,
 	.collect_reset = wp_collect_reset,
+	.parts = RESETS_PARTS | COLLECTS_PARTS,
 };

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One huge page of 64 KiB moved to another NUMA node after one was written.
+
+A multi-size huge page (Linux 6.8, 19eaf44954df) is mapped by entries of its small pages, each with bits of its own: the
+unit of tracking stays 4 KiB. A folio moves whole (migrate_pages()); remove_migration_pte() restores entry by entry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.measure.stage import Stage
+
+THEME = "multi-size huge pages"
+
+
+def play(stage: Stage) -> None:
+    """One page is written."""
+    mapping = stage.map_folio(64)
+    stage.track(mapping)
+    stage.reset()
+    stage.write(mapping[5])
+    stage.move_to_node(mapping[:1], 1)
+    stage.collect()

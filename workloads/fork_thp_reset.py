@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The program forks with a huge page, is reset, and then child and parent write one byte each.
+
+The reset finds a huge entry that is write-protected for copy-on-write already, and shared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.measure.stage import Stage
+
+THEME = "fork"
+WHY = {
+    "soft-dirty": (
+        "__split_huge_pmd_locked() hands the huge page's dirty bit to all its entries by pte_mkdirty(), which sets "
+        "the soft-dirty bit too on x86 (0ccf7f168e17): all count as written; seen from 6.12 on, not on Debian's 6.1"
+    ),
+}
+
+
+def play(stage: Stage) -> None:
+    """The parent's write must be reported, the child's not."""
+    mapping = stage.map_huge()
+    stage.track(mapping)
+    child = stage.fork()
+    stage.reset()
+    child.write(mapping[50])
+    stage.write(mapping[100])
+    stage.collect()

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Equal pages are merged by KSM after a reset; nobody writes.
+
+KSM (mm/ksm.c) replaces pages of equal content by one that is shared and write-protected (replace_page()). The content
+stays what it was, so nothing is to be reported. The new entry is made of the page and the area's protection alone: a
+bit of the old one that says `protected for userfaultfd` has to be taken over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.measure.stage import Stage
+
+THEME = "what the kernel does by itself"
+WHY = {
+    "scan-wp": (
+        "replace_page() makes the new entry of the page and the area's protection alone (mk_pte(kpage, "
+        "vma->vm_page_prot) in mm/ksm.c, 6.1 to 7.3): the bit that says protected is lost, and the page counts as "
+        "written"
+    ),
+}
+
+
+def play(stage: Stage) -> None:
+    """Nothing is written."""
+    mapping = stage.map(8)
+    stage.track(mapping)
+    stage.reset()
+    stage.merge_equal(mapping)
+    stage.collect()

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Part of a clean huge page is given back by MADV_DONTNEED, and a page elsewhere in it is written.
+
+The entry is split first (__split_huge_pmd_locked()), and the 496 pages that stay have the huge page's bits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.measure.stage import Stage
+
+THEME = "huge pages"
+WHY = {
+    "soft-dirty": (
+        "__split_huge_pmd_locked() hands the huge page's dirty bit to all its entries by pte_mkdirty(), which sets "
+        "the soft-dirty bit too on x86 (0ccf7f168e17): all count as written; seen from 6.12 on, not on Debian's 6.1"
+    ),
+}
+
+
+def play(stage: Stage) -> None:
+    """One page is written, sixteen went away."""
+    mapping = stage.map_huge()
+    stage.track(mapping)
+    stage.reset()
+    stage.drop(mapping[:16])
+    stage.write(mapping[100])
+    stage.collect()

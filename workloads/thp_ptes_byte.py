@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One byte of a huge page that is mapped by page table entries is written.
+
+A huge page of 2 MiB whose mapping was split in part is mapped by 512 entries, each with bits of its own; the page
+itself stays whole. Its control is folio_4k_byte.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.measure.stage import Stage
+
+THEME = "huge pages"
+
+
+def play(stage: Stage) -> None:
+    """One page is written."""
+    mapping = stage.map_huge_by_ptes()
+    stage.track(mapping)
+    stage.reset()
+    stage.write(mapping[100])
+    stage.collect()
