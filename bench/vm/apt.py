@@ -14,6 +14,7 @@ from bench.vm import cache
 
 SUITES = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_STAMP = "updated"
 _FRESH_SECONDS = 24 * 3600
 _SECONDS = 1800.0  # for a package or all lists, over a slow network
 _OR_IMAGE = "or give a kernel of your own with --kernel IMAGE"
@@ -33,19 +34,19 @@ Dir::State::status "/dev/null";
 Dir::Cache "{root}/cache";
 Dir::Cache::pkgcache "pkgcache.bin";
 Dir::Etc::sourcelist "{root}/sources.list";
-Dir::Etc::sourceparts "-";
-Dir::Etc::preferences "-";
-Dir::Etc::preferencesparts "-";
+Dir::Etc::sourceparts "{root}/none";
+Dir::Etc::preferences "{root}/none/preferences";
+Dir::Etc::preferencesparts "{root}/none";
 """
 
 
 def refresh(echo: Callable[[str], None]) -> None:
     """Bring the package lists up to date unless that was done within a day."""
     root = cache.folder("apt")
-    stamp, sources = root / "updated", root / "sources.list"
+    stamp, sources = root / _STAMP, root / "sources.list"
     _check_tools()
     text = _sources(_mirror())
-    for name in ("lists/partial", "cache/archives/partial"):
+    for name in ("lists/partial", "cache/archives/partial", "none"):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "apt.conf").write_text(_SETTINGS.format(root=root))
     fresh = stamp.exists() and time.time() - stamp.stat().st_mtime < _FRESH_SECONDS
@@ -82,6 +83,7 @@ def download(package: str, target: Path) -> Path:
     done = _apt("apt-get", "download", "-q", package, cwd=target)
     found = list(target.glob("*.deb"))
     if done.returncode != 0 or not found:
+        (cache.folder("apt") / _STAMP).unlink(missing_ok=True)  # the lists may be older than the archive
         raise Unsupported(f"apt can't download {package}: {_complaint(done)}", f"check the network, {_OR_IMAGE}")
     return found[0]
 
@@ -97,7 +99,8 @@ def _run(command: list[str], cwd: Path | None = None) -> processes.Finished:
 
 
 def _complaint(done: processes.Finished) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
+    """Return what went wrong: the first error, else the first warning, since warnings of other things come first."""
+    lines = [line for kind in ("E:", "W:") for line in done.stderr.splitlines() if line.startswith(kind)]
     return lines[0][2:].strip() if lines else f"exit status {done.returncode}"
 
 

@@ -8,6 +8,7 @@ import ctypes
 import os
 import sys
 import termios
+import time
 import zlib
 from collections.abc import Iterator
 
@@ -16,6 +17,15 @@ PROJECT, PACKAGES, REQUEST = "/project", "/packages", "/request"
 HELLO, LINE, END = b"H", b"L", b"E"
 _MOUNTS = {"/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs", "/tmp": "tmpfs", "/dev/shm": "tmpfs"}  # noqa: S108
 _MOUNTS |= {"/var/tmp": "ramfs"}  # noqa: S108  (for files that are no shmem)
+# The disks of bench/vm/special.py, by namespace. The kernel looks at them in the background (nvme_scan_work()).
+_NAMESPACES = (1, 2)  # swap, files
+_FILES_AT = "/var/tmp"  # noqa: S108
+_DISKS_SECONDS, _LOOK_SECONDS = 5.0, 0.01
+_PCI = "/sys/bus/pci"
+# How soon NUMA balancing looks at a process that was just forked, once it is switched on.
+_DEBUG = "/sys/kernel/debug"
+_NUMA = f"{_DEBUG}/sched/numa_balancing"
+_PACE = {"scan_delay_ms": "1", "scan_period_min_ms": "10", "scan_period_max_ms": "20"}
 LONGEST = 1 << 24  # bytes of a record: the longest honest one has some 100 KiB
 _NOISE = 1 << 16  # bytes before the first record
 _RB_AUTOBOOT = 0x01234567  # include/uapi/linux/reboot.h; with -no-reboot QEMU ends, and that needs no ACPI
@@ -26,6 +36,7 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",  # the same heap in every boot
     "PYTHONPATH": f"{PROJECT}:{PACKAGES}",
+    "BENCH_GUEST": "1",  # the machine is ours: bench/measure/system.py may change its settings
 }
 
 
@@ -144,8 +155,59 @@ def _mount_all() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     for target, kind in _MOUNTS.items():
         os.makedirs(target, exist_ok=True)
-        if libc.mount(kind.encode(), target.encode(), kind.encode(), 0, None) != 0:
-            _say(f"can't mount {kind} on {target}: {os.strerror(ctypes.get_errno())}")
+        _mount(libc, kind, target, kind)
+    if _has_disks():
+        _prepare(libc)
+
+
+def _mount(libc: ctypes.CDLL, what: str, target: str, kind: str) -> None:
+    if libc.mount(what.encode(), target.encode(), kind.encode(), 0, None) != 0:
+        _say(f"can't mount {kind} on {target}: {os.strerror(ctypes.get_errno())}")
+
+
+def _prepare(libc: ctypes.CDLL) -> None:
+    """Make ready for scenarios, which is what the disks are for."""
+    _use_disks(libc)
+    if os.path.isdir(_DEBUG):  # a kernel without debugfs has no such folder, and nobody can make one
+        _mount(libc, "debugfs", _DEBUG, "debugfs")
+    for name, value in _PACE.items() if os.path.isdir(_NUMA) else ():
+        with open(f"{_NUMA}/{name}", "w") as setting:
+            setting.write(value)
+
+
+def _has_disks() -> bool:
+    """Whether there are disks, and the kernel has a driver for them: PCI_CLASS_STORAGE_EXPRESS."""
+    if not os.path.isdir(f"{_PCI}/drivers/nvme"):
+        return False
+    kinds = []
+    for device in os.listdir(f"{_PCI}/devices"):
+        with open(f"{_PCI}/devices/{device}/class") as kind:
+            kinds.append(kind.read())
+    return any(kind.startswith("0x0108") for kind in kinds)
+
+
+def _use_disks(libc: ctypes.CDLL) -> None:
+    """Swap on the one disk, mount the file system of the other."""
+    end = time.monotonic() + _DISKS_SECONDS
+    while len(disks := _disks()) < len(_NAMESPACES) and time.monotonic() < end:
+        time.sleep(_LOOK_SECONDS)
+    swap, files = (disks.get(number, "no disk") for number in _NAMESPACES)
+    if libc.swapon(swap.encode(), 0) != 0:
+        _say(f"can't swap on {swap}: {os.strerror(ctypes.get_errno())}")
+    _mount(libc, files, _FILES_AT, "ext4")
+
+
+def _disks() -> dict[int, str]:
+    """Return the disks that the kernel has found, by namespace: their names follow the order they were found in."""
+    found = {}
+    for name in os.listdir("/sys/block"):
+        try:
+            with open(f"/sys/block/{name}/nsid") as number, open(f"/sys/block/{name}/size") as size:
+                if int(size.read()) and os.path.exists(f"/dev/{name}"):
+                    found[int(number.read())] = f"/dev/{name}"
+        except OSError:  # no NVMe, or not there yet
+            pass
+    return found
 
 
 def _run(port: _Port) -> int:

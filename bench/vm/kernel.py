@@ -23,19 +23,25 @@ DEFAULT = "debian:6.12"
 _HINT = f"give a bzImage, a kernel tree that was built, TREE@REV to build one, or {DEFAULT}"
 _SECONDS = 300.0  # for a package to be unpacked
 _DIGITS = 16  # of a checksum, in a result
-# linux-image-* carries image and configuration up to 6.18; from 6.19 on it depends on linux-binary-* and linux-base-*.
-_PACKAGE = re.compile(r"linux-(image|binary)-(\d.*)-cloud-amd64")
+# linux-image-* carries image and configuration up to 6.18; from 6.19 on it is empty, and depends on linux-binary-*,
+# which has the image, and linux-base-*, which has the configuration; that of many versions is no longer in the archive.
+_PACKAGE = re.compile(r"linux-(image|binary|base)-(\d.*)-cloud-amd64")
+_EMPTY_FROM = [6, 19]
 _IMAGE_PREFIX = "vmlinuz-"
 _CONFIG_PREFIX = "config-"
 
 
 class DebianKernel(NamedTuple):
-    """One kernel of Debian's archive: upstream version, the package with the image, its version, its suite."""
+    """One kernel of Debian's archive: upstream version, the package with the image, its version, its suite.
+
+    `config`: the package with the configuration, empty where the archive has none.
+    """
 
     version: str
     package: str
     package_version: str
     suite: str
+    config: str
 
 
 class Image(NamedTuple):
@@ -193,15 +199,20 @@ def _cached(series: str) -> Path | None:
 
 
 def _available(echo: Callable[[str], None]) -> list[DebianKernel]:
-    """List the packages that carry an image: of two with one name, linux-binary-* does."""
+    """List the packages that carry an image, of each version the newest, which is the one that is fetched."""
     apt.refresh(echo)
+    found = sorted(apt.packages(_PACKAGE), key=lambda one: (_key(one[1]), one[0]))
+    names = {(name, version) for name, version, _ in found}
     kernels: dict[str, DebianKernel] = {}
-    for package, package_version, suite in sorted(apt.packages(_PACKAGE), reverse=True):
+    for package, package_version, suite in found:
         version = re.split(r"[-+~]", package_version)[0]
-        kernels[package.removeprefix("linux-").removeprefix("image-").removeprefix("binary-")] = DebianKernel(
-            version, package, package_version, suite
-        )
-    return sorted(kernels.values(), key=lambda kernel: (_key(kernel.version), kernel.package))
+        split = _key(version)[:2] >= _EMPTY_FROM
+        if not package.startswith("linux-binary-" if split else "linux-image-"):
+            continue
+        config = package.replace("linux-binary-", "linux-base-")
+        known = config if (config, package_version) in names else ""
+        kernels[version] = DebianKernel(version, package, package_version, suite, known)
+    return sorted(kernels.values(), key=lambda kernel: _key(kernel.version))
 
 
 def _fetched(series: str, echo: Callable[[str], None]) -> Path:
@@ -216,7 +227,9 @@ def _fetched(series: str, echo: Callable[[str], None]) -> Path:
     image = cache.folder("kernels") / f"{_IMAGE_PREFIX}{kernel.version}"
     echo(f"downloading {kernel.package} {kernel.package_version} ({kernel.suite})")
     # The configuration comes before the image, here and in the package: an image that is there has its configuration.
-    for name in dict.fromkeys([kernel.package.replace("linux-binary-", "linux-base-"), kernel.package]):
+    if not kernel.config:
+        echo("its configuration is unknown: the archive no longer has the package with it")
+    for name in dict.fromkeys(filter(None, [kernel.config, kernel.package])):
         with tempfile.TemporaryDirectory(dir=image.parent, prefix=".download-") as scratch:
             package = apt.download(f"{name}={kernel.package_version}", Path(scratch))
             with closing(_files_in(package)) as found:

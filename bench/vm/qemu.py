@@ -16,7 +16,7 @@ from bench import processes
 from bench.errors import BadInput, BenchError, Unsupported
 from bench.files import replacing
 from bench.harmless import harmless
-from bench.vm import cache, initramfs
+from bench.vm import cache, initramfs, special
 from bench.vm.counting import Counts, Plugin
 from bench.vm.guest import Guest
 
@@ -142,24 +142,30 @@ def boot(
     append: str = "",
     more: Sequence[str] = (),
     seed: int = 0,
+    scenarios: bool = False,
 ) -> Guest:
     """Boot `image` and run Python with `argv` in it. time_limit: seconds that iterating waits for a line.
 
-    append: to the kernel's command line; more: arguments for QEMU; seed: of the random numbers of counted guests.
+    append: to the kernel's command line; more: arguments for QEMU; seed: of the random numbers of counted guests;
+    scenarios: with what special.py has for them.
 
     The console is appended to `log`, and what it says while the command runs is echoed.
     """
+    cpus = 1 if accel.counted else cpus
+    append += f" {special.KERNEL_OPTIONS}" if scenarios else ""
     ours, qemus = socket.socketpair()
     # An unlinked file and a socket pair, both inherited: nothing to tidy up, whatever kills us.
     report = tempfile.TemporaryFile() if accel.plugin else None  # noqa: SIM115  (the guest closes it)
-    with tempfile.TemporaryFile() as archive, qemus:
+    with tempfile.TemporaryFile() as archive, qemus, special.disks(scenarios) as disks:
         initramfs.build(archive, argv, packages=packages, trees=trees)
         command = [
             *(_QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
             *accel.options,
             *(("-seed", str(seed)) if accel.counted else ()),
             *(accel.plugin.options(report) if accel.plugin and report else ()),
-            *("-m", str(memory_mib), "-smp", str(1 if accel.counted else cpus)),
+            *("-smp", str(cpus)),
+            *(special.nodes(memory_mib, cpus) if scenarios else ("-m", str(memory_mib))),
+            *disks,
             *("-kernel", str(image), "-initrd", f"/dev/fd/{archive.fileno()}"),
             *("-append", " ".join(f"{_KERNEL_OPTIONS} {accel.kernel_options} {append}".split())),
             *("-serial", "stdio", "-chardev", f"socket,id=results,fd={qemus.fileno()}", "-serial", "chardev:results"),

@@ -102,6 +102,17 @@ PACKAGES = [
     ("linux-image-6.1.0-50-cloud-amd64", "6.1.176-1", "bookworm"),
     ("linux-image-6.12.107+deb13-cloud-amd64", "6.12.107-1", "trixie"),
     ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1", "trixie-backports"),
+    ("linux-base-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1", "trixie-backports"),
+    ("linux-base-7.1.13+deb13-cloud-amd64", "7.1.13-2~bpo13+1", "trixie-backports"),  # of another build
+    ("linux-binary-7.1.13+deb13-cloud-amd64", "7.1.13-1~bpo13+1", "trixie-backports"),
+    ("linux-image-7.1.13+deb13-cloud-amd64", "7.1.13-1~bpo13+1", "trixie-backports"),
+    (
+        "linux-image-7.0.9+deb13-cloud-amd64",
+        "7.0.9-1~bpo13+1",
+        "trixie-backports",
+    ),  # empty, and of what it needs nothing
+    ("linux-image-6.12.90+deb12.1-cloud-amd64", "6.12.90-2~bpo12+1", "bookworm-backports"),
+    ("linux-image-6.12.90+deb12-cloud-amd64", "6.12.90-1~bpo12+1", "bookworm-backports"),
     ("linux-image-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1", "trixie-backports"),
     ("linux-image-6.12.95+deb12-cloud-amd64", "6.12.95-1~bpo12+1", "bookworm-backports"),
 ]
@@ -113,20 +124,45 @@ def archive(monkeypatch):
     monkeypatch.setattr(apt, "packages", lambda name: [one for one in PACKAGES if name.fullmatch(one[0])])
 
 
-def test_the_list_is_in_order_and_names_the_package_that_carries_the_image(archive):
-    found = [(one.version, one.package) for one in kernel.debian_kernels(print)]
-    assert found == [
-        ("6.1.176", "linux-image-6.1.0-50-cloud-amd64"),
-        ("6.12.95", "linux-image-6.12.95+deb12-cloud-amd64"),
-        ("6.12.107", "linux-image-6.12.107+deb13-cloud-amd64"),
-        ("7.3.4", "linux-binary-7.3.4+deb13-cloud-amd64"),
+def test_the_list_is_in_order_and_has_what_can_be_fetched_and_booted(archive):
+    found = [(one.version, one.package, one.config) for one in kernel.debian_kernels(print)]
+    images = [
+        f"linux-image-{name}-cloud-amd64" for name in ("6.1.0-50", "6.12.90+deb12.1", "6.12.95+deb12", "6.12.107+deb13")
     ]
+    assert found == [
+        *zip(("6.1.176", "6.12.90", "6.12.95", "6.12.107"), images, images, strict=True),
+        ("7.1.13", "linux-binary-7.1.13+deb13-cloud-amd64", ""),
+        ("7.3.4", "linux-binary-7.3.4+deb13-cloud-amd64", "linux-base-7.3.4+deb13-cloud-amd64"),
+    ]
+
+
+def test_an_image_whose_configuration_left_the_archive_is_fetched_without(archive, monkeypatch):
+    """Debian's 6.19 to 7.1 have their configuration in linux-base-*, which the archive of backports no longer has."""
+
+    def download(package, target):
+        root = target / "root"
+        (root / "DEBIAN").mkdir(parents=True)
+        (root / "boot").mkdir()
+        (root / "DEBIAN/control").write_text(
+            "Package: x\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n"
+        )
+        (root / "boot/vmlinuz-7.1.13+deb13-cloud-amd64").write_bytes(bzimage())
+        assert package == "linux-binary-7.1.13+deb13-cloud-amd64=7.1.13-1~bpo13+1"
+        subprocess.run(["dpkg-deb", "-b", root, target / "x.deb"], check=True, capture_output=True)
+        return target / "x.deb"
+
+    monkeypatch.setattr(apt, "download", download)
+    said = []
+    image = kernel.find("debian:7.1", echo=said.append)
+    assert (image.title, image.config) == ("vmlinuz-7.1.13", "")
+    assert "kernel_config" not in image.facts
+    assert any("configuration is unknown" in line for line in said)
 
 
 def test_an_unknown_series_is_refused_with_the_known_ones(archive):
     with pytest.raises(BadInput, match=re.escape("no kernel 6.13")) as caught:
         kernel.find("debian:6.13", echo=print)
-    assert caught.value.hint == "it has 6.1, 6.12, 7.3"
+    assert caught.value.hint == "it has 6.1, 6.12, 7.1, 7.3"
 
 
 def test_other_packages_are_not_kernels_to_boot():
@@ -149,6 +185,20 @@ def test_the_mirror_is_the_one_apt_uses_and_not_the_security_archive(monkeypatch
         monkeypatch, indextargets="Foo http://f/debian/\nDebian http://m/debian-security/\nDebian http://m/debian/\n"
     )
     assert apt._mirror() == "http://m/debian"
+
+
+def test_a_failed_fetch_names_the_error_and_not_the_warnings_before_it(monkeypatch, tmp_path):
+    said = (
+        "W: Unable to read /etc/apt/-/ - DirectoryExists (2: No such file or directory)\n"
+        "E: Unable to locate package linux-base-7.1.13\nE: No packages found\n"
+    )
+    monkeypatch.setattr(apt, "_run", lambda command, cwd=None: subprocess.CompletedProcess(command, 100, "", said))
+    (cache.folder("apt") / "updated").touch()
+    with pytest.raises(Unsupported, match=r"can't download x=1: Unable to locate package linux-base-7\.1\.13$"):
+        apt.download("x=1", tmp_path)
+    assert not (cache.folder("apt") / "updated").exists(), (
+        "the lists were older than the archive: they are fetched anew"
+    )
 
 
 def test_without_lists_the_mirror_is_read_from_the_sources(monkeypatch):
