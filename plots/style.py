@@ -68,7 +68,9 @@ LOOKS = (
     Look("#000000", "--", "H", "#000000"),
     Look("#999999", "-.", "4", "#666666"),
 )
-_KNOWN = tuple(form(row.name, atomic) for row in INTERFACES.values() if row.tracks for atomic in row.forms)
+_KNOWN = tuple(
+    form(row.name, atomic) for row in INTERFACES.values() if row.tracks and not row.path_of for atomic in row.forms
+)
 
 
 def applied() -> AbstractContextManager[None]:

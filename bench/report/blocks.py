@@ -11,7 +11,7 @@ from bench.report.numbers import many
 from bench.stats import comparison, samples
 from bench.stats.comparison import Comparison
 from bench.stats.ledger import Change
-from bench.store import frames
+from bench.store import frames, verdicts
 from bench.store.frames import CASE
 
 LINES = 10  # of functions
@@ -21,8 +21,12 @@ NAMED = 3  # functions of a change
 def block(folders: list[Path], *, metric: str = "cost", pattern: str = "*", everything: bool = False) -> str:
     """Return the block, without its markers. everything: every case instead of the representative ones.
 
-    metric, pattern: of several results, as compare() takes them.
+    metric, pattern: of several results, as compare() takes them. Of results of the suite meaning it is what changed.
     """
+    if all(map(verdicts.holds, folders)):
+        if (metric, pattern, everything) != ("cost", "*", False):
+            raise BadInput("--metric, --filter and --all choose among times", "leave them out for verdicts")
+        return pages.meant_short([verdicts.load(folder) for folder in folders])
     if len(folders) == 1:
         if (metric, pattern, everything) != ("cost", "*", False):
             raise BadInput("--metric, --filter and --all choose among cases of several results", "give a base, too")

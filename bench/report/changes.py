@@ -2,6 +2,7 @@
 """Sentences about a comparison: the verdict, what --fail-on says, what a reader must know beside it."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -132,12 +133,9 @@ def warnings(made: Comparison) -> list[str]:
     base, *others = made.sides
     lines = []
     for other in others:
-        differing = [f"{FACTS[one.fact]} ({_both(one)})" for one in made.differing[other.name]]
         ran = [sentences.sample(one.rows) for one in (base, other)]
-        if ran[0] != ran[1]:
-            differing.append(f"runs ({ran[0]} against {ran[1]})")
-        if differing:
-            lines.append(f"{base.name} and {other.name} differ in more than the kernel: {'; '.join(differing)}.")
+        runs = [f"runs ({ran[0]} against {ran[1]})"] if ran[0] != ran[1] else []
+        lines += surroundings((base.name, other.name), made.differing[other.name], runs)
     for (has, lacks), cases in made.lacking.items():
         first = min(map(case_name, cases))
         lines.append(f"{many(len(cases), 'case')} of {has} not in {lacks}, such as: {first}.")
@@ -157,6 +155,20 @@ def warnings(made: Comparison) -> list[str]:
         lines += sentences.kernel_log(one.result.messages, one.name)
         lines += sentences.doubtful(one.rows, made.metric, one.name)
     return lines
+
+
+def surroundings(names: tuple[str, str], found: Sequence[Differs], more: Sequence[str] = ()) -> list[str]:
+    """Say what else than the kernel differs, and of what that can't be told; nothing where nothing does."""
+    differing = [*(f"{FACTS[one.fact]} ({_both(one)})" for one in found if one.told), *more]
+    lines = [f"{names[0]} and {names[1]} differ in more than the kernel: {'; '.join(differing)}."] if differing else []
+    untold = [one for one in found if not one.told]
+    both = zip(names, ([one for one in untold if (one.base is None) == first] for first in (True, False)), strict=True)
+    return lines + [
+        f"Unknown of {name}: {', '.join(FACTS[one.fact] for one in lacks)}; whether it is that of the other can't be "
+        "told."
+        for name, lacks in both
+        if lacks
+    ]
 
 
 def floods(made: Comparison) -> list[str]:
@@ -193,7 +205,7 @@ def _both(one: Differs) -> str:
     units = {"memory_bytes": 2**20, "worker_resident_bytes": 2**10, "worker_vmas": 1}
     if one.fact in units:
         values = [f"{value / units[one.fact]:.0f}" for value in values]
-    shown = ["unknown" if value is None else str(value) or "nothing" for value in values]
+    shown = [str(value) or "nothing" for value in values]
     return " against ".join(shown)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.plan.interfaces import INTERFACES
 from bench.report import changes, numbers, sentences, tables
+from bench.report.functions import Section
 from bench.report.layout import grid, note, paragraph
 from bench.report.numbers import many, percent
 from bench.stats import choice, comparison, samples
@@ -223,3 +224,31 @@ def drawn(made: Comparison) -> pd.DataFrame:
     frame = made.frame.assign(**{f"{side}_where": made.frame[f"{side}_name"].map(where) for side in ("base", "new")})
     rows = list(frame.itertuples())
     return frame.assign(**{f"{side}_wrong": [wrong(row, side) for row in rows] for side in ("base", "new")})
+
+
+def as_html(made: Comparison, *, sort: str = "case", sign: str = "change") -> str:
+    """The comparison as one page that loads nothing: verdict, warnings, a table for each form and new result."""
+    from bench.report import html  # noqa: PLC0415  (jinja2: only for this)
+
+    tested = not made.counted
+    sections = []
+    for name, whole in made.frame.groupby("new_name", sort=False):
+        for form, rows in _groups(whole, sort):
+            body = [
+                [
+                    f"{tables.series(row)} {row.pages}",
+                    *(_cell(row, side) for side in ("base", "new")),
+                    _change(row, sign),
+                ]
+                + [numbers.chance(row.p_holm)] * tested
+                for row in rows.itertuples()
+            ]
+            mean = percent(made.geomean(str(name), form)[0], sign)
+            body.append([f"geomean of {len(rows)}", "", "", mean, *([""] * tested)])
+            whose = f" of {name}" if len(made.sides) > 2 else ""
+            sections.append(
+                Section(f"{form}{whose}", ["case, pages", "base", "new", sign, *["p (Holm)"] * tested], body, [])
+            )
+    first = [*_first(made), changes.verdict(made, sign), *changes.warnings(made)]
+    last = [" ".join(part.split()) for part in (legend(made), notes(made, sign))]
+    return html.ledger(first, sections, last)

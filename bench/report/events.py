@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatch
 from math import sqrt
 
 import pandas as pd
 
 from bench.errors import BadInput
+from bench.plan.points import matches
 from bench.plan.records import OTHERS, PHASES
 from bench.report import functions, numbers
 from bench.report.functions import Section
@@ -37,7 +37,7 @@ def text(
     """Return both as text for a mail. Raises BadInput where pattern and phase leave nothing."""
     usual = ledger.representative(rows)
     cases = [Case(*one) for one in found.counters[CASE].drop_duplicates().itertuples(index=False)]
-    chosen = [one for one in cases if (fnmatch(case_name(one), pattern) if pattern else one[:-1] == usual[:-1])]
+    chosen = [one for one in cases if (matches(case_name(one), pattern) if pattern else one[:-1] == usual[:-1])]
     phases = [one for one in PHASES if phase in (None, one)]
     sections = [_counted(found, case, phases) for case in chosen]
     sections += [one for case in chosen for one in _sampled(found, case, phases)]

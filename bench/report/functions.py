@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from bench.errors import BadInput
+from bench.plan.points import matches
 from bench.plan.records import INSTRUCTIONS, PHASES
 from bench.report import numbers, tables
 from bench.report.layout import grid, note, paragraph
@@ -38,6 +38,8 @@ class Section(NamedTuple):
     heads: list[str]
     body: list[list[str]]  # an empty row is a rule
     notes: list[str]
+    words: tuple[int, ...] = (0,)  # columns that hold words, which stand left
+    total: bool = True  # the last row sums up the others
 
 
 def text(title: Sequence[str], sections: Iterable[Section], last: Sequence[str] = ()) -> str:
@@ -60,7 +62,7 @@ def of_result(found: Ledger, rows: pd.DataFrame, pattern: str | None = None, pha
     order = {form: i for i, form in enumerate(forms)}  # the untracked baseline first
 
     def wanted(case: Case) -> bool:
-        return fnmatch(case_name(case), pattern) if pattern else case[:-1] == usual[:-1]
+        return matches(case_name(case), pattern) if pattern else case[:-1] == usual[:-1]
 
     made = [one for (case, of), one in known.items() if wanted(case) and phase in (None, of) and one.total]
     if not made:

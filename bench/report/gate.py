@@ -2,18 +2,41 @@
 """What --fail-on decides about a comparison: what is worse in the new results, or why nothing can be decided."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
-from bench.errors import LimitExceeded, NoVerdict
+from bench.errors import BadInput, LimitExceeded, NoVerdict, WrongAnswer
 from bench.plan.records import Messages
-from bench.report import changes, numbers, sentences
+from bench.report import changes, numbers, sentences, verdict_changes
 from bench.report.numbers import many
 from bench.stats.comparison import Comparison, Side, case_name, cases, newly_wrong
-from bench.store import log
+from bench.stats.verdict_changes import Changes
+from bench.store import frames, log, verdicts
 from bench.store.verdicts import Verdicts
 
+# Besides a percentage: which change of a verdict fails. A percentage means WORSE there.
+BROKEN, WORSE, CHANGE = WORDS = "broken", "worse", "change"
+WRONG = "an interface that answers wrong is a bug of the kernel, or of this suite: tell the maintainers which pages"
+_AGAIN = "measure more runs: ./bench.py run --resume NAME --boots +5"
 _HINT = "the comparison above shows each case; --fail-on sets the limit, --filter what is looked at"
+
+
+def refuse_wrong(*folders: Path) -> None:
+    """Raise WrongAnswer for results in which an interface did not report exactly the pages that were written.
+
+    Of scenarios that is their verdict, and no error; but a kernel that crashed or hung is.
+    """
+    lines: list[str] = []
+    for folder in folders:
+        if verdicts.holds(folder):
+            result = verdicts.load(folder)
+            lines += [*sentences.findings(result.findings), *sentences.ended(result.cells)]
+        else:
+            times = frames.load(folder)
+            lines += sentences.wrong(frames.intervals(times.frame), times)
+    if lines:
+        raise WrongAnswer(lines[0].rstrip("."), WRONG)
 
 
 def judge(made: Comparison, limit: float) -> str:
@@ -26,45 +49,62 @@ def judge(made: Comparison, limit: float) -> str:
     return _decided(failures(made, limit), undecided(made, limit), clear)
 
 
-def _decided(worse: list[str], unsure: list[str], clear: str) -> str:
+def _decided(worse: list[str], unsure: list[str], clear: str, again: str = _AGAIN) -> str:
     if worse:
         listed = "\n  ".join(worse)
         raise LimitExceeded(worse[0] if len(worse) == 1 else f"{len(worse)} reasons to fail:\n  {listed}", _HINT)
     if unsure:
-        raise NoVerdict(
-            f"no verdict: {'; '.join(unsure)}", "measure more runs: ./bench.py run --resume NAME --boots +5"
-        )
+        raise NoVerdict(f"no verdict: {'; '.join(unsure)}", again)
     return clear
 
 
-def judge_verdicts(results: Sequence[Verdicts]) -> str:
-    """The same of results of the suite meaning, the base first, which have no times. Raises as judge() does."""
-    base, *others = results
-    worse, fallen = [], [line for one in results for line in sentences.fallen(one.fallen, one.name)]
-    unsure = [line.rstrip(".") for line in fallen]
-    for new in others:
-        whose = f"{new.name}, not in {base.name}"
-        worse += [f"WRONG in {whose}: {text}" for text in _findings(base.findings, new.findings)]
-        if not set(base.cells) & set(new.cells):
+def no_verdicts(word: str) -> BadInput:
+    """Return what is raised where a word is given, and results have times."""
+    return BadInput(f"--fail-on {word} is for results of the suite meaning", "give a percentage: --fail-on 3%")
+
+
+def judge_verdicts(results: Sequence[Verdicts], limit: float | str = WORSE) -> str:
+    """The same of results of the suite meaning, the base first, which have no times. Raises as judge() does.
+
+    BROKEN: a verdict that is broken now fails, and was less grave; WORSE: any change for the worse; CHANGE: any at all.
+    """
+    word = str(limit) if limit in WORDS else WORSE
+    base, worse, common = results[0], list[str](), 0
+    unsure = [line.rstrip(".") for one in results for line in sentences.fallen(one.fallen, one.name)]
+    for found in verdict_changes.made(results):
+        new, common = found.new, max(common, found.common)
+        worse += [f"WRONG in {new.name}, not in {base.name}: {x}" for x in _findings(base.findings, new.findings)]
+        if not found.common:
             unsure.append(f"{base.name} and {new.name} have no scenario in common")
             continue
-        broken, gone = _changed(base, new)
-        worse += [f"{many(len(broken), 'verdict')} wrong in {whose}, such as {broken[0]}"] if broken else []
-        worse += [f"{many(len(gone), 'verdict')} of {base.name} not in {new.name}, such as {gone[0]}"] if gone else []
+        worse += _changed(found, word)
         worse += [f"the kernel log of {new.name} has {text}" for text in _complaints(base.messages, new.messages)]
-    return _decided(worse, unsure, f"--fail-on: nothing is worse in {many(len(base.cells), 'verdict')}.")
+    what = {BROKEN: "more is broken", WORSE: "is worse", CHANGE: "changed"}[word]
+    return _decided(
+        worse,
+        unsure,
+        f"--fail-on {word}: nothing {what} in {many(common, 'verdict')}.",
+        "play what is missing: ./bench.py run --resume NAME",
+    )
 
 
-def _changed(base: Verdicts, new: Verdicts) -> tuple[list[str], list[str]]:
-    """What is wrong in the new result only, and what was played in the base only: scenarios, with interfaces."""
-    broken, gone = [], []
-    for key, cell in base.cells.items():
-        name, now = " with ".join(key), new.cells.get(key)
-        if now and now.broken and not cell.broken:
-            broken.append(f"{name}: {now.text()} against {cell.text()}")
-        elif cell.plays and not (now and now.plays):
-            gone.append(name)
-    return broken, gone
+def _changed(found: Changes, word: str) -> list[str]:
+    """Which verdicts changed so that it fails, and which are missing: how many, and the gravest of them."""
+    base, new = found.base.name, found.new.name
+    fails = [one for one in found.changed if word == CHANGE or (one.breaks if word == BROKEN else one.way == WORSE)]
+    said = []
+    if fails:
+        one = max(fails, key=verdict_changes.gravity)
+        what = "changed" if word == CHANGE else "worse" if word == WORSE else "broken"
+        said.append(
+            f"{many(len(fails), 'verdict')} {what} in {new} against {base}, such as {one.scenario} with "
+            f"{one.interface}: {one.new.text()} against {one.base.text()}"
+        )
+    if found.gone:
+        said.append(
+            f"{many(len(found.gone), 'verdict')} of {base} not in {new}, such as {' with '.join(found.gone[0])}"
+        )
+    return said
 
 
 def failures(made: Comparison, limit: float) -> list[str]:

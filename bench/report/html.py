@@ -97,9 +97,13 @@ def ledger(
     figures: Mapping[str, str] | None = None,
 ) -> str:
     """Return the function ledger as one file: its title, plots (name -> SVG), sections, and what is said at its end."""
-    shown = {name: _inline(svg, f"plot{i}-") for i, (name, svg) in enumerate(sorted((figures or {}).items()))}
-    parts = {"title": title, "sections": sections, "last": last, "figures": shown}
-    return _template("functions.html").render(**parts)
+    return rendered("functions.html", figures or {}, title=title, sections=sections, last=last)
+
+
+def rendered(template: str, figures: Mapping[str, str], **parts: Any) -> str:
+    """Return a template with plots (name -> SVG) and these parts, all of it escaped."""
+    shown = {name: _inline(svg, f"plot{i}-") for i, (name, svg) in enumerate(sorted(figures.items()))}
+    return _template(template).render(figures=shown, **parts)
 
 
 def _template(name: str) -> jinja2.Template:

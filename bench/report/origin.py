@@ -29,7 +29,24 @@ MACHINE = (
 ALL = {label for label, _, _ in MACHINE}
 SHORT = {"CPU", "CPUs", "RAM, MiB", "version", "config", "mitigations", "THP setting", "governor"}
 _COUNTED = "tcg-icount"  # where the clock counts instructions: nothing took nanoseconds
+# What a release or version has in it that was built there.
+_DISTRIBUTIONS = {
+    "Debian": r"Debian \d",
+    "Ubuntu": r"-Ubuntu\b",
+    "Fedora": r"\.fc\d",
+    "RHEL": r"\.el\d",
+    "Arch": r"-arch\d",
+    "Gentoo": r"-gentoo",
+}
 _DIGITS = 16  # of a hash
+
+
+def machines(hosts: dict[str, dict[str, Any]], labels: set[str]) -> list[str]:
+    """Return the paragraphs of several machines' facts, by name; those that are alike once."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, host in hosts.items():
+        alike.setdefault(tuple(machine(host, labels)[1:]), []).append(name)
+    return [line for facts, names in alike.items() for line in (paragraph(f"Machine of {', '.join(names)}:"), *facts)]
 
 
 def machine(host: dict[str, Any], labels: set[str]) -> list[str]:
@@ -72,6 +89,12 @@ def kernel(host: dict[str, Any]) -> str:
         if digest := host.get(key):
             known.append(f"{what} sha256 {str(digest)[:_DIGITS]}")
     return f"Linux {release}" + (f" ({', '.join(known)})" if known else "")
+
+
+def distribution(host: dict[str, Any]) -> str:
+    """Name the distribution that built a kernel, where it says so; empty where not."""
+    said = f"{host.get('kernel_release', '')} {host.get('kernel_version', '')}"
+    return next((name for name, sign in _DISTRIBUTIONS.items() if re.search(sign, said)), "")
 
 
 def _suite(host: dict[str, Any]) -> list[str]:

@@ -9,7 +9,21 @@ import pandas as pd
 
 from bench.errors import PermissionDenied
 from bench.files import replacing
-from bench.report import comparisons, counts, events, exports, functions, meaning, origin, questions, sentences, tables
+from bench.report import (
+    comparisons,
+    counts,
+    events,
+    exports,
+    functions,
+    meaning,
+    origin,
+    questions,
+    sentences,
+    tables,
+    verdict_changes,
+    verdict_reasons,
+    verdict_tables,
+)
 from bench.report.layout import paragraph
 from bench.report.numbers import many
 from bench.stats import choice, comparison
@@ -129,15 +143,64 @@ def ledger_page(made: Sequence[Change], sides: Sequence[Side], draw: Draw) -> st
 
 def meant(found: Sequence[Verdicts], *, everything: bool = False, into: tuple[Path, Draw] | None = None) -> str:
     """Return the report of results of the suite meaning; write it and the plot into a folder, where one is given."""
+    return _meant(found, everything=everything, into=into)[0]
+
+
+def _meant(
+    found: Sequence[Verdicts], *, everything: bool = False, into: tuple[Path, Draw] | None = None
+) -> tuple[str, list[str]]:
+    """The report, and which plots were drawn."""
     drawn, omitted = _draw(into[1], meaning.frame(found), into[0], "meaning") if into else ([], [])
+    found = verdict_tables.ordered(found)
     parts: list[str | list[str]] = list(meaning.page(found))
     folders = f"Every verdict and the machine record: {', '.join(f'results/{one.name}' for one in found)}"
     repeat = [line for one in found for line in origin.repeat(one.host)]
     tail = [*_plots(drawn, omitted), paragraph(folders, hang="  "), *dict.fromkeys(repeat)]
-    machine = origin.machine(found[0].host, origin.SHORT - {"config", "mitigations"})
+    machine = verdict_machines(found)
     if into:
         _write(into[0] / "report.txt", joined([*parts, machine, tail]).encode())
-    return joined([*parts, *([meaning.contracts(found[0])] if everything else []), machine, tail])
+    contracts = [verdict_reasons.contracts(found)] if everything else []
+    return joined([*parts, *contracts, machine, tail]), list(drawn)
+
+
+def meant_html(found: Sequence[Verdicts], folder: Path, draw: Draw) -> Path:
+    """Write report.html of results of the suite meaning, everything in one file, with report.txt; return its path."""
+    from bench.report import verdict_page  # noqa: PLC0415  (jinja2: only for this)
+
+    _, drawn = _meant(found, into=(folder, draw))
+    figures = {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name in drawn}
+    repeat = [line for one in found for line in origin.repeat(one.host)]
+    machines = joined([verdict_machines(found), list(dict.fromkeys(repeat))])
+    path = folder / "report.html"
+    _write(path, verdict_page.page(found, machines, figures).encode())
+    return path
+
+
+def changed(found: Sequence[Verdicts], folder: Path) -> None:
+    """Write compare.txt, compare.csv and compare.html of results of the suite meaning. Raises PermissionDenied."""
+    _write(folder / "compare.txt", f"{verdict_changes.text(found)}\n".encode())
+    _write(folder / "compare.csv", verdict_changes.frame(found).to_csv(index=False).encode())
+    _write(folder / "compare.html", verdict_changes.as_html(found).encode())
+
+
+def meant_short(found: Sequence[Verdicts]) -> str:
+    """What goes into a cover letter: of several results what changed, of one how many scenarios ended how."""
+    if len(found) > 1:
+        parts: list[str | list[str]] = [verdict_changes.text(found, whole=False)]
+    else:
+        parts = [meaning.first(found), verdict_tables.outcomes(found), meaning.measured(found)]
+    names = [one.name for one in found] if len(found) > 1 else []
+    repeat = origin.repeat(*(one.host for one in found), names=names)
+    return joined([*parts, verdict_machines(found), repeat])
+
+
+def verdict_machines(found: Sequence[Verdicts]) -> list[str]:
+    """What the verdicts of one or more kernels were found on."""
+    labels = origin.SHORT - {"config", "mitigations"}
+    if len(found) == 1:
+        return origin.machine(found[0].host, labels)
+    hosts = {title: one.host for title, one in zip(verdict_tables.headings(found), found, strict=True)}
+    return origin.machines(hosts, labels - {"version", "RAM, MiB"})  # which the kernel's own size changes
 
 
 def as_html(folder: Path, draw: Draw) -> Path:

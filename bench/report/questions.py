@@ -17,7 +17,7 @@ from bench.store.published import Published, published
 
 def answers(suite: str, rows: pd.DataFrame) -> list[str]:
     """The tables that this suite has beside those of every report; rows of frames.intervals()."""
-    return [table(rows) for table in _TABLES.get(suite, ())]
+    return [text for table in _TABLES.get(suite, ()) if (text := table(rows))]
 
 
 def _columns(rows: pd.DataFrame, column: str, shown: Callable[[float], str]) -> tuple[list[int], dict[str, list[str]]]:
@@ -172,9 +172,37 @@ def arming(rows: pd.DataFrame) -> str:
     return "\n".join([*map(paragraph, lines), "", table, note(text)])
 
 
+def freezing(rows: pd.DataFrame) -> str:
+    """A dump of another process in the words of who makes it: how long it is frozen, what is scanned and written."""
+    rows = rows[rows["external"].astype(bool) & ~rows["concurrent"].astype(bool)]
+    if rows.empty:
+        return ""
+    columns, unit = ["tracker", "reset", "collect", "collect_reset"], numbers.large(rows)
+    medians = {key: samples.medians(rows, CASE, key)["median"] for key in columns}
+    body: list[list[str]] = []
+    for point, some in rows.groupby(POINT, observed=True, sort=False):
+        body += [[tables.describe(some)]]
+        for form, own in some.groupby("form", observed=True):
+            took = (medians[column].get((*point, form), np.nan) for column in columns)
+            first, count = own.iloc[0], own["intervals"].sum()
+            pages = (f"{round(n):,}" for n in (first.pages * first.watch_percent / 100, first.written_pages))
+            wrong = numbers.wrong(own["extra"].sum() / count, own["missed"].sum() / count)
+            body.append([f"  {form}", *("" if np.isnan(x) else fine(x, unit) for x in took), *pages, wrong])
+    title = f"A dump of another process, {unit.title} (median), lower is better"
+    lines = [title, tables.memory(rows), tables.where(rows)]
+    table = grid([["", "frozen", "reset", "scan", "atomic", "pages", "written", "wrong"]], body)
+    text = (
+        "frozen = the process's freezing time, as far as it is this: reset and scan, or both in one call (atomic); "
+        "pages = those scanned; written = those to be copied; wrong = extra (+) and missed (-) pages"
+    )
+    return "\n".join([*map(paragraph, lines), "", table, note(text)])
+
+
 _TABLES: dict[str, tuple[Callable[[pd.DataFrame], str], ...]] = {
     "lkml-2022": (cycles, faults),
     "who-pays": (overhead,),
     "scale": (per_page,),
     "arm": (arming,),
+    "predump": (freezing,),
+    "callers": (freezing,),
 }

@@ -10,13 +10,14 @@ import pandas as pd
 from bench.harmless import harmless
 from bench.plan.interfaces import INTERFACES, LEGACY, form
 from bench.plan.kernel_log import MANY
-from bench.plan.records import Messages
+from bench.plan.records import CRASHED, HUNG, Messages
 from bench.report import numbers, tables
 from bench.report.numbers import many, times
 from bench.stats import choice, diagnostics, samples
 from bench.stats.machines import between, levelled
 from bench.store import frames, log
 from bench.store.frames import CASE, POINT
+from bench.store.verdicts import Cell
 
 CAVEATS = {
     "kvm": "Measured in a virtual machine: page faults and TLB flushes cost what the hypervisor makes them cost.",
@@ -72,6 +73,15 @@ def fallen(boots: Sequence[str], name: str = "") -> list[str]:
     lines = [f"{whose}{harmless(one, _LONGEST).rstrip('.')}." for one in boots[:WRONG_LINES]]
     more = len(boots) - len(lines)
     return [*lines, *([f"{whose}and {many(more, 'more boot')} like it."] if more else [])]
+
+
+def ended(cells: Mapping[tuple[str, str], Cell]) -> list[str]:
+    """Of verdicts: which plays the kernel did not survive, or came to no end."""
+    return [
+        f"{cell.kind.upper()}: {name}, {scenario}: {cell.why}."
+        for (scenario, name), cell in cells.items()
+        if cell.kind in (CRASHED, HUNG)
+    ]
 
 
 def findings(found: Mapping[str, str], name: str = "") -> list[str]:

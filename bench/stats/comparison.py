@@ -2,7 +2,7 @@
 """Base against patched: what differs between results, how surely, and what else than the kernel differed."""
 
 import math
-from fnmatch import fnmatch
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BadInput, NoVerdict
+from bench.plan import kconfig
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import USUAL_KIND
+from bench.plan.points import matches
 from bench.stats import machines, samples
 from bench.stats.drift import Drift, drift
 from bench.store import frames
@@ -62,6 +64,11 @@ class Differs(NamedTuple):
     fact: str
     base: Any
     new: Any
+
+    @property
+    def told(self) -> bool:
+        """Whether both are known: a fact that one of them lacks may be alike all the same."""
+        return self.base is not None and self.new is not None
 
 
 class Comparison(NamedTuple):
@@ -192,7 +199,7 @@ def compare(
             *machines.levelled(base.rows, other.rows, metric), CASE, metric, "form"
         ).items()
     }
-    differing = {other.name: _differing(base, other) for other in others}
+    differing = {other.name: surroundings(base.result.host, other.result.host) for other in others}
     by_machine = {name: machines.geomeans(some) for name, some in ratios.items()}
     lacking = _lacking(base, others)
     return Comparison([base, *others], frame, geomeans, differing, lacking, metric, alpha, by_machine, drifted)
@@ -215,7 +222,7 @@ def case_name(one: Any) -> str:
 def _chosen(one: Side, pattern: str, metric: str, *, base: bool) -> Side:
     """The side with those rows whose case matches the shell pattern, and that have the metric."""
     known = one.whole[CASE].drop_duplicates()
-    wanted = known[[fnmatch(case_name(case), pattern) for case in known.itertuples(index=False)]]
+    wanted = known[[matches(case_name(case), pattern) for case in known.itertuples(index=False)]]
     if wanted.empty:
         some = case_name(next(known.itertuples(index=False)))
         raise (BadInput if base else NoVerdict)(
@@ -261,9 +268,9 @@ def _against(base: Side, new: Side, metric: str) -> pd.DataFrame:
     return found
 
 
-def _differing(base: Side, new: Side) -> list[Differs]:
-    """What else than the kernel differed."""
-    first, second = base.result.host, new.result.host
+def surroundings(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differs]:
+    """What else than the kernel differs between two machines."""
+    first, second = ({key: value for key, value in host.items() if value != kconfig.UNKNOWN} for host in (base, new))
     found = [
         Differs(key, *_parts(first.get(key), second.get(key), separator))
         for key, separator in SURROUNDINGS.items()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BadInput
-from bench.plan.interfaces import INTERFACES, UNTRACKED, form
+from bench.plan.interfaces import INTERFACES, SLOTS, UNTRACKED, form
 from bench.plan.plan import Plan
 from bench.plan.points import Point
 from bench.plan.records import (
@@ -256,6 +256,7 @@ def intervals(frame: pd.DataFrame) -> pd.DataFrame:
     baseline = frame[(frame["interface"] == UNTRACKED) & (frame["phase"] == "dirty")]
     medians = baseline.groupby([*POINT, "process"], observed=True)["value"].median().rename("untracked")
     rows = rows.merge(medians.reset_index(), how="left", on=[*POINT, "process"])
+    rows["collect"] = rows["collect"].mask(rows["interface"].isin(SLOTS), 0.0)  # who wipes asks nothing
     idle = rows["writes"] == 0
     for column in ("dirty", "untracked"):
         rows[column] = rows[column].mask(idle, 0.0)

@@ -26,7 +26,7 @@ from bench.plan.records import Facts, Failed, Machine, Messages, Played, Record,
 
 FILE = "records.jsonl"
 PACKED = "records.jsonl.gz"  # the same, packed: examples
-PER_BOOT = ("memory_bytes", "clock_ns", "syscall_ns", "disturbances")  # what the reports show of it
+PER_BOOT = ("memory_bytes", "clock_ns", "syscall_ns", "copy_page_ns", "disturbances")  # what the reports show of it
 CHANGING = ("boots", "processes", "least_boots", "until", "command")  # fields of a plan that a later one may change
 HINT = "a run writes it: ./bench.py run --name NAME"
 

@@ -12,16 +12,23 @@ from bench.errors import BadInput
 from bench.plan import catalogue, facts
 from bench.plan.interfaces import Reason
 from bench.plan.plan import Plan
-from bench.plan.records import LONGEST_NAME, Facts, Machine, Messages, Played, Plays
+from bench.plan.records import BREAKS, ENDINGS, FAILED, LONGEST_NAME, REFUSED, Facts, Machine, Messages, Played, Plays
 from bench.plan.schema import parsed, typed
 from bench.store import log
 
 OLD = "meaning.json"
 _OLD_SCHEMA = "pagemap-bench meaning 1"
 EXACT, EXTRA, MISSED, NOT_POSSIBLE = "exact", "extra", "missed", "not possible"
-FAILED = "failed"  # died, hung, or a call failed that never should: no verdict, and no reason to skip it
+# What a verdict is against the contract, which is what the kernel documents. Worse: pages that nobody wrote, which
+# cost; broken: what was written and not reported, or no answer at all. Better: exact, where nobody had promised it.
+DOCUMENTED, BETTER, WORSE, BROKEN = OUTCOMES = "as documented", "better", "worse", "broken"
+# Why there is no verdict: the kernel has no such interface; it refused, with an error; the interface has no such call,
+# or the kernel none that the scenario needs; the machine lacks something that could be had.
+LACKS, UNFIT, HERE = "the kernel lacks it", "not applicable", "not possible here"  # and REFUSED
+_GRAVITY = (EXACT, NOT_POSSIBLE, EXTRA, MISSED, *reversed(ENDINGS))
 
 
+_NOES = {LACKS: "lacks", REFUSED: "refused", UNFIT: "n/a", HERE: "no"}  # in tables, which name the reasons
 _NONE: dict[Any, Any] = {}  # nobody adds to it
 
 
@@ -32,12 +39,35 @@ class Cell(NamedTuple):
     extra: int = 0  # pages, the most of any play
     missed: int = 0
     written: int = 0
-    broken: bool = False  # against the contract, in any play; or failed
+    broken: bool = False  # against the contract, in any play; or it came to no verdict
     plays: int = 0
     like: int = 0  # plays that ended in this kind
+    lost: bool = False  # pages were missed against the contract, in any play
     why: str = ""
     remedy: str = ""
     contract: str = ""
+    no: str = ""  # of one that is not possible, which kind of no: LACKS, REFUSED, UNFIT, HERE
+
+    @property
+    def outcome(self) -> str:
+        """What it is to who relies on it: one of OUTCOMES; empty where it was not possible."""
+        if self.kind == NOT_POSSIBLE:
+            return ""
+        if self.ended or self.lost:
+            return BROKEN
+        if self.broken:
+            return WORSE
+        return BETTER if self.contract and self.kind == EXACT else DOCUMENTED
+
+    @property
+    def ended(self) -> bool:
+        """Whether a play came to no verdict: ENDINGS."""
+        return self.kind in ENDINGS
+
+    @property
+    def breaks(self) -> bool:
+        """Whether a call of the tracked program failed: the answer is known, and nobody crashed."""
+        return self.kind == BREAKS
 
     @property
     def unsteady(self) -> bool:
@@ -45,12 +75,12 @@ class Cell(NamedTuple):
         return self.like < self.plays
 
     def text(self) -> str:
-        """As in tables: exact, +7, -1, no; in parentheses where the contract has it so, with ~ where not every time."""
+        """As in tables: exact, +7, -1; in parentheses where the contract has it so, with ~ where not every time."""
         pages = "".join(sign + str(count) for sign, count in (("+", self.extra), ("-", self.missed)) if count)
-        if self.kind == FAILED:
-            return "failed"
+        if self.ended:
+            return self.kind
         if not pages:
-            return {EXACT: "exact", NOT_POSSIBLE: "no"}[self.kind]
+            return EXACT if self.kind == EXACT else _NOES.get(self.no, "no")
         return (pages if self.broken else f"({pages})") + ("~" if self.unsteady else "")
 
 
@@ -66,6 +96,14 @@ class Verdicts(NamedTuple):
     findings: dict[str, str] = _NONE  # by interface, what its probe found wrong
     messages: dict[int, Messages] = _NONE  # what the kernel's log said, by boot
     fallen: tuple[str, ...] = ()  # which boots came to no end
+
+    def of(self, interface: str) -> list[Cell]:
+        """The verdicts of one interface."""
+        return [cell for (_, name), cell in self.cells.items() if name == interface]
+
+    def able(self, interface: str) -> bool:
+        """Whether something could be played with the interface."""
+        return any(cell.plays for cell in self.of(interface))
 
     @property
     def kernel(self) -> str:
@@ -118,7 +156,7 @@ def _unplayed(reason: Reason, finding: str) -> Cell:
     """What a scenario is with an interface that can't be measured: failed, where even its probe came to no end."""
     if finding:
         return Cell(FAILED, broken=True, why=finding)
-    return Cell(NOT_POSSIBLE, why=reason.why, remedy=reason.remedy)
+    return Cell(NOT_POSSIBLE, why=reason.why, remedy=reason.remedy, no=LACKS)
 
 
 class _OldPlays(NamedTuple):
@@ -161,7 +199,7 @@ def _of_old(folder: Path) -> Verdicts:
     except BadInput as error:
         raise BadInput(f"{path}: {error}", error.hint or "measure again") from None
     cells = {
-        (scenario, name): Cell(NOT_POSSIBLE, why=why[0], remedy=why[1])
+        (scenario, name): Cell(NOT_POSSIBLE, why=why[0], remedy=why[1], no=LACKS)
         for scenario in found.scenarios
         for name, why in found.unavailable.items()
     }
@@ -198,14 +236,14 @@ def _check_old(found: _Old) -> None:
 def _kind(run: Plays) -> str:
     """Return what a run of equal verdicts is; missed is graver than extra."""
     if run.failed:
-        return FAILED
+        return run.ended or FAILED
     if run.why:
         return NOT_POSSIBLE
     return MISSED if run.missed else EXTRA if run.extra else EXACT
 
 
 def _cell(one: Played) -> Cell:
-    gravest = max((_kind(run) for run in one.runs), key=[EXACT, NOT_POSSIBLE, EXTRA, MISSED, FAILED].index)
+    gravest = max((_kind(run) for run in one.runs), key=_GRAVITY.index)
     first = next(run for run in one.runs if _kind(run) == gravest)
     return Cell(
         gravest,
@@ -215,7 +253,14 @@ def _cell(one: Played) -> Cell:
         broken=any(run.broken or run.failed for run in one.runs),
         plays=sum(run.times for run in one.runs),
         like=sum(run.times for run in one.runs if _kind(run) == gravest),
+        lost=any(run.missed and run.broken > run.surplus for run in one.runs),
         why=first.failed or first.why,
         remedy=first.remedy,
         contract=one.contract,
+        no=_no(first) if gravest == NOT_POSSIBLE else "",
     )
+
+
+def _no(run: Plays) -> str:
+    """Which kind of no: what nothing would remedy is not possible anywhere with that interface and kernel."""
+    return run.ended or (HERE if run.remedy else UNFIT)

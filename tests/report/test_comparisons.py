@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import BadInput
+from bench.plan import kconfig
 from bench.report import blocks, changes, comparisons, exports, pages
 from bench.stats import comparison, samples
 from plots import drawing
@@ -271,15 +272,26 @@ def test_differences_of_the_machine_are_named(tmp_path):
         "RAM, MiB (4096 against 8192)",
         "suite version (1 against 9)",
         "seed (42 against 43)",
-        "THP setting (unknown against always)",
+        "Unknown of base: THP setting; whether it is that of the other can't be told.",
     ):
         assert part in text
+    assert "THP setting (" not in text
     fewer = result(tmp_path / "fewer", processes=10, what=WHAT[:2])
     text = words(comparisons.text(made([tmp_path / "base", fewer])))
     assert (
         "runs (20 runs each (10 boots x 2), 1 value a run against 10 runs each (10 boots x 1), 1 value a run)" in text
     )
     assert "8 cases of base not in fewer, such as: idle pages=1000 dirty=0% clear_refs." in text
+
+
+def test_a_configuration_that_is_not_known_is_not_called_different(tmp_path):
+    folders = [
+        result(tmp_path / "base", kernel_config="HZ=250 KSM=y"),
+        result(tmp_path / "patched", luck=8, kernel_config=kconfig.UNKNOWN),
+    ]
+    text = words(comparisons.text(made(folders)))
+    assert "differ in more than the kernel" not in text
+    assert "Unknown of patched: kernel config; whether it is that of the other can't be told." in text
 
 
 def test_a_little_less_memory_is_no_other_machine(tmp_path):

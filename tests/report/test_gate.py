@@ -181,11 +181,12 @@ def test_verdicts_of_scenarios_that_are_new(tmp_path):
         "other": synthetic.played(tmp_path / "other", runs=right, scenarios=("another",)),
     }
     loaded = {name: verdicts.load(folder) for name, folder in made.items()}
-    assert gate.judge_verdicts([loaded["base"], loaded["base"]]).startswith("--fail-on: nothing is worse in 15")
+    clear = gate.judge_verdicts([loaded["base"], loaded["base"]])
+    assert clear == "--fail-on worse: nothing is worse in 10 verdicts."
     assert gate.judge_verdicts([loaded["lost"], loaded["base"]])
     assert gate.judge_verdicts([loaded["same"], loaded["same"]]), "wrong in both is no news"
     for name, said in {
-        "lost": "1 verdict wrong in lost, not in base, such as plain with scan-wp: -1 against exact",
+        "lost": "1 verdict worse in lost against base, such as plain with scan-wp: -1 against exact",
         "finding": r"WRONG in finding, not in base: scan-wp: asked for",
         "loud": r"the kernel log of loud has 1 WARNING \(against 0\)",
         "less": "5 verdicts of base not in less, such as plain with scan-wp",

@@ -71,7 +71,8 @@ def test_arming_shows_every_way_of_populating(tmp_path):
 
 
 def test_the_page_of_each_suite_has_its_own_tables(tmp_path):
-    for name, words in (("who-pays", "Overhead"), ("scale", "Cost per page"), ("arm", "first arming")):
+    for name, words in (("who-pays", "Overhead"), ("scale", "Cost per page"), ("arm", "first arming"),
+                        ("predump", "A dump of another process")):  # fmt: skip
         folder = tmp_path / name
         synthetic.result(folder, what=suites.SUITES[name].points, suite=name, processes=2, rounds=1)
         made = pages.read(folder)

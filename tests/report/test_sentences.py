@@ -63,7 +63,7 @@ def test_a_boot_that_fell_comes_before_the_verdict_of_a_comparison(result, which
 def test_a_boot_that_fell_comes_first_in_verdicts(tmp_path):
     found = verdicts.load(synthetic.played(tmp_path / "one", messages=[Failed(9, "", WHY)]))
     assert words(pages.meant([found])).startswith(FELL)
-    assert f"# {FELL}" in list(ktap.lines(found))
+    assert f"# {FELL}" in list(ktap.ktap(found))
     other = verdicts.load(synthetic.played(tmp_path / "two", "7.3.4"))
     with pytest.raises(NoVerdict, match=r"no verdict: one: Boot 9 came to no end"):
         gate.judge_verdicts([other, found._replace(cells=other.cells)])
@@ -91,7 +91,7 @@ def test_a_log_that_was_flooded_is_not_called_clean(result, tmp_path):
     assert said in pages.as_html(folder, drawn).read_text()
     played = verdicts.load(synthetic.played(tmp_path / "played", messages=[FLOOD._replace(boot=0)]))
     assert said.replace("boot 1", "boot 0") in words(pages.meant([played]))
-    assert f"# {said.replace('boot 1', 'boot 0')}" in list(ktap.lines(played))
+    assert f"# {said.replace('boot 1', 'boot 0')}" in list(ktap.ktap(played))
     more = {0: FLOOD._replace(boot=0, lines=101), 1: FLOOD, 2: CLEAN[2]}
     assert "and in 1 more of 3 more than 100" in sentences.flooded(more)[0]
     assert not sentences.flooded({one.boot: one for one in CLEAN})
@@ -126,5 +126,5 @@ def test_what_guests_say_is_no_markup(result):
 
 def test_what_failed_in_a_play_is_no_directive(tmp_path):
     runs = {("plain", "scan-wp"): [Plays(1, failed="x # SKIP y\nok 1 z")]}
-    lines = list(ktap.lines(verdicts.load(synthetic.played(tmp_path, runs=runs))))
+    lines = list(ktap.ktap(verdicts.load(synthetic.played(tmp_path, runs=runs))))
     assert "  # failed: x SKIP y ok 1 z" in lines

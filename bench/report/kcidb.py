@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Test results as KCIDB takes them, the database of KernelCI: schema 5.3 of https://github.com/kernelci/kcidb-io."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from bench.plan.records import FAILED
+from bench.report import judged
+from bench.report.judged import PASS, SKIP, XPASS, Test
+from bench.store.verdicts import Cell, Verdicts
+
+VERSION = {"major": 5, "minor": 3}
+ORIGIN = TREE = "pagemap_bench"  # of what nobody else has a name for; the root of all tests' paths
+_DIGITS = 16  # of a checksum in an identifier
+_LONGEST = 16384  # characters of log_excerpt
+_ENVIRONMENT = ("where", "cpu_model_name", "cpu_count", "memory_kib", "mitigations", "cmdline")
+
+
+def document(result: Verdicts, base: Verdicts | None = None, build: str | None = None) -> str:
+    """Return the JSON of a result: a test per scenario and interface.
+
+    `build`: ORIGIN:ID of the build that a CI system has reported; else there are one and a checkout of our own. Printed
+    twice, a result has the same identifiers.
+    """
+    origin = build.partition(":")[0] if build else ORIGIN
+    run = hashlib.sha256(repr(sorted(result.host.items())).encode()).hexdigest()[:_DIGITS]
+    made: dict[str, Any] = {"version": VERSION}
+    if not build:
+        build = f"{origin}:{run}"
+        made |= {"checkouts": [_checkout(result, build)], "builds": [_build(result, build)]}
+    environment = _environment(result)
+    made["tests"] = [
+        {"id": f"{origin}:{run}:{part.name}", "origin": origin, "build_id": build, "environment": environment}
+        | _test(part, test.notes)
+        for test in judged.judge(result, base)
+        for part in test.parts or (test,)
+    ]
+    return json.dumps(made, indent=1)
+
+
+def _checkout(result: Verdicts, identifier: str) -> dict[str, Any]:
+    commit = str(result.host.get("kernel_commit", ""))
+    known = {"git_commit_hash": commit} if re.fullmatch("[0-9a-f]{40}", commit) else {}
+    named = {"id": identifier, "origin": ORIGIN, "comment": f"Linux {result.host['kernel_release']}"}
+    return named | known | {"valid": True}
+
+
+def _build(result: Verdicts, identifier: str) -> dict[str, Any]:
+    facts = {key: value for key, value in result.host.items() if key.startswith(("kernel_", "config_"))}
+    named = {"id": identifier, "origin": ORIGIN, "checkout_id": identifier}
+    return named | {"comment": str(result.host["kernel_version"]), "architecture": "x86_64", "misc": facts}
+
+
+def _environment(result: Verdicts) -> dict[str, Any]:
+    facts = {key: result.host[key] for key in _ENVIRONMENT if key in result.host}
+    return {"comment": str(result.host["where"]), "misc": facts}
+
+
+def _test(part: Test, about: tuple[str, ...]) -> dict[str, Any]:
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", part.name)  # a path has no other letters
+    named = {"path": f"{TREE}.{name}", "status": _status(part), "comment": part.why or part.state}
+    excerpt = "\n".join((*about, *part.notes))[:_LONGEST]
+    return named | {"log_excerpt": excerpt, "misc": {"state": part.state} | (_numbers(part.cell) if part.cell else {})}
+
+
+def _status(part: Test) -> str:
+    """Return KCIDB's word. It has none for what was expected to fail: that it was is in misc."""
+    if part.state == SKIP:
+        return "SKIP"
+    if part.state in (PASS, XPASS):
+        return "PASS"
+    if part.cell and part.cell.kind == FAILED:  # nothing is known of the kernel
+        return "ERROR" if part.cell.plays else "MISS"
+    return "FAIL"
+
+
+def _numbers(cell: Cell) -> dict[str, Any]:
+    pages = {"extra_pages": cell.extra, "missed_pages": cell.missed, "written_pages": cell.written}
+    return {"verdict": cell.text(), "outcome": cell.outcome, "plays": cell.plays} | pages
