@@ -78,3 +78,9 @@ class LimitExceeded(BenchError):
     """A comparison found what the user had said must not be."""
 
     status = 1
+
+
+class Skipped(BenchError):
+    """All that was to be tested was not possible; the status is kselftest's, KSFT_SKIP."""
+
+    status = 4

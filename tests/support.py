@@ -12,10 +12,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def bench(*words: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+def bench(*words: object, timeout: float = 300, **options: Any) -> "subprocess.CompletedProcess[str]":
     """Run ./bench.py with these words."""
     return subprocess.run(
-        [str(ROOT / "bench.py"), *map(str, words)], capture_output=True, text=True, timeout=300, **options
+        [str(ROOT / "bench.py"), *map(str, words)], capture_output=True, text=True, timeout=timeout, **options
     )
 
 

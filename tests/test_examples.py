@@ -13,7 +13,7 @@ from tests.texts import assert_mailable
 
 EXAMPLES = sorted(path for name in ("example-*", "example-*/*") for path in (ROOT / "results").glob(name))
 MATRICES = {"example-matrix": ("base", "new"), "example-itself": ("base", "again"), "example-v6": ("stock", "v6")}
-MATRICES |= {"example-v6-partial": ("stock", "v6")}
+MATRICES |= {"example-v6-partial": ("stock", "v6"), "example-range": ("6.12", "7.3")}
 
 
 def test_the_readmes_second_table_is_that_of_the_example():
@@ -60,12 +60,16 @@ def test_every_example_of_the_makefile_is_there():
         "example-matrix/base",
         "example-v6/v6",
         "example-v6-partial/v6",
+        "example-range/6.12",
+        "example-range/7.3",
     }
 
 
 def test_the_table_of_kernels_is_that_of_their_results(tmp_path):
-    played = [folder for folder in MEASURED if folder.name.startswith("example-meaning-") and folder.name[-2:] != "v6"]
+    played = [folder for folder in MEASURED if re.match("example-meaning-(?!here)", folder.name)]
     assert bench("report", *played, "--name", tmp_path / "example-meaning").returncode == 0
+    letter = bench("cover-letter", "example-meaning-6.12", "example-meaning-7.3").stdout
+    (tmp_path / "example-meaning/cover-letter.txt").write_text(letter)
     same_files(ROOT / "results/example-meaning", tmp_path / "example-meaning")
 
 

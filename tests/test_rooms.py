@@ -139,6 +139,7 @@ for name in {mine!r}:
 # Where else than in its own file and in plan/interfaces.py a name may stand, and why.
 EXCEPTIONS = {
     "bench/plan/suites.py": "a suite is a list of what is measured",
+    "bench/plan/selftests.py": "it lists which of ours stands for a check of the kernel's",
 }
 NAMES = {*INTERFACES, "idle", "all"} - {UNTRACKED}
 # A plain word ("mprotect", "all") is a name only where it is the whole string; one with a hyphen is one wherever it is.
@@ -149,12 +150,16 @@ KNOWN = re.compile(
 
 
 def strings(tree):
-    """String literals that are no prose (docstrings, --help), parts of f-strings among them: [(line, text)]."""
+    """String literals that are no prose (docstrings, --help, WHY), parts of f-strings among them: [(line, text)]."""
     prose = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             prose.add(id(node.value))
         if isinstance(node, ast.keyword) and node.arg in ("help", "epilog"):
+            prose |= {id(part) for part in ast.walk(node.value)}
+        if (
+            isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WHY"
+        ):  # explains verdicts, by whose they are
             prose |= {id(part) for part in ast.walk(node.value)}
     return [
         (node.lineno, node.value)
@@ -163,13 +168,19 @@ def strings(tree):
     ]
 
 
+def without_why(tree):
+    """A scenario without its WHY, which says whose verdicts it explains."""
+    kept = [node for node in tree.body if not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WHY")]
+    return ast.Module(kept, [])
+
+
 def test_names_of_interfaces_and_of_idle_and_all_are_known_to_their_own_files_only():
     """What an interface can do, and what a workload always writes, is said by flags of its row and constants in it."""
     found = [
         f"{path}:{line}: {text!r}"
         for path, tree in TREES.items()
         if path != Path("bench/plan/interfaces.py") and str(path) not in EXCEPTIONS
-        for line, text in strings(tree)
+        for line, text in strings(without_why(tree))
         if KNOWN.fullmatch(text)
     ]
     assert not found, "use a flag of the interface's row, or catalogue.fraction()"

@@ -13,7 +13,12 @@ from bench import setup
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKOUT = {"bench", "plots", "workloads", "tests"}
-CALLED_OTHERWISE = {"PIL": "pillow"}  # import name: distribution
+CALLED_OTHERWISE = {
+    "PIL": "pillow",
+    "kcidb_io": "kcidb-io",
+    "mesonbuild": "meson",
+    "tap": "tap-py",
+}  # import name: distribution
 NOT_IMPORTED = {"setuptools": "cffi builds with it"}
 
 

@@ -17,7 +17,19 @@ from bench.errors import BadInput, BenchError, Crashed, GuestFailed, Hung, Unsup
 from bench.harmless import harmless
 from bench.plan import expected, kernel_log, records
 from bench.plan.plan import Job, Plan, Play, Timing, turns
-from bench.plan.records import PHASES, Failed, Machine, Messages, Played, Plays, Record, Timed
+from bench.plan.records import (
+    CRASHED,
+    FAILED,
+    HUNG,
+    PHASES,
+    Failed,
+    Machine,
+    Messages,
+    Played,
+    Plays,
+    Record,
+    Timed,
+)
 from bench.run import enough, folders, machines, resume
 from bench.run.progress import Bar
 from bench.run.tell import note
@@ -27,7 +39,8 @@ from bench.vm import counting
 END_SECONDS = 60.0  # to say what the kernel's log complained of: it takes a tenth of a second where it is emulated
 UNTRUSTED = "what it says is not trusted; its messages above, or the guest's log, may say what went wrong"
 _FAILURES = 3  # failed jobs of one boot after which it is given up
-_FALLS = 20  # plays that a guest did not survive, after which it is not booted again
+_FALLS = 10  # plays with one interface that a guest did not survive, after which it is played with no more
+_AGAIN = "the guest is booted again, for what is left"
 _FALLEN = 2  # boots of one kernel that came to no end, after which the others are not tried
 # Boots are enough whose medians differ by no more than this part, or so few instructions, but for so many of them: the
 # report names those.
@@ -92,7 +105,7 @@ class _Share:
         self.running: set[int] = set()
         self.begun: dict[int, int] = {}  # where in its console's log each boot begins
         self.lines: dict[int, int] = {}  # that a kernel said, by boot
-        self.falls = 0  # plays that a guest did not survive
+        self.falls: dict[str, int] = {}  # plays that a guest did not survive, by interface
         self.told: set[tuple[object, object]] = set()  # the keys of jobs of which the bar knows what became
         self.given_up = False
         if kept.records[:1] != [self.plan]:
@@ -196,14 +209,24 @@ class _Share:
         self.missing.discard(boot)
         self.given_up = len(self.fallen) >= _FALLEN
 
-    def survive(self, job: Play, boot: int, error: Crashed | Hung) -> bool:
-        """Take note of a play that the boot did not survive; return whether to boot again, for what is left."""
-        if self.falls >= _FALLS:
-            return False
-        self.falls += 1
-        what = f"crashed: {error.first}" if isinstance(error, Crashed) else f"hung: {error}"
-        self._log.append(Played(boot, job.scenario, job.interface, "", [Plays(1, failed=harmless(what))]))
-        return True
+    def survive(self, job: Play, boot: int, error: Crashed | Hung) -> None:
+        """Take note of a play that the boot did not survive: that is its verdict. The next boot does what is left."""
+        why = error.first if isinstance(error, Crashed) else str(error)
+        hung = isinstance(error, Hung) or "soft lockup" in why  # of which the kernel itself made a panic
+        self._fell(job, boot, HUNG if hung else CRASHED, harmless(why))
+        self.count(job, boot)
+
+    def count(self, job: Play, boot: int) -> None:
+        """Count a play after which a guest was booted again; after too many, its interface is played with no more."""
+        self.falls[job.interface] = self.falls.get(job.interface, 0) + 1
+        if self.falls[job.interface] == _FALLS:
+            machine = next(one for one in reversed(self.machines) if one.boot == boot)
+            for other in self.left(machine):
+                if isinstance(other, Play) and other.interface == job.interface and machine.can(other, self.plan):
+                    self._fell(other, boot, FAILED, f"not played: the guest did not survive {_FALLS} others before it")
+
+    def _fell(self, job: Play, boot: int, ended: str, why: str) -> None:
+        self._log.append(Played(boot, job.scenario, job.interface, "", [Plays(1, failed=why, ended=ended)]))
 
     def kept(self) -> str:
         """What can be done with what was measured before an error."""
@@ -360,14 +383,21 @@ class _Campaign:
                 return True
             done = job.process if isinstance(job, Timing) else None
             try:
-                failures += self._do(job, first, share, machine)
+                record = self._do(job, first, share, machine)
             except (Crashed, Hung) as error:
                 with self._lock:
-                    if self._stopped or not (isinstance(job, Play) and share.survive(job, first.boot, error)):
+                    if self._stopped or not isinstance(job, Play):
                         raise
+                    share.survive(job, first.boot, error)
                     share.told.add(job.key)
                     self._bar.done(job, share.plan, share.site)
-                    self._bar.print(f"{error}: the guest is booted again, for what is left")
+                    self._bar.print(f"{error}: {_AGAIN}")
+                return False
+            failures += isinstance(record, Failed)
+            if share.site.guest and isinstance(job, Play) and isinstance(record, Played) and record.hung:
+                with self._lock:  # what hangs may hold locks, and crash the kernel while another is at work
+                    share.count(job, first.boot)
+                    self._bar.print(f"{job.name}: {record.runs[-1].failed}: {_AGAIN}")
                 return False
             if failures >= _FAILURES:
                 break
@@ -387,8 +417,8 @@ class _Campaign:
             self._bar.leave(planned, share.plan, share.site)
             return sure
 
-    def _do(self, job: Job, first: Machine, share: _Share, machine: machines.Server) -> bool:
-        """Have one job done and keep what came of it; return whether it failed."""
+    def _do(self, job: Job, first: Machine, share: _Share, machine: machines.Server) -> Record:
+        """Have one job done, keep what came of it, and return it."""
         if machine.counts:
             machine.counts.drop()
         date, start = _now(), time.monotonic()
@@ -410,7 +440,7 @@ class _Campaign:
             share.keep(record)
             share.told.add(job.key)
             self._bar.done(job, share.plan, share.site, time.monotonic() - start)
-        return isinstance(record, Failed)
+        return record
 
 
 def _now() -> str:

@@ -5,24 +5,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BadInput, LimitExceeded, PermissionDenied, WrongAnswer
+from bench.errors import BadInput, PermissionDenied, WrongAnswer
 from bench.plan import catalogue, suites
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
 from bench.run import folders
+from bench.run.options import FOR_CI, KCIDB
 from bench.run.settle import ROOT, free_memory, need_core, usual
 from bench.run.tell import note
 from bench.store import log
 
 RESULTS = ROOT / "results"
-WRONG_HINT = (
-    "an interface that answers wrong is a bug of the kernel, or of this suite: tell the maintainers which pages"
-)
 
 
 def probe(as_json: bool) -> None:
@@ -51,9 +48,11 @@ def probe(as_json: bool) -> None:
         if not disturbances:
             print("  nothing found")
     if wrong := {name: one.wrong for name, one in probed.items() if one.wrong}:
+        from bench.report import gate  # noqa: PLC0415  (pandas: half a second)
+
         first = next(iter(wrong))
         what = f"WRONG: {first}: {wrong[first]}" + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else "")
-        raise WrongAnswer(what, WRONG_HINT)
+        raise WrongAnswer(what, gate.WRONG)
 
 
 def list_everything() -> None:
@@ -99,7 +98,8 @@ def list_kernels() -> None:
     from bench.vm import kernel  # noqa: PLC0415
 
     for one in kernel.debian_kernels(note):
-        print(f"debian:{one.version:10} {one.package} {one.package_version} ({one.suite})")
+        config = "" if one.config else ", configuration unknown"
+        print(f"debian:{one.version:10} {one.package} {one.package_version} ({one.suite}{config})")
 
 
 def result_folder(name: str) -> Path:
@@ -119,17 +119,40 @@ def existing(name: str) -> Path:
     raise BadInput(f"there is no result {name}", "./bench.py list names those there are")
 
 
-def report(*names: str, everything: bool = False, form: str = "text", into: str | None = None) -> None:
-    """Print the report of a result, after writing it and its plots beside it; of the suite meaning, of several."""
+def report(
+    *names: str,
+    everything: bool = False,
+    form: str = "text",
+    into: str | None = None,
+    baseline: str | None = None,
+    build: str | None = None,
+) -> None:
+    """Print the report of a result, after writing it and its plots beside it; of the suite meaning, of several.
+
+    `baseline`, `build`: of formats for kernel CI, see bench/run/ci.py.
+    """
     from bench.store import frames, verdicts  # noqa: PLC0415  (pandas: half a second)
 
     folders = [existing(name) for name in names]
-    if all(verdicts.holds(folder) for folder in folders):
-        _report_meaning(folders, form, everything=everything, into=into)
+    if baseline and form not in FOR_CI:
+        raise BadInput("--baseline is for --format ktap, tap and kcidb", "./bench.py compare BASE NEW for all others")
+    if build and form != KCIDB:
+        raise BadInput("--build is for --format kcidb", "leave out --build")
+    if form in FOR_CI and len(folders) == 1 and verdicts.holds(folders[0]):
+        from bench.run import ci  # noqa: PLC0415
+
+        ci.report(folders[0], form, existing(baseline) if baseline else None, build)
         return
-    if len(names) > 1 or into or form == "ktap":
+    if form in FOR_CI:
+        raise BadInput(f"{form} is about one result of the suite meaning", "give one NAME: ./bench.py list has them")
+    if all(verdicts.holds(folder) for folder in folders):
+        from bench.run import meant  # noqa: PLC0415
+
+        meant.report(folders, form, result_folder(into) if into else None, everything=everything)
+        return
+    if len(names) > 1 or into:
         raise BadInput(
-            "several results, --name and ktap are for results of the suite meaning",
+            "several results and --name are for results of the suite meaning",
             "./bench.py compare takes several results of the other suites",
         )
     from bench.report import exports, pages  # noqa: PLC0415  (scipy and matplotlib: seconds)
@@ -165,56 +188,6 @@ def _export(folder: Path) -> None:
         ) from None
 
 
-def refuse_wrong(*folders: Path) -> None:
-    """Raise WrongAnswer for results in which an interface did not report exactly the pages that were written."""
-    from bench.report import sentences  # noqa: PLC0415
-    from bench.store import frames, verdicts  # noqa: PLC0415
-
-    lines: list[str] = []
-    for folder in folders:
-        if verdicts.holds(folder):
-            lines += sentences.findings(verdicts.load(folder).findings)
-        else:
-            result = frames.load(folder)
-            lines += sentences.wrong(frames.intervals(result.frame), result)
-    if lines:
-        raise WrongAnswer(lines[0].rstrip("."), WRONG_HINT)
-
-
-def _report_meaning(folders: Sequence[Path], form: str, *, everything: bool, into: str | None) -> None:
-    """Print results of the suite meaning; write text and plot beside one, or of several into the folder `into`."""
-    from bench.report import ktap  # noqa: PLC0415
-    from bench.store import verdicts  # noqa: PLC0415
-
-    results = [verdicts.load(folder) for folder in folders]
-    if form == "ktap":
-        if len(results) > 1:
-            raise BadInput("ktap is about one result", "give one NAME")
-        print("\n".join(ktap.lines(results[0])))
-        refuse_wrong(*folders)
-        if bad := ktap.failures(results[0]):
-            raise LimitExceeded(f"{bad} of {len(results[0].scenarios)} scenarios are not ok", "they are marked above")
-        return
-    from bench.report import meaning, pages  # noqa: PLC0415
-
-    if form == "csv":
-        print(meaning.as_csv(results), end="")
-    elif form == "html":
-        raise BadInput(f"the suite {suites.MEANING.name} has no html report", "give --format text, csv or ktap")
-    else:
-        from plots import drawing  # noqa: PLC0415  (matplotlib: a second more)
-
-        target = result_folder(into) if into else folders[0] if len(folders) == 1 else None
-        try:
-            made = pages.meant(results, everything=everything, into=(target, drawing.every) if target else None)
-        except PermissionDenied as error:
-            if into:
-                raise
-            note(f"The report is not kept: {error}; {error.hint}.")
-            made = pages.meant(results, everything=everything)
-        print(made, end="")
-
-
 @dataclass
 class Comparing:
     """The options of `compare`, as typed."""
@@ -226,7 +199,7 @@ class Comparing:
     sort: str = "case"
     sign: str = "change"
     alpha: float = 0.05
-    fail_on: float | None = None
+    fail_on: float | str | None = None
     name: str | None = None
 
 
@@ -239,10 +212,12 @@ def compare(request: Comparing) -> None:
     target = result_folder(request.name) if request.name else None
     folders = [existing(name) for name in request.names]
     if len(folders) > 1 and all(map(verdicts.holds, folders)):
-        report(*request.names, form=request.form, into=request.name)
-        if request.fail_on is not None:
-            note(gate.judge_verdicts([verdicts.load(folder) for folder in folders]))
+        from bench.run import meant  # noqa: PLC0415
+
+        meant.compare(folders, request.form, request.pattern, request.fail_on, target)
         return
+    if isinstance(request.fail_on, str):
+        raise gate.no_verdicts(request.fail_on)
     sides = comparison.load(folders)
     made = comparison.compare(sides, metric=request.metric, pattern=request.pattern, alpha=request.alpha)
     order = {"sort": request.sort, "sign": request.sign}
@@ -251,7 +226,8 @@ def compare(request: Comparing) -> None:
     if request.form in ("csv", "json"):
         print({"csv": exports.comparison_csv, "json": exports.comparison_json}[request.form](made).rstrip("\n"))
     else:
-        print({"text": comparisons.text, "markdown": comparisons.markdown}[request.form](made, **order))
+        forms = {"text": comparisons.text, "markdown": comparisons.markdown, "html": comparisons.as_html}
+        print(forms[request.form](made, **order))
         if by_function is not None and request.form == "text":
             print(f"\n{functions.change_text(by_function)}")
     if target:

@@ -30,6 +30,7 @@ from bench.vm import counting, init, kernel, qemu, symbols
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = ["-m", "bench.measure.serve"]
+_NAMED = "watchdog_thresh=5"  # a soft lockup after 10 s: a kernel names what hangs before a play is given up
 GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
 # Bytes, for the guest's kernel, Python and initramfs: usually, and at least. With less than 512 MiB of free memory at
 # its start a kernel switches THP off by itself, whatever its command line says (hugepage_init() in mm/huge_memory.c).
@@ -241,8 +242,9 @@ def guests(plan: Plan, image: kernel.Image, accel: qemu.Accelerator, echo: Calla
             time_limit=0,
             log=log,
             echo=echo,
-            append=plan.append,
+            append=" ".join(filter(None, [_NAMED * bool(plan.scenarios), plan.append])),
             more=more,
+            scenarios=bool(plan.scenarios),
             seed=plan.seed + boot,  # boots differ as those of a machine do, and each of them can be repeated
         )
         for path in (image.path, *(accel.plugin or ())):  # results are mailed

@@ -41,7 +41,7 @@ CASES = click.option(
     type=options.TEXT,
     metavar="GLOB",
     default="*",
-    help="Only cases whose name matches, such as 'random*dirty=10% scan-wp'.",
+    help="Only cases whose name matches, such as 'random*dirty=10% scan-wp'; | between several patterns.",
 )
 
 
@@ -61,6 +61,16 @@ class Limit(click.ParamType[float]):
         return found
 
 
+class Gate(Limit):
+    """A percentage, or which change of a verdict fails."""
+
+    name = "PERCENT|broken|worse|change"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number before the sign, or the word."""
+        return value if value in self.name.split("|")[1:] else super().convert(value, param, ctx)
+
+
 def example(text: str) -> str:
     """Show the example on lines of its own, unwrapped."""
     return f"\b\nExample:\n  {text}"
@@ -69,17 +79,19 @@ def example(text: str) -> str:
 FAIL_ON = (
     "Exit with 1 if a case is significantly worse by more than this, or if pages are wrong, a probe is answered wrong, "
     "cases are missing or the kernel's log complains (WARNING, BUG, lockdep ...) and the base's did not; with 3 if too "
-    "few runs, or changes beyond it that may be chance, leave that open."
+    "few runs, or changes beyond it that may be chance, leave that open. Of the suite meaning: broken: a verdict is "
+    "broken that was not; worse, or any percentage: a verdict is worse; change: one is another."
 )
 STATUS = """\b
 Exit status:
   0  all went well; with --fail-on: nothing is worse, and there were enough runs
      to tell
   1  an interface answered wrong (probe, run, matrix; known misses count too), a
-     scenario of --format ktap is not ok, config --kernel lacks something, or
-     --fail-on found something worse
+     scenario of --format ktap or tap is not ok, config --kernel lacks something,
+     or --fail-on found something worse
   2  bad usage or input, or the system refused something
   3  nothing could be measured, a measurement failed, or --fail-on can't tell
+  4  with --format tap: nothing could be played, which kselftest calls skipped
   128+N  signal N ended it: 129 HUP, 130 INT (Ctrl-C), 131 QUIT, 143 TERM; 141
      whoever read its output did not want all of it
   bisect has those of git bisect run: 0, 1, 125, 255
@@ -190,11 +202,11 @@ OF_ALL = [row for row in OPTIONS if row.key not in ("kernel", "form")]  # option
 )
 @click.option(
     "--fail-on",
-    type=Limit(),
+    type=Gate(),
     help="Exit with 1 if a case is worse by more than this, or a result is wrong; see compare.",
 )
 @options.add(OF_ALL)
-def matrix(kernels: tuple[tuple[str, str], ...], fail_on: float | None, **values: Any) -> None:
+def matrix(kernels: tuple[tuple[str, str], ...], fail_on: float | str | None, **values: Any) -> None:
     """Measure base and patched kernels in turn, and compare them.
 
     The kernels boot one after the other in an order that the seed shuffles, the base first and last: how far its own
@@ -217,20 +229,35 @@ def matrix(kernels: tuple[tuple[str, str], ...], fail_on: float | None, **values
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "html", "csv", "ktap"]),
+    type=click.Choice(["text", "html", "csv", *options.FOR_CI]),
     default="text",
     show_default=True,
-    help="html: one self-contained file; csv: a line per value (results/README.md); ktap: verdicts, for kernel CI.",
+    help="html: one self-contained file; csv: a line per value (results/README.md); of verdicts, for kernel CI: ktap "
+    "as kunit.py reads it, tap as kselftest's programs print it, kcidb as KernelCI's database takes it.",
+)
+@click.option(
+    "--baseline",
+    type=options.TEXT,
+    metavar="RESULT",
+    help="Of verdicts for kernel CI: what was not ok in this result is expected, and only what is worse now fails.",
+)
+@click.option(
+    "--build",
+    type=options.BUILD,
+    metavar="ORIGIN:ID",
+    help="Of kcidb: the build these are verdicts of, as your CI reported it.  [default: one is made up]",
 )
 @click.option(
     "--name", "into", type=options.TEXT, help="Write table and plot of several results to this folder below results/."
 )
-def report(names: tuple[str, ...], everything: bool, form: str, into: str | None) -> None:
+def report(
+    names: tuple[str, ...], everything: bool, form: str, into: str | None, baseline: str | None, build: str | None
+) -> None:
     """Print one page about a result and draw its plots. NAME is a folder below results/, or a path.
 
     Results of the suite meaning may be several: the table then has a column for each kernel.
     """
-    commands.report(*names, everything=everything, form=form, into=into)
+    commands.report(*names, everything=everything, form=form, into=into, baseline=baseline, build=build)
 
 
 @main.command(epilog=example(f"{PROGRAM} compare base patched --fail-on 3%"))
@@ -238,10 +265,10 @@ def report(names: tuple[str, ...], everything: bool, form: str, into: str | None
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "csv", "json"]),
+    type=click.Choice(["text", "markdown", "csv", "json", "html"]),
     default="text",
     show_default=True,
-    help="results/README.md says what csv and json hold.",
+    help="results/README.md says what csv and json hold; html: one self-contained page.",
 )
 @METRIC
 @CASES
@@ -267,13 +294,13 @@ def report(names: tuple[str, ...], everything: bool, form: str, into: str | None
     metavar="P",
     help="Level of significance, over all cases together.",
 )
-@click.option("--fail-on", type=Limit(), help=FAIL_ON)
+@click.option("--fail-on", type=Gate(), help=FAIL_ON)
 @click.option("--name", type=options.TEXT, help="Write the comparison and its plot to this folder below results/, too.")
 def compare(**values: Any) -> None:
     """Compare results with the first one, case by case.
 
-    BASE and NEW are folders below results/, or paths. Of results of the suite meaning it is their report, a column for
-    each kernel, and --fail-on means verdicts that are wrong in NEW only.
+    BASE and NEW are folders below results/, or paths. Of results of the suite meaning it is which verdicts changed,
+    from what to what; ./bench.py report BASE NEW has them all, a column for each kernel.
     """
     commands.compare(commands.Comparing(**values))
 

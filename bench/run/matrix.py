@@ -29,7 +29,7 @@ class Wanted(NamedTuple):
 
     kernels: tuple[tuple[str, str], ...]
     request: Request
-    fail_on: float | None = None
+    fail_on: float | str | None = None
 
 
 def run(wanted: Wanted) -> None:
@@ -46,6 +46,7 @@ def run(wanted: Wanted) -> None:
     with folders.resumable(folder, "matrix"):
         if request.resume:
             parts = _parts(request, folder)
+            _check_limit(parts, wanted.fail_on)
             trouble = _measured(parts, folder)
         else:
             parts, trouble = _begun(wanted, folder)
@@ -57,6 +58,7 @@ def _begun(wanted: Wanted, folder: Path) -> tuple[list[Part], BenchError | None]
     folders.recover(folder)
     folders.check(folder, force=bool(wanted.request.force))
     parts, reasons = _settled(wanted, folder)
+    _check_limit(parts, wanted.fail_on)
     with folders.new(folder, *(part.folder for part in parts), force=bool(wanted.request.force)):
         for line in (described(parts), *reasons):
             note(line)
@@ -66,7 +68,15 @@ def _begun(wanted: Wanted, folder: Path) -> tuple[list[Part], BenchError | None]
         return parts, trouble
 
 
-def _conclude(folder: Path, parts: Sequence[Part], fail_on: float | None, trouble: BenchError | None) -> None:
+def _check_limit(parts: Sequence[Part], limit: float | str | None) -> None:
+    """Raise BadInput, before hours are spent, for a limit that is for verdicts where times are measured."""
+    if isinstance(limit, str) and not parts[0].plan.scenarios:
+        from bench.report import gate  # noqa: PLC0415  (pandas: half a second)
+
+        raise gate.no_verdicts(limit)
+
+
+def _conclude(folder: Path, parts: Sequence[Part], fail_on: float | str | None, trouble: BenchError | None) -> None:
     """Compare what was measured, as far as it can be; raise what must not be hidden."""
     whole = [part.folder for part in parts if log.find(part.folder)]
     full = len(whole) == len(parts) and not _lacking(parts)
@@ -86,7 +96,9 @@ def _conclude(folder: Path, parts: Sequence[Part], fail_on: float | None, troubl
     if not full and fail_on is not None:
         raise NoVerdict("no verdict: boots are missing", f"./bench.py matrix --resume {folder.name} --fail-on ...")
     if full and fail_on is None:
-        commands.refuse_wrong(*whole)
+        from bench.report import gate  # noqa: PLC0415  (pandas: half a second)
+
+        gate.refuse_wrong(*whole)
 
 
 def _measured(parts: Sequence[Part], folder: Path) -> BenchError | None:
@@ -239,10 +251,9 @@ def _running(parts: Sequence[Part]) -> int:
     return found[0]
 
 
-def _compare(folder: Path, parts: Sequence[Part], fail_on: float | None) -> None:
+def _compare(folder: Path, parts: Sequence[Part], fail_on: float | str | None) -> None:
     """Print the comparison, and keep it with its plots and the cover letter's block."""
     names = [str(part.folder.resolve()) for part in parts]
-    if not parts[0].plan.scenarios:  # which have no block
-        commands.cover_letter(tuple(names), into=None, keep=folder / folders.LETTER)
-        note(f"The block for a cover letter: {folder / folders.LETTER}")
+    commands.cover_letter(tuple(names), into=None, keep=folder / folders.LETTER)
+    note(f"The block for a cover letter: {folder / folders.LETTER}")
     commands.compare(commands.Comparing(tuple(names), name=str(folder.resolve()), fail_on=fail_on))

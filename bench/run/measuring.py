@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import BadInput
+from bench.errors import BadInput, ProgramFailed, Skipped, Unsupported
 from bench.plan.interfaces import UNTRACKED
 from bench.plan.plan import Plan
 from bench.plan.records import INSTRUCTIONS
 from bench.run import commands, folders, tell
+from bench.run.options import TAP
 from bench.run.request import Request
 from bench.run.settle import need_core, settle
 from bench.run.tell import note
@@ -34,13 +37,30 @@ def run(request: Request) -> None:
         folder = commands.existing(str(request.resume))
     else:
         folder = commands.result_folder(request.name or stamped(request.suite))
-    with folders.resumable(folder):
+    with _skipping(request.form), folders.resumable(folder):
         if request.resume:
             _go_on(request, folder)
         else:
             _begin(request, folder)
         commands.report(str(folder.resolve()), form=request.form)
-        commands.refuse_wrong(folder)
+        from bench.report import gate  # noqa: PLC0415  (pandas: half a second)
+
+        gate.refuse_wrong(folder)
+
+
+@contextmanager
+def _skipping(form: str) -> Iterator[None]:
+    """In TAP what can't be measured at all is skipped, as ksft_exit_skip() of kselftest says it. Raises Skipped.
+
+    A program that is missing here says nothing of the kernel: that stays an error.
+    """
+    try:
+        yield
+    except Unsupported as error:
+        if form != TAP or isinstance(error, ProgramFailed):
+            raise
+        print(f"TAP version 13\n1..0 # SKIP {' '.join(str(error).replace('#', '').split())}")
+        raise Skipped(str(error), error.hint) from None
 
 
 def _begin(request: Request, folder: Path) -> None:

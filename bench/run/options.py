@@ -18,6 +18,8 @@ WHAT, OFTEN, WHERE, OUTPUT = "What to measure", "How often", "Where", "Output"
 GROUPS = (WHAT, MEMORY, ASKING, OFTEN, WHERE, OUTPUT)
 # What an option may need to have a meaning; bench/run/request.py says when that is so, and what to do where it isn't.
 TIMINGS, SCENARIOS, GUEST, HERE = "timings", "scenarios", "guest", "here"
+# Formats for who reads results of tests, not prose
+KTAP, TAP, KCIDB = FOR_CI = "ktap", "tap", "kcidb"
 LONGEST = 4096  # characters of a text: Linux takes no longer paths
 MOST_VALUES = 1000  # of one list
 _SHOWN = 100  # characters of a wrong value, in its error
@@ -59,6 +61,13 @@ def probability(text: str) -> float:
     if not 0 < found <= 0.5:
         raise ValueError(text)
     return found
+
+
+def build(text: str) -> str:
+    """Return KCIDB's identifier of a build: the CI system, a colon, what that calls it. Raises ValueError."""
+    if not re.fullmatch(r"[a-z0-9_]+:.+", text) or trouble(text):
+        raise ValueError(text)
+    return text
 
 
 def word(text: str) -> str:
@@ -227,6 +236,9 @@ PRECISION = Typed(
     many=False,
 )
 PROBABILITY = Typed("P", probability, "{} is not a probability above 0, at most 0.5, such as 0.05", many=False)
+BUILD = Typed(
+    "ORIGIN:ID", build, "{} is no build of KCIDB's such as kernelci:67f3, whose origin is a-z, 0-9 and _", many=False
+)
 TEXT = Text()
 FOLDER = Folder()
 SORTS = {"counts": COUNTS, "sizes": SIZES, "percents": PERCENTS, "words": WORDS, "flag": click.BOOL}

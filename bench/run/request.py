@@ -17,6 +17,7 @@ from bench.run import tell
 from bench.run.options import (
     COUNTS,
     FOLDER,
+    FOR_CI,
     GUEST,
     HERE,
     OFTEN,
@@ -65,7 +66,8 @@ class Request:
         "--interface", TEXT, WHAT, "Only this interface, beside the untracked baseline; may be repeated.  "
         "[default: the suite's]", default=(), metavar="NAME")
     pattern: str | None = declared(
-        "--filter", TEXT, WHAT, "Only points or scenarios whose name matches, such as 'random*dirty=10%'.",
+        "--filter", TEXT, WHAT, "Only points or scenarios whose name matches, such as 'random*dirty=10%'; "
+        "| between several patterns.",
         metavar="GLOB")
     settings: Mapping[str, list[Any]] = field(default_factory=dict)
     directory: str | None = declared(
@@ -126,8 +128,8 @@ class Request:
     force: bool | None = declared(
         "--force", click.BOOL, OUTPUT, "Replace the result that has this name.", repeated=False)
     form: str = declared(
-        "--format", click.Choice(["text", "ktap"]), OUTPUT, "What is printed at the end; ktap, for kernel CI, is for "
-        "the suite meaning.", needs=(SCENARIOS,), default="text", repeated=False)
+        "--format", click.Choice(["text", *FOR_CI]), OUTPUT, "What is printed at the end; ktap, tap and kcidb, for "
+        "kernel CI, are for the suite meaning.", needs=(SCENARIOS,), default="text", repeated=False)
     dry_run: bool | None = declared(
         "--dry-run", click.BOOL, OUTPUT, "Say what would be measured, where, how long that takes, and how much memory "
         "and disk; do nothing.", repeated=False)
@@ -233,7 +235,7 @@ NEEDS = {
     ),
     SCENARIOS: Need(
         lambda request: request.suite == MEANING.name,
-        "{} ktap is for the suite meaning",
+        "{} ktap, tap and kcidb are for the suite meaning",
         "leave out {}, or give --suite meaning",
     ),
     GUEST: Need(

@@ -8,7 +8,6 @@ import time
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fnmatch import fnmatch
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from bench.plan import catalogue, interfaces, suites
 from bench.plan.interfaces import UNTRACKED
 from bench.plan.kinds import DIRECTORY
 from bench.plan.plan import Plan
-from bench.plan.points import Point, grid, matching
+from bench.plan.points import Point, grid, matches, matching
 from bench.plan.suites import Suite
 from bench.run.options import GUEST, HERE, UpTo
 from bench.run.request import (
@@ -168,12 +167,15 @@ def usual(suite: Suite, free: int) -> Plan:
 
 def _interfaces(request: Request, suite: Suite) -> tuple[str, ...]:
     """Return the interfaces to measure, in the table's order: the baseline too, where there are times."""
-    chosen = [interfaces.find(name).name for name in request.interface] or suite.interfaces or interfaces.INTERFACES
-    tracking = tuple(row.name for row in interfaces.INTERFACES.values() if row.tracks and row.name in chosen)
+    timed = bool(suite.points)
+    usual = [row.name for row in interfaces.INTERFACES.values() if not (row.wipes or (timed and row.path_of))]
+    chosen = [interfaces.find(name).name for name in request.interface] or suite.interfaces or usual
+    rows = [row for row in interfaces.INTERFACES.values() if row.name in chosen]
+    tracking = tuple(row.name for row in rows if row.tracks or (timed and row.wipes))
     if not tracking:
-        what = "a measurement" if suite.points else "a scenario"
+        what = "a measurement" if timed else "a scenario"
         raise BadInput(f"{what} needs an interface that tracks", f"leave out --interface {UNTRACKED}, or add another")
-    return (UNTRACKED, *tracking) if suite.points else tracking
+    return (UNTRACKED, *tracking) if timed else tracking
 
 
 def _optional(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,7 +205,7 @@ def _points(request: Request, suite: Suite, say: Say) -> list[Point]:
 
 
 def _scenarios(pattern: str | None) -> list[str]:
-    found = [name for name in catalogue.scenarios() if fnmatch(name, pattern or "*")]
+    found = [name for name in catalogue.scenarios() if matches(name, pattern or "*")]
     if not found:
         raise BadInput(f"--filter {pattern!r} matches no scenario", "./bench.py list names them; try 'merge*'")
     return found

@@ -30,7 +30,7 @@ STATUSES = {0, 1, 2, 3, 125, 255}
 STUBBED = ("run", "matrix", "bisect", "clean", "probe", "list")  # of these only the options are read, or settled
 USUAL = ["example", "exact", "played", "base/new", "quick", "random", "all", "scan-wp", "clear_refs", "none", "1", "10",
          "1,10", "100%", "5%", "1%", "16K", "64KiB", "2G", "anon", "anon-thp", "shared", "debian:6.12", "bzImage", "+1",
-         "3-5", "collect", "kvm", "here", "vm", "text", "csv", "html", "ktap", "json", "*", "random*",
+         "3-5", "collect", "kvm", "here", "vm", "text", "csv", "html", "ktap", "tap", "kcidb", "json", "*", "random*",
          "letter"]  # fmt: skip
 
 
@@ -120,7 +120,8 @@ READERS = [["report", "x", "--all"], ["report", "x"], ["report", "x", "--format"
            ["cover-letter", "x"], ["compare", "example", "x"], ["compare", "x", "example", "--format", "json"],
            ["compare", "x", "base/new", "--fail-on", "3%", "--format", "markdown"], ["functions", "x"],
            ["functions", "exact", "x"], ["merge", "example", "x", "--name", "merged"], ["report", "x", "played"],
-           ["report", "x", "--format", "ktap"], ["compare", "played", "x", "--fail-on", "1%"]]  # fmt: skip
+           ["report", "x", "--format", "ktap"], ["report", "x", "--format", "tap", "--baseline", "played"],
+           ["report", "x", "--format", "kcidb"], ["compare", "played", "x", "--fail-on", "1%"]]  # fmt: skip
 
 
 def seldom(data):

@@ -20,6 +20,7 @@ from bench.measure import probe
 from bench.plan import catalogue, suites
 from bench.plan.interfaces import INTERFACES, Reason
 from bench.plan.kinds import KINDS
+from bench.report import gate
 from bench.run import commands, main
 from bench.stats import comparison
 from bench.store import frames
@@ -211,7 +212,8 @@ def test_list_names_what_holds_a_result_of_any_version(tmp_path, monkeypatch, ca
         (["--kernel", "/nonexistent", "--where", "vm"], "/nonexistent"),
         (["--accel", "tcg"], "--accel needs a virtual machine"),
         (["--suite", "meaning", "--pages", "10"], "--pages has no meaning in the suite meaning"),
-        (["--format", "ktap"], "is for the suite meaning"),
+        (["--format", "ktap"], "are for the suite meaning"),
+        (["--format", "tap"], "--format ktap, tap and kcidb are for the suite meaning"),
         (["--bogus"], "No such option"),
     ],
 )
@@ -308,7 +310,7 @@ def test_a_probe_that_is_answered_wrong_fails(monkeypatch, capsys):
 def test_what_a_run_found_wrong_is_its_exit_status(tmp_path):
     few = {"what": [("random", 1000, 10.0)], "processes": 2}
     finding = {"scan-wp": "asked for 5: reported none"}
-    commands.refuse_wrong(synthetic.result(tmp_path / "right", **few), synthetic.played(tmp_path / "meaning"))
+    gate.refuse_wrong(synthetic.result(tmp_path / "right", **few), synthetic.played(tmp_path / "meaning"))
     bad = {
         "WRONG PAGES: 2 of": synthetic.result(tmp_path / "pages", wrong={("scan-wp", "random", 1000): (0, 1)}, **few),
         "WRONG: scan-wp: asked for 5": synthetic.result(tmp_path / "finding", findings=finding, **few),
@@ -316,7 +318,7 @@ def test_what_a_run_found_wrong_is_its_exit_status(tmp_path):
     }
     for said, folder in bad.items():
         with pytest.raises(WrongAnswer, match=said) as caught:
-            commands.refuse_wrong(tmp_path / "right", folder)
+            gate.refuse_wrong(tmp_path / "right", folder)
         assert caught.value.status == 1
         assert caught.value.hint
 
