@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
-MEASURED = example-lkml-2022 example-meaning-v6
-PLAYED = example-meaning-6.1 example-meaning-6.12 example-meaning-6.18 example-meaning-7.3 example-meaning-here
+MEASURED = example-lkml-2022
+PLAYED = example-meaning-6.1 example-meaning-v6 example-meaning-6.12 example-meaning-6.18 example-meaning-7.0 example-meaning-7.1 example-meaning-7.2 example-meaning-7.3 example-meaning-here
 # of kernels built by hand: make measure-example-v6 STOCK=linux-6.1/arch/x86/boot/bzImage V6=linux-v6/arch/x86/boot/bzImage
-MATRICES = example-matrix example-itself example-v6 example-v6-partial
+MATRICES = example-matrix example-itself example-v6 example-v6-partial example-range
 C = $(wildcard bench/core/[!_]*.c bench/core/interfaces/*.c tests/*.c)
 STRICT = -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -o /dev/null -c
 ANALYZE = -std=gnu11 -O2 -Xclang -analyzer-werror -Xclang -analyzer-output=text -o /dev/null
@@ -98,25 +98,29 @@ measure-example-itself: OPTIONS = --kernel base=debian:6.12 --kernel again=debia
 measure-example-v6: OPTIONS = --kernel stock=$(STOCK) --kernel v6=$(V6)
 measure-example-v6-partial: OPTIONS = --kernel stock=$(STOCK) --kernel v6=$(V6) --interface clear_refs --interface v6 \
 	--interface v6-no-reused --pages 65536 --dirty 1 --watch 10,100 --prior 0,10 --first
-measure-example-meaning-v6: OPTIONS = --suite meaning --kernel $(V6)
+measure-example-range: OPTIONS = --kernel 6.12=debian:6.12 --kernel 7.3=debian:7.3 --interface clear_refs \
+	--interface scan-softdirty --interface scan-wp --pages 65536 --dirty 1 --watch 10,100
 measure-example-lkml-2022: OPTIONS = --suite lkml-2022 --where here
-measure-example-meaning-6.1: OPTIONS = --suite meaning --kernel debian:6.1
-measure-example-meaning-6.12: OPTIONS = --suite meaning --kernel debian:6.12
-measure-example-meaning-6.18: OPTIONS = --suite meaning --kernel debian:6.18.15
-measure-example-meaning-7.3: OPTIONS = --suite meaning --kernel debian:7.3
-measure-example-meaning-here: OPTIONS = --suite meaning --where here
+measure-example-meaning-here: OPTIONS = --suite meaning --values 20 --where here
+measure-example-meaning-v6: OPTIONS = --suite meaning --values 20 --kernel $(V6)
+$(addprefix measure-example-meaning-,6.1 6.12 7.0 7.1 7.2 7.3): OPTIONS = --suite meaning --values 20 \
+	--kernel $(*:example-meaning-%=debian:%)
+measure-example-meaning-6.18: OPTIONS = --suite meaning --values 20 --kernel debian:6.18.15
 
 examples: setup
-	for name in $(MEASURED) $(PLAYED) example-matrix/base example-v6/v6 example-v6-partial/v6; do \
+	for name in $(MEASURED) $(PLAYED) example-matrix/base example-v6/v6 example-v6-partial/v6 \
+		example-range/6.12 example-range/7.3; do \
 		./bench.py report $$name >/dev/null || exit 1; \
 	done
-	for pair in "matrix base new" "itself base again" "v6 stock v6" "v6-partial stock v6"; do \
+	for pair in "matrix base new" "itself base again" "v6 stock v6" "v6-partial stock v6" "range 6.12 7.3"; do \
 		set -- $$pair; \
 		./bench.py compare example-$$1/$$2 example-$$1/$$3 --name example-$$1 >/dev/null || exit 1; \
 		./bench.py cover-letter example-$$1/$$2 example-$$1/$$3 >results/example-$$1/cover-letter.txt || exit 1; \
 	done
 	./bench.py cover-letter example-matrix/base --into README.md
-	./bench.py report $(PLAYED) --name example-meaning >/dev/null
+	./bench.py report $(filter-out %-here,$(PLAYED)) --name example-meaning >/dev/null
+	./bench.py cover-letter example-meaning-6.12 example-meaning-7.3 >results/example-meaning/cover-letter.txt
+	.venv/bin/python -m bench.report.coverage >results/selftests.md
 
 lock: setup
 	.venv/bin/python -m pip install --quiet uv
