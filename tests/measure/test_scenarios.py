@@ -233,6 +233,12 @@ DIFFERENT = {(name, path): row for name, row in GENERAL.items() for path in ("sc
 DIFFERENT["writers_atomic", "scan-wp-inverted"] = "no"
 
 
+@pytest.fixture(params=[name for name, row in ROWS.items() if row.tracks and row.flushes])
+def interface(request):
+    """An interface that sees every write, by each of its paths through the kernel."""
+    return working(request.param)
+
+
 def played(name, interface, times=1):
     """What became of the scenario, as a report would say it, and the record."""
     record = play.perform(Play(name, interface, times), 0)
