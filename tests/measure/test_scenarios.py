@@ -28,7 +28,7 @@ REASONS = (
     "no PM_SCAN_CHECK_WPASYNC|collect and reset in one step|io_uring|the question is one to PAGEMAP_SCAN|"
     "one NUMA node only|/enabled is never|ksm/run is|scan_sleep_millisecs is|no multi-size huge pages|"
     "no UFFDIO_MOVE|mseal fails|memfd_secret fails|the memory is sealed|is not permitted|frame numbers are hidden|"
-    "NUMA balancing did not move"
+    "NUMA balancing did not move|"
     "no PAGEMAP_SCAN to reset|protects nothing|MADV_GUARD_INSTALL|fallocate fails|did not take the freed pages"
 )
 # What each of them may make of a scenario, as in tables; | where kernels or machines differ. `no` needs its reason.
