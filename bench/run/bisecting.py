@@ -79,6 +79,7 @@ def _check_good(good: Path, metric: str, pattern: str) -> None:
 def _measured(good: Path) -> Path:
     """Build and measure the commit, as far as that was not done; return the folder of its result."""
     from bench.run import campaign  # noqa: PLC0415  (rich)
+    from bench.run.share import Part  # noqa: PLC0415
 
     old = resume.plan_of(good, None, note)
     if old.where != "vm" or old.scenarios:
@@ -99,7 +100,7 @@ def _measured(good: Path) -> Path:
         resume.check_kernel(folder, site.facts)
     note(f"{site.title}: {plan.boots} boots into {folder}")
     try:
-        campaign.measure(campaign.Part(kept or plan, site, folder))
+        campaign.measure(Part(kept or plan, site, folder))
     except (GuestFailed, WorkerFailed, Unsupported) as error:
         raise Skipped(str(error), error.hint) from error
     return folder

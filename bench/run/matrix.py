@@ -13,11 +13,11 @@ from typing import NamedTuple
 from bench.errors import BadInput, BenchError, GuestFailed, LimitExceeded, NoVerdict, Unsupported, WorkerFailed
 from bench.plan.plan import Plan
 from bench.run import commands, folders, resume, tell
-from bench.run.campaign import Part
 from bench.run.measuring import decided, disturbed, site_of, stamped
 from bench.run.options import Percent
 from bench.run.request import Request
 from bench.run.settle import Counts, Say, need_core, settle
+from bench.run.share import Part
 from bench.run.tell import note
 from bench.store import log
 

@@ -66,6 +66,7 @@ def _skipping(form: str) -> Iterator[None]:
 def _begin(request: Request, folder: Path) -> None:
     """Measure what was asked for into a new folder."""
     from bench.run import campaign  # noqa: PLC0415  (rich)
+    from bench.run.share import Part  # noqa: PLC0415
 
     reasons: list[str] = []
     folders.recover(folder)
@@ -76,13 +77,14 @@ def _begin(request: Request, folder: Path) -> None:
     with folders.new(folder, force=bool(request.force)):
         for line in (described(plan, site), *reasons, *site.remarks, *disturbed(plan, site)):
             note(line)
-        campaign.measure(campaign.Part(plan, site, folder))
+        campaign.measure(Part(plan, site, folder))
 
 
 def _go_on(request: Request, folder: Path) -> None:
     """Measure what a result lacks."""
     from bench.measure import machine  # noqa: PLC0415
     from bench.run import campaign, resume  # noqa: PLC0415
+    from bench.run.share import Part  # noqa: PLC0415
 
     if not log.find(folder) and any(folder.glob(f"*/{log.FILE}")):
         raise BadInput(f"{folder.name} is a matrix", f"./bench.py matrix --resume {request.resume}")
@@ -96,7 +98,7 @@ def _go_on(request: Request, folder: Path) -> None:
     else:
         for line in (f"Going on with {folder.name}.", *site.remarks, *disturbed(plan, site)):
             note(line)
-        campaign.measure(campaign.Part(plan, site, folder), only=(0, boot) if here else None)
+        campaign.measure(Part(plan, site, folder), only=(0, boot) if here else None)
 
 
 def disturbed(plan: Plan, site: Site) -> list[str]:

@@ -19,7 +19,7 @@ sys.path.insert(0, {root!r})
 try:
     from bench.plan.plan import Plan
     from bench.plan.points import Point
-    from bench.run import campaign, machines
+    from bench.run import campaign, machines, share
     from bench.vm import guest, qemu
 except ImportError:  # the Python of the system
     pass
@@ -29,7 +29,7 @@ else:
     Plan.limit = lambda self, job: {limit}
     Plan.start_limit = property(lambda self: {start})
     campaign.END_SECONDS = {limit}
-    campaign._FALLS = 3
+    share._FALLS = 3
     machines._SEND_SECONDS = machines._LEAVE_SECONDS = guest._SEND_SECONDS = guest._LEAVE_SECONDS = 1.5
     qemu.boot.__kwdefaults__["start_limit"] = {start}
 if "bench.measure.serve" in sys.orig_argv:

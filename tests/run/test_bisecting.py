@@ -11,6 +11,7 @@ import pytest
 from bench.plan import kconfig
 from bench.run import campaign
 from bench.run.bisecting import SKIP, STOP
+from bench.run.share import Part
 from bench.store import frames
 from tests.run import bisected
 from tests.run.scripted import PLAN
@@ -30,7 +31,7 @@ def tree(tmp_path):
     command = f"./bench.py run --where vm --kernel {tree}@HEAD --accel icount"
     plan = PLAN._replace(boots=5, processes=5, where="vm", kernel=f"{tree}@HEAD", command=command, counted=True)
     (tmp_path / "good").mkdir()
-    campaign.measure(campaign.Part(plan, bisected.site_of(plan), tmp_path / "good"))
+    campaign.measure(Part(plan, bisected.site_of(plan), tmp_path / "good"))
     return tree
 
 

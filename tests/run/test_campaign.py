@@ -22,6 +22,7 @@ from bench.plan.plan import Plan, Timing
 from bench.plan.points import make_point
 from bench.plan.records import Failed, Machine, Messages, Timed
 from bench.run import campaign, folders, machines, resume
+from bench.run.share import Part
 from bench.store import frames, log
 from tests.measure.conftest import working
 from tests.run.scripted import PLAN, POINTS, Scripted, answer, series, site
@@ -35,7 +36,7 @@ def folder(tmp_path):
 
 def test_a_plan_is_measured_job_by_job_and_every_record_is_kept(folder):
     working("scan-wp")
-    campaign.measure(campaign.Part(PLAN, machines.here(), folder))
+    campaign.measure(Part(PLAN, machines.here(), folder))
     found, torn = log.read(folder / log.FILE)
     assert not torn
     assert found[0] == PLAN
@@ -48,7 +49,7 @@ def test_a_plan_is_measured_job_by_job_and_every_record_is_kept(folder):
 
 
 def test_facts_of_the_host_and_what_the_clock_counts_are_in_the_machines_record(folder):
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     machine = log.read(folder / log.FILE)[0][1]
     assert machine.quantity == "instructions"
     known = {"where": "kvm", "kernel_release": "6.0", "kernel_image": "x", "turn": 0}
@@ -101,7 +102,7 @@ def test_a_machine_is_not_trusted(folder, lie):
 
     script = Scripted(answers)
     with pytest.raises(WorkerFailed) as caught:
-        campaign.measure(campaign.Part(PLAN, site(script), folder))
+        campaign.measure(Part(PLAN, site(script), folder))
     assert script.killed.is_set()
     assert "1 finished jobs are kept" in caught.value.hint
     found, torn = log.read(folder / log.FILE)
@@ -117,7 +118,7 @@ def test_the_first_record_must_be_the_machines(folder):
             return records.encode(answer(Timing(POINTS[0], 0)))
 
     with pytest.raises(WorkerFailed, match="before the machine said what it is"):
-        campaign.measure(campaign.Part(PLAN, site(Silent(answer)), folder))
+        campaign.measure(Part(PLAN, site(Silent(answer)), folder))
     assert not list(folder.iterdir()), "what measured nothing is no result"
 
 
@@ -126,7 +127,7 @@ def test_a_job_that_fails_leaves_the_others_and_is_said(folder):
         return Failed(0, job.name, "it was killed by SIGKILL") if job.process else answer(job)
 
     with pytest.raises(WorkerFailed, match=r"2 of 4 jobs failed, first random pages=64 dirty=10%, process 1: it was"):
-        campaign.measure(campaign.Part(PLAN, site(Scripted(answers)), folder))
+        campaign.measure(Part(PLAN, site(Scripted(answers)), folder))
     assert len(frames.load(folder).notes) == 2
 
 
@@ -135,7 +136,7 @@ def test_what_hung_is_named_and_what_was_measured_stays(folder):
         return GuestFailed("the guest said nothing", "its log") if job.process else answer(job)
 
     with pytest.raises(GuestFailed) as caught:
-        campaign.measure(campaign.Part(PLAN, site(Scripted(answers)), folder))
+        campaign.measure(Part(PLAN, site(Scripted(answers)), folder))
     assert str(caught.value) == "the guest said nothing (while measuring random pages=64 dirty=10%, process 1)"
     assert f"2 finished jobs are kept: ./bench.py report {folders.called(folder)}" in caught.value.hint
 
@@ -143,7 +144,7 @@ def test_what_hung_is_named_and_what_was_measured_stays(folder):
 def test_where_nothing_can_be_measured_the_reason_is_the_error(folder):
     machine = Machine(0, {}, {"scan-wp": Reason("no ioctl", "boot another"), "anon": Reason("none works", "")})
     with pytest.raises(Unsupported, match="scan-wp: no ioctl") as caught:
-        campaign.measure(campaign.Part(PLAN._replace(boots=2), site(Scripted(answer, machine)), folder))
+        campaign.measure(Part(PLAN._replace(boots=2), site(Scripted(answer, machine)), folder))
     assert caught.value.hint == "boot another"
     assert not list(folder.iterdir())
 
@@ -155,7 +156,7 @@ def test_boots_run_at_once_and_one_that_falls_leaves_the_others(folder):
         both.wait()
         return answer(job, boot=job.process)
 
-    campaign.measure(campaign.Part(PLAN._replace(boots=2), site(Scripted(meets), Scripted(meets), at_once=2), folder))
+    campaign.measure(Part(PLAN._replace(boots=2), site(Scripted(meets), Scripted(meets), at_once=2), folder))
     assert {one.boot for one in log.read(folder / log.FILE)[0] if isinstance(one, Timed)} == {0, 1}
 
 
@@ -168,7 +169,7 @@ def test_a_boot_that_falls_leaves_the_others_and_two_that_fall_end_a_kernel(fold
 
     plan = PLAN._replace(boots=4, processes=4)
     with pytest.raises(GuestFailed) as caught:
-        campaign.measure(campaign.Part(plan, site(*map(Scripted, (broken, honest, broken))), folder))
+        campaign.measure(Part(plan, site(*map(Scripted, (broken, honest, broken))), folder))
     said = "boot 0: it broke (while measuring random pages=64 dirty=10%, process 0); 2 boots came to no end"
     assert str(caught.value) == said
     assert caught.value.hint == f"2 finished jobs are kept: ./bench.py report {folders.called(folder)}; its log"
@@ -189,12 +190,12 @@ def test_a_machine_that_was_starting_when_all_ended_does_nothing(folder):
     starts = iter([lambda: Scripted(fail), lambda: (failed.wait(20) and time.sleep(0.5)) or late])
     slow = machines.Site(lambda log, echo, boot: next(starts)(), 2, {}, "instructions", "a script")
     with pytest.raises(PermissionDenied, match="full"):
-        campaign.measure(campaign.Part(PLAN._replace(boots=2), slow, folder))
+        campaign.measure(Part(PLAN._replace(boots=2), slow, folder))
     assert not late.sent
 
 
 def test_a_log_names_its_schema_and_another_one_is_refused(folder):
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     first, rest = path.read_text().split("\n", 1)
     assert json.loads(first)["schema"] == "pagemap-bench 5"
@@ -217,7 +218,7 @@ def test_a_log_names_its_schema_and_another_one_is_refused(folder):
     ],
 )
 def test_records_out_of_place_are_named(folder, order, says):
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     lines = dict(enumerate(path.read_text().splitlines())) | {"other": records.encode(PLAN._replace(seed=4))}
     path.write_text("".join(lines[i] + "\n" for i in order))
@@ -230,7 +231,8 @@ import sys
 from pathlib import Path
 from bench.plan import records
 from bench.run import campaign, machines
-campaign.measure(campaign.Part(records.decode(sys.argv[1]), machines.here(), Path(sys.argv[2])))
+from bench.run.share import Part
+campaign.measure(Part(records.decode(sys.argv[1]), machines.here(), Path(sys.argv[2])))
 """
 
 
@@ -260,7 +262,7 @@ def read_lines(folder):
 
 
 def test_a_torn_last_line_is_left_out_and_said_wherever_it_is_cut(folder):
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     data = path.read_bytes()
     whole = log.read(path)[0]
@@ -273,7 +275,7 @@ def test_a_torn_last_line_is_left_out_and_said_wherever_it_is_cut(folder):
 
 
 def test_appending_after_a_torn_line_glues_nothing_to_it(folder):
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     whole = log.read(path)[0]
     path.write_bytes(path.read_bytes()[:-10])
@@ -283,7 +285,7 @@ def test_appending_after_a_torn_line_glues_nothing_to_it(folder):
 
 
 def test_a_damaged_line_is_named(folder):
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     path = folder / log.FILE
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:2], json.dumps({"type": "timed"}), *lines[2:]]) + "\n")

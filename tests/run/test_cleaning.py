@@ -12,6 +12,7 @@ import pytest
 from bench import files
 from bench.errors import BadInput
 from bench.run import campaign, cleaning, commands
+from bench.run.share import Part
 from bench.store import log
 from bench.vm import cache, stock
 from tests.run.scripted import PLAN, Scripted, answer, site
@@ -95,7 +96,7 @@ def test_what_killed_runs_left_goes_and_results_stay(place, capsys):
     for folder in (whole, killed, half, fresh):
         folder.mkdir()
     for folder in (whole, half):
-        campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+        campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     (killed / log.FILE).touch()
     old(killed)
     torn, foreign = half / ".report.txt.ab_d3fgh", half / ".mine.abcdefgh"
@@ -118,7 +119,7 @@ def test_what_killed_runs_left_goes_and_results_stay(place, capsys):
 def test_a_result_that_a_kill_left_aside_is_put_back(place, capsys):
     folder, aside = place / "results/x", place / "results/.x.old"
     aside.mkdir()
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), aside))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), aside))
     folder.mkdir()
     (folder / log.FILE).touch()
     old(folder)

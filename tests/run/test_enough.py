@@ -13,6 +13,7 @@ from bench.plan.points import make_point
 from bench.plan.records import Machine, Messages, Timed
 from bench.run import campaign, enough, resume
 from bench.run.options import More
+from bench.run.share import Part
 from bench.stats import samples
 from bench.store import frames, log
 from tests.run.scripted import PLAN, POINTS, Scripted, answer, series, site
@@ -41,7 +42,7 @@ def noisy(part, boots=False):
 
 
 def measured(folder, plan, *scripts):
-    campaign.measure(campaign.Part(plan, site(*scripts, facts=None if plan.where == "vm" else {}), folder))
+    campaign.measure(Part(plan, site(*scripts, facts=None if plan.where == "vm" else {}), folder))
     return log.read(folder / log.FILE)[0]
 
 

@@ -12,6 +12,7 @@ from bench.plan import records
 from bench.plan.plan import Timing
 from bench.plan.records import Failed, Machine
 from bench.run import campaign, folders
+from bench.run.share import Part
 from bench.signals import Interrupted
 from bench.store import log
 from plots import drawing
@@ -21,7 +22,7 @@ from tests.run.scripted import PLAN, POINTS, Scripted, answer, site
 def measured(folder):
     """A result in a folder that is made."""
     folder.mkdir(parents=True)
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     return folder
 
 
@@ -42,7 +43,7 @@ def test_a_result_is_replaced_only_where_that_is_asked_for(tmp_path, capsys):
     assert (folder / log.FILE).stat().st_size
     with folders.new(folder, force=True):
         assert list(folder.iterdir()) == []
-        campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+        campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     assert "is back" not in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == [folder]
     assert not (folder / "report.txt").exists()
@@ -55,7 +56,7 @@ def test_a_matrix_is_replaced_with_all_its_results(tmp_path):
     (folder / folders.LETTER).touch()
     with folders.new(folder, folder / "base", folder / "other", force=True):
         assert sorted(path.name for path in folder.iterdir()) == ["base", "other"]
-        campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder / "other"))
+        campaign.measure(Part(PLAN, site(Scripted(answer)), folder / "other"))
     assert sorted(tmp_path.rglob(log.FILE)) == [folder / "other" / log.FILE]
     assert sorted(tmp_path.iterdir()) == [folder]
 
@@ -208,7 +209,7 @@ def test_what_measured_nothing_is_no_result(tmp_path, what, capsys):
     assert folders.unmeasured(tmp_path) == [folder]
     with folders.new(folder, force=False):
         assert not list(folder.iterdir())
-        campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+        campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     assert ("had measured nothing: it is replaced" in capsys.readouterr().err) == (what != "nothing")
     assert folders.unmeasured(tmp_path) == []
     LEFT[what](tmp_path / "y")

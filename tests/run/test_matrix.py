@@ -13,6 +13,7 @@ from bench.errors import BadInput, GuestFailed, WorkerFailed
 from bench.plan.plan import turns
 from bench.plan.records import Machine
 from bench.run import campaign, folders, resume
+from bench.run.share import Part
 from bench.store import frames, log
 from tests.measure.conftest import working
 from tests.run.scripted import PLAN, Scripted, answer, site
@@ -30,7 +31,7 @@ def part(folder, label, *scripts, boots=2, at_once=1):
     target = folder / label
     target.mkdir(parents=True, exist_ok=True)
     plan = PLAN._replace(boots=boots, processes=boots, matrix=("base", "patched"))
-    return campaign.Part(plan, site(*scripts, at_once=at_once), target, label)
+    return Part(plan, site(*scripts, at_once=at_once), target, label)
 
 
 def test_kernels_take_turns_and_each_boot_knows_its_own(tmp_path):

@@ -12,6 +12,7 @@ from bench.plan import records
 from bench.plan.records import Failed, Machine, Messages, Timed
 from bench.run import campaign, machines, resume
 from bench.run.options import More
+from bench.run.share import Part
 from bench.store import frames, log
 from tests.measure.conftest import working
 from tests.run.scripted import PLAN, Scripted, answer, series, site
@@ -24,7 +25,7 @@ def folder(tmp_path):
 
 
 def measured(folder, plan, *scripts):
-    campaign.measure(campaign.Part(plan, site(*scripts), folder))
+    campaign.measure(Part(plan, site(*scripts), folder))
 
 
 def honest(job):
@@ -144,7 +145,7 @@ def test_another_kernel_is_refused(folder):
 def test_a_boot_of_a_real_machine_counts_once(folder):
     plan = PLAN._replace(boots=2, processes=4)
     facts = {"where": "bare-metal", "kernel_release": "6.0", "boot_id": "first"}
-    part = campaign.Part(plan, site(Scripted(answer, Machine(0, facts, {})), facts={}), folder)
+    part = Part(plan, site(Scripted(answer, Machine(0, facts, {})), facts={}), folder)
     campaign.measure(part, only=(0, 0))
     with pytest.raises(BadInput, match="has this boot already"):
         resume.next_boot(folder, plan, "first", print)
@@ -153,7 +154,7 @@ def test_a_boot_of_a_real_machine_counts_once(folder):
 
 def test_a_real_machine_goes_on_where_it_was_while_it_is_up(folder):
     facts = {"where": "bare-metal", "kernel_release": "6.0", "boot_id": "first"}
-    part = campaign.Part(PLAN, site(Scripted(dies_after(1), Machine(0, facts, {})), facts={}), folder)
+    part = Part(PLAN, site(Scripted(dies_after(1), Machine(0, facts, {})), facts={}), folder)
     with pytest.raises(KeyboardInterrupt):
         campaign.measure(part, only=(0, 0))
     again = Scripted(answer, Machine(0, facts, {}))
@@ -167,7 +168,7 @@ def test_a_real_machine_goes_on_where_it_was_while_it_is_up(folder):
 
 def test_a_real_machine_that_was_rebooted_measures_its_boot_anew(folder):
     facts = {"where": "bare-metal", "kernel_release": "6.0", "boot_id": "first"}
-    part = campaign.Part(PLAN, site(Scripted(dies_after(1), Machine(0, facts, {})), facts={}), folder)
+    part = Part(PLAN, site(Scripted(dies_after(1), Machine(0, facts, {})), facts={}), folder)
     with pytest.raises(KeyboardInterrupt):
         campaign.measure(part, only=(0, 0))
     said = []
@@ -183,7 +184,8 @@ import sys
 from pathlib import Path
 from bench.plan import records
 from bench.run import campaign, machines
-campaign.measure(campaign.Part(records.decode(sys.argv[1]), machines.here(), Path(sys.argv[2])))
+from bench.run.share import Part
+campaign.measure(Part(records.decode(sys.argv[1]), machines.here(), Path(sys.argv[2])))
 """
 
 
@@ -202,7 +204,7 @@ def test_a_run_killed_at_any_moment_goes_on_and_is_whole(folder):
     assert resume.next_boot(folder, plan, machine.boot_id(), print) == 0
     before = sum(isinstance(one, Timed) for one in log.read(folder / log.FILE)[0])
     assert before >= 80  # of 90 lines some are machines
-    campaign.measure(campaign.Part(plan, machines.here(), folder))
+    campaign.measure(Part(plan, machines.here(), folder))
     found = log.read(folder / log.FILE)[0]
     assert sorted(one.process for one in found if isinstance(one, Timed)) == sorted([*range(60)] * 2)
 

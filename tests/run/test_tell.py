@@ -14,6 +14,7 @@ import pytest
 
 from bench.errors import GuestFailed
 from bench.run import campaign, tell
+from bench.run.share import Part
 from tests.run.scripted import PLAN, Scripted, answer, site
 from tests.support import ROOT, bench
 
@@ -70,7 +71,7 @@ def test_a_boot_that_fell_is_told_once(folder, style, capsys):
     plan = PLAN._replace(boots=2)
     honest = Scripted(lambda job: answer(job, boot=job.process))
     with pytest.raises(GuestFailed):
-        campaign.measure(campaign.Part(plan, site(Scripted(lambda job: GuestFailed("it broke")), honest), folder))
+        campaign.measure(Part(plan, site(Scripted(lambda job: GuestFailed("it broke")), honest), folder))
     fell = [one for one in events(capsys.readouterr().err) if one["event"] == "fell"]
     assert [(one["boot"], one["text"][:16]) for one in fell] == [(0, "boot 0: it broke")]
 
@@ -126,7 +127,7 @@ def test_nobody_who_hears_ends_no_run(folder, style, monkeypatch, where, given):
     style(**given)
     tell.note("anybody?")
     tell.failed("nobody", "then not", 2)
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
     assert tell.sink().isatty() is False
 
 
@@ -140,7 +141,7 @@ def test_a_terminal_that_is_gone_ends_no_run(folder, style, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Gone())
     monkeypatch.setenv("TERM", "xterm")
     style()
-    campaign.measure(campaign.Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
 
 
 def test_a_bar_on_a_terminal_ends_with_what_was_said_above_it(tmp_path):

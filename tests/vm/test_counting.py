@@ -11,6 +11,7 @@ from bench.plan.plan import Plan
 from bench.plan.points import make_point
 from bench.plan.records import Series, Timed
 from bench.run import campaign, machines
+from bench.run.share import Part
 from bench.store import log
 from bench.vm import counting, kernel, qemu
 
@@ -32,7 +33,7 @@ def boots(image, tmp_path_factory):
     if site.remarks:
         pytest.skip(f"no plugin for QEMU: {site.remarks[0]}")
     folder = tmp_path_factory.mktemp("counted")
-    campaign.measure(campaign.Part(plan, site, folder))
+    campaign.measure(Part(plan, site, folder))
     timed = [one for one in log.read(log.find(folder))[0] if isinstance(one, Timed)]
     return [{one.point: one for one in timed if one.boot == boot} for boot in (0, 1)]
 
