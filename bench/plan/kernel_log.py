@@ -36,6 +36,9 @@ _KINDS = {
 }
 
 
+HANGS = re.compile("|".join(_KINDS[kind].pattern for kind in ("RCU stall", "hung task", "lockup")))
+
+
 def scan(lines: Iterable[str]) -> tuple[dict[str, int], list[str]]:
     """Return how many complaints of each kind there are, and the first line of each kind, harmless to print.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.harmless import harmless
+from bench.plan import kernel_log
 from bench.vm import causes, init
 
 LOG_BYTES = 16 << 20  # of one boot
@@ -20,10 +21,7 @@ _SHOWN = 15  # lines in an error
 _KERNEL = re.compile(r"\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ")
 _CRASH = re.compile(_KERNEL.pattern + r".*(Kernel panic|BUG: |Oops: )")
 _PANIC = re.compile(_KERNEL.pattern + r".*Kernel panic")
-_STALL = re.compile(
-    _KERNEL.pattern + r".*(task \S.* blocked for more than|soft lockup|hard LOCKUP|workqueue lockup|"
-    r"detected (expedited )?stalls? on|self-detected stall|kthread (timer wakeup|starved))"
-)
+_STALL = re.compile(f"{_KERNEL.pattern}.*(?:{kernel_log.HANGS.pattern})")
 # Which process the kernel was in, and in which of its functions: show_regs() and watchdog_timer_fn() say so
 _WHO = re.compile(r"Comm: (.+?) (?:Not tainted|Tainted|Kdump)|stuck for \d+s! \[(.+?):\d+\]|task (.+?):\d+ blocked")
 _WHERE = re.compile(r"RIP: \w+:([\w.]+)\+0x")
