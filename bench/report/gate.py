@@ -66,7 +66,7 @@ def no_verdicts(word: str) -> BadInput:
 def judge_verdicts(results: Sequence[Verdicts], limit: float | str = WORSE) -> str:
     """The same of results of the suite meaning, the base first, which have no times. Raises as judge() does.
 
-    BROKEN: a verdict that is broken now fails, and was less grave; WORSE: any change for the worse; CHANGE: any at all.
+    BROKEN: what is broken now and worse than it was fails; WORSE: any change for the worse; CHANGE: any at all.
     """
     word = str(limit) if limit in WORDS else WORSE
     base, worse, common = results[0], list[str](), 0
@@ -78,6 +78,8 @@ def judge_verdicts(results: Sequence[Verdicts], limit: float | str = WORSE) -> s
             unsure.append(f"{base.name} and {new.name} have no scenario in common")
             continue
         worse += _changed(found, word)
+        if missing := [key for key in found.gone if _possible_elsewhere(new, key)]:
+            unsure.append(f"{_not_in(missing, base.name, new.name)}: not possible there")
         worse += [f"the kernel log of {new.name} has {text}" for text in _complaints(base.messages, new.messages)]
     what = {BROKEN: "more is broken", WORSE: "is worse", CHANGE: "changed"}[word]
     return _decided(
@@ -100,11 +102,18 @@ def _changed(found: Changes, word: str) -> list[str]:
             f"{many(len(fails), 'verdict')} {what} in {new} against {base}, such as {one.scenario} with "
             f"{one.interface}: {one.new.text()} against {one.base.text()}"
         )
-    if found.gone:
-        said.append(
-            f"{many(len(found.gone), 'verdict')} of {base} not in {new}, such as {' with '.join(found.gone[0])}"
-        )
+    if gone := [key for key in found.gone if not _possible_elsewhere(found.new, key)]:
+        said.append(_not_in(gone, base, new))
     return said
+
+
+def _not_in(keys: Sequence[tuple[str, str]], base: str, new: str) -> str:
+    return f"{many(len(keys), 'verdict')} of {base} not in {new}, such as {' with '.join(keys[0])}"
+
+
+def _possible_elsewhere(result: Verdicts, key: tuple[str, str]) -> bool:
+    """Whether what has no verdict is the machine's doing, or luck, and not the kernel's."""
+    return key in result.cells and result.cells[key].no == verdicts.HERE
 
 
 def failures(made: Comparison, limit: float) -> list[str]:
