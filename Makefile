@@ -120,7 +120,7 @@ examples: setup
 	./bench.py cover-letter example-matrix/base --into README.md
 	./bench.py report $(filter-out %-here,$(PLAYED)) --name example-meaning >/dev/null
 	./bench.py cover-letter example-meaning-6.12 example-meaning-7.3 >results/example-meaning/cover-letter.txt
-	.venv/bin/python -m bench.report.coverage >results/selftests.md
+	.venv/bin/python -m bench.report.selftests >results/selftests.md
 
 lock: setup
 	.venv/bin/python -m pip install --quiet uv

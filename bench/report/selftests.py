@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The page that compares the kernel's selftests with this suite: python -m bench.report.coverage."""
+"""The page that compares the kernel's selftests with this suite: python -m bench.report.selftests."""
 
 from __future__ import annotations
 

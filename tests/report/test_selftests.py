@@ -7,7 +7,7 @@ from bench.plan import catalogue
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
 from bench.plan.selftests import CHECKS, MORE, OUT, PLANS, SAME
-from bench.report import coverage
+from bench.report import selftests as selftests_page
 from bench.run.main import main
 from tests.support import ROOT
 
@@ -39,4 +39,4 @@ def test_what_is_left_out_has_a_reason_and_what_is_not_has_a_name():
 
 
 def test_the_page_that_is_kept_is_this_one():
-    assert (ROOT / coverage.PAGE).read_text() == coverage.page(), "make examples"
+    assert (ROOT / selftests_page.PAGE).read_text() == selftests_page.page(), "make examples"
