@@ -21,7 +21,7 @@ THEME = "callers' queries"
 def play(stage: Stage) -> None:
     """Four of 64 pages are written."""
     mapping = stage.map(64)
-    Asker(stage)
+    Asker(stage, own=True)
     stage.track(mapping)
     stage.reset()
     stage.write(mapping[5:8])

@@ -27,7 +27,7 @@ def play(stage: Stage) -> None:
     stage.reset()
     for page in list(mapping)[::3]:
         stage.write(page)
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     chunks = [mapping[first : first + CHUNK] for first in range(0, mapping.count, CHUNK)]
     with ThreadPoolExecutor(SCANNERS) as pool:
         answers = list(pool.map(lambda chunk: asker.must(QUERY, chunk).pages(), chunks))

@@ -24,5 +24,5 @@ def play(stage: Stage) -> None:
     stage.read(mapping[10:18])
     stage.write(mapping[20:22])
     stage.write(mapping[40])
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     stage.judge(mapping, asker.walk(QUERY, mapping).pages())

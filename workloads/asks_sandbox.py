@@ -27,7 +27,7 @@ def play(stage: Stage) -> None:
     stage.reset()
     stage.write(mapping[8:13])
     stage.madvise(mapping[10:12], MADV_DONTNEED)
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     stage.judge(mapping, asker.walk(QUERY, mapping).pages())
     stage.unchanged(mapping)
     stage.judge(mapping, asker.walk(QUERY, mapping).pages())

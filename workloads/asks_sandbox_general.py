@@ -32,4 +32,4 @@ def play(stage: Stage) -> None:
     stage.reset()
     stage.write(mapping[8:13])
     stage.madvise(mapping[10:12], MADV_DONTNEED)
-    stage.judge(mapping, Asker(stage).walk(QUERY, mapping).pages())
+    stage.judge(mapping, Asker(stage, own=True).walk(QUERY, mapping).pages())

@@ -35,6 +35,6 @@ def play(stage: Stage) -> None:
     stage.write(mapping[20:22])
     stage.write(mapping[40])
     stage.may_miss(mapping, UNREGISTERED)
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     answer = asker.must(QUERY, mapping)
     stage.judge(mapping[: (answer.stopped - mapping.address) // mapping.size], answer.pages())

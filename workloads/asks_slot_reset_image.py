@@ -16,12 +16,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "callers' queries"
-WHY = {
-    "any": (
-        "From Linux 7.3 on pagemap_page_category() in fs/proc/task_mmu.c reports PAGE_IS_WRITTEN in memory registered "
-        "with userfaultfd alone; before, wherever the write-protect bit is absent."
-    )
-}
+WHY = {"any": "as asks_slot_reset"}
 CLEAN = PFNZERO | FILE
 QUERY = Query(all=WRITTEN | PRESENT | CLEAN, inverted=CLEAN, room=32, checked=False)
 
@@ -33,5 +28,5 @@ def play(stage: Stage) -> None:
     stage.write(mapping[20:22])
     stage.write(mapping[40])
     stage.may_miss(mapping, UNREGISTERED)
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     stage.judge(mapping, asker.walk(QUERY, mapping).pages())

@@ -25,6 +25,6 @@ def play(stage: Stage) -> None:
     stage.unchanged(mapping)
     for page in list(mapping)[::4]:
         stage.write(page)
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     answer = asker.must(QUERY, mapping)
     stage.judge(mapping[: (answer.stopped - mapping.address) // mapping.size], answer.pages())

@@ -28,7 +28,7 @@ QUERY = Query(all=WRITTEN | PRESENT | CLEAN, inverted=CLEAN, room=32, checked=Fa
 
 def play(stage: Stage) -> None:
     """Three of 64 fresh pages are written; two of them are swapped out."""
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     mapping = stage.map(64, populate=False)
     stage.unchanged(mapping)
     stage.write(mapping[20:22])

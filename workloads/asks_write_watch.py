@@ -26,8 +26,11 @@ def play(stage: Stage) -> None:
     stage.reset()
     for first in (3, 20, 21, 40):
         stage.write(mapping[first : first + 3])
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     told = []
-    while answer := asker.must(QUERY, mapping).pages():
+    for _ in mapping:  # a kernel that tells and does not reset would go on for ever
+        answer = asker.must(QUERY, mapping).pages()
+        if not answer:
+            break
         told += answer
     stage.judge(mapping, told)

@@ -24,7 +24,7 @@ def play(stage: Stage) -> None:
     stage.track(mapping)
     stage.reset()
     stage.write(mapping[10:20])
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     stage.judge(mapping, asker.must(LOOK, mapping).pages())
     stage.judge(mapping, asker.must(LOOK, mapping).pages())
     asker.must(LOOK._replace(room=0, max_pages=0, protect=True), mapping)

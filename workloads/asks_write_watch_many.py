@@ -25,7 +25,7 @@ def play(stage: Stage) -> None:
     stage.reset()
     for page in list(mapping)[::2]:
         stage.write(page)
-    asker = Asker(stage)
+    asker = Asker(stage, own=True)
     rest, told = mapping, []
     while rest.count:
         answer = asker.must(QUERY, rest)

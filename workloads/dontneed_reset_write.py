@@ -13,12 +13,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "dropped pages"
-WHY = {
-    "uffd-sync": (
-        "before WP_UNPOPULATED (2bad466cc9d9, Linux 6.4) UFFDIO_WRITEPROTECT leaves out the empty entries of "
-        "anonymous memory, as Documentation/admin-guide/mm/userfaultfd.rst says: the write is not noticed"
-    ),
-}
+WHY = {"uffd-sync": "as holes_pages"}
 
 
 def play(stage: Stage) -> None:

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "errors and edges"
-WHY = {
-    "any": (
-        "pagemap_scan_flush_buffer() in fs/proc/task_mmu.c copies to the caller when the pages are protected already, "
-        "and nothing takes that back: Linux 6.7 to 7.3."
-    )
-}
+WHY = {"any": "as edge_efault"}
 
 
 def play(stage: Stage) -> None:

@@ -12,13 +12,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "dropped pages"
-WHY = {
-    "soft-dirty": (
-        'since 19773df031bc ("mm/fault: try to map the entire file folio in finish_fault()", Linux 6.18) a write that '
-        "finds no entry maps all of the file's large folio, each entry dirty and so soft-dirty; not where userfaultfd "
-        "is armed"
-    ),
-}
+WHY = {"soft-dirty": "as file_punch"}
 
 
 def play(stage: Stage) -> None:

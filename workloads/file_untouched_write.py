@@ -14,17 +14,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "shared memory and files"
-WHY = {
-    "soft-dirty": (
-        'since 19773df031bc ("mm/fault: try to map the entire file folio in finish_fault()", Linux 6.18) a write that '
-        "finds no entry maps all of the file's large folio, each entry dirty and so soft-dirty; not where userfaultfd "
-        "is armed"
-    ),
-    "scan-wp": (
-        "before 07b4377bdbe7 and 40de8160ca7f (July 2026; in 6.12.107, 6.18.44 and 7.3, not in 6.18.15) a reset does "
-        "not protect what has no page table yet: the whole of it counts as written once anything maps a page there"
-    ),
-}
+WHY = {"soft-dirty": "as file_punch", "scan-wp": "as holes_tables"}
 
 
 def play(stage: Stage) -> None:

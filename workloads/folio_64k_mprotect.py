@@ -21,7 +21,7 @@ WHY = {
         "modify_prot_start_ptes() in include/linux/pgtable.h merges what they were by pte_mkdirty(), which sets "
         "the soft-dirty bit on x86: the whole folio counts; pages of order 0, and 6.12, are exact"
     ),
-    "mprotect": "the program's own mprotect makes writable what was protected, as in mprotect_round",
+    "mprotect": "as folio_4k_mprotect",
 }
 
 

@@ -15,13 +15,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "dropped pages"
-WHY = {
-    "uffd-sync": (
-        "userfaultfd's protection of private memory is a bit in the page's entry, which goes with it without a marker "
-        "(zap_install_uffd_wp_if_needed(), mm/memory.c) on all kernels; UFFD_FEATURE_EVENT_REMOVE would tell of "
-        "MADV_DONTNEED"
-    ),
-}
+WHY = {"uffd-sync": "as free_taken"}
 
 
 def play(stage: Stage) -> None:

@@ -13,16 +13,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "hugetlb"
-WHY = {
-    "clear_refs": (
-        "clear_refs and pagemap's bit 55 leave hugetlb entries out: clear_refs_walk_ops has no hugetlb_entry, and "
-        "pagemap_hugetlb_range() reports no soft-dirty bit, on all kernels"
-    ),
-    "scan-softdirty": (
-        "PAGEMAP_SCAN reads the soft-dirty bit of a hugetlb entry (pagemap_hugetlb_category()), which clear_refs "
-        "never clears: reported always"
-    ),
-}
+WHY = {"clear_refs": "as hugetlb", "scan-softdirty": "as hugetlb"}
 
 
 def play(stage: Stage) -> None:

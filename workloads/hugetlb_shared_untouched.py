@@ -12,12 +12,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "hugetlb"
-WHY = {
-    "clear_refs": (
-        "clear_refs and pagemap's bit 55 leave hugetlb entries out: clear_refs_walk_ops has no hugetlb_entry, and "
-        "pagemap_hugetlb_range() reports no soft-dirty bit, on all kernels"
-    ),
-}
+WHY = {"clear_refs": "as hugetlb"}
 
 
 def play(stage: Stage) -> None:

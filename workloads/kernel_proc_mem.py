@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
 THEME = "kernel writes"
 WHY = {
-    "uffd-sync": (
-        "the kernel's own access gets no handler: no SIGSEGV is sent for it, and userfaultfd with UFFD_USER_MODE_ONLY "
-        "does not handle it (userfaultfd(2)); the call fails instead, on all kernels"
-    ),
+    "uffd-sync": "as populate_write",
     "mprotect": (
         "access_remote_vm() writes with FOLL_FORCE to memory that is read-only, past its handler; where kernels "
         "restrict that to debuggers (proc_mem.force_override=, 41e8149c8892, Linux 6.12) it fails with EIO"

@@ -13,12 +13,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "kernel writes"
-WHY = {
-    "handlers": (
-        "the kernel's own access gets no handler: no SIGSEGV is sent for it, and userfaultfd with UFFD_USER_MODE_ONLY "
-        "does not handle it (userfaultfd(2)); the call fails instead, on all kernels"
-    ),
-}
+WHY = {"handlers": "as kernel_read"}
 
 
 def play(stage: Stage) -> None:

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 THEME = "what the kernel does by itself"
 WHY = {
-    "scan-wp": (
-        "replace_page() makes the new entry of the page and the area's protection alone (mk_pte(kpage, "
-        "vma->vm_page_prot) in mm/ksm.c, 6.1 to 7.3): the bit that says protected is lost, and the page counts as "
-        "written"
-    ),
+    "scan-wp": "as ksm_merged",
     "uffd-sync": (
         "replace_page() makes the new entry of the page and the area's protection alone (mk_pte(kpage, "
         "vma->vm_page_prot) in mm/ksm.c, 6.1 to 7.3): the bit that says protected is lost, and the handler is not "

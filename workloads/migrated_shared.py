@@ -14,13 +14,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "what the kernel does by itself"
-WHY = {
-    "soft-dirty": (
-        "since 2e3468778dbe (Linux 6.1) a page that is moved stays dirty by pte_mkdirty(), which sets the "
-        "soft-dirty bit on x86; 6.1 leaves it so, 6.12 and later clear it again (remove_migration_pte() in "
-        "mm/migrate.c)"
-    ),
-}
+WHY = {"soft-dirty": "as migrated"}
 
 
 def play(stage: Stage) -> None:

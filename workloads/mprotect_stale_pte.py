@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "protection"
-WHY = {
-    "mprotect": (
-        "the program's own mprotect(2) sets aside the tracker's: what it makes writable is written without a fault"
-    ),
-}
+WHY = {"mprotect": "as mprotect_round"}
 
 
 def play(stage: Stage) -> None:

@@ -18,10 +18,7 @@ WHY = {
         "mremap(2) extends the area without VM_SOFTDIRTY (mm/mremap.c; mmap and brk set it), though soft-dirty.rst "
         'promises it for "expanded regions": what is new and not written yet is not told, on all kernels'
     ),
-    "scan-wp": (
-        "before 07b4377bdbe7 and 40de8160ca7f (July 2026; in 6.12.107, 6.18.44 and 7.3, not in 6.18.15) the general "
-        "path of PAGEMAP_SCAN passes over empty entries: it neither protects nor reports them"
-    ),
+    "scan-wp": "as populate_read",
     "mprotect": (
         "the tracker's mprotect of one page splits the area, and mremap(2) can't grow a range of several areas: "
         "EFAULT, on all kernels"

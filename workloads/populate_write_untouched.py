@@ -13,18 +13,9 @@ if TYPE_CHECKING:
 
 THEME = "protection"
 WHY = {
-    "scan-wp": (
-        "before 07b4377bdbe7 and 40de8160ca7f (July 2026; in 6.12.107, 6.18.44 and 7.3, not in 6.18.15) a reset does "
-        "not protect what has no page table yet: the whole of it counts as written once anything maps a page there"
-    ),
-    "uffd-sync": (
-        "the kernel's own access gets no handler: no SIGSEGV is sent for it, and userfaultfd with UFFD_USER_MODE_ONLY "
-        "does not handle it (userfaultfd(2)); the call fails instead, on all kernels"
-    ),
-    "mprotect": (
-        "madvise(2): MADV_POPULATE_WRITE fails with EINVAL where memory is not writable, and a tracker that uses "
-        "mprotect has made it so"
-    ),
+    "scan-wp": "as holes_tables",
+    "uffd-sync": "as populate_write",
+    "mprotect": "as populate_write",
 }
 
 

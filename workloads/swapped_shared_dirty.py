@@ -18,10 +18,7 @@ WHY = {
         "the entry of shared memory that is swapped out is empty, since the page cache knows where the page is: "
         "the soft-dirty bit is lost with it (try_to_unmap_one() in mm/rmap.c, 6.1 to 7.3)"
     ),
-    "scan-wp": (
-        "an entry that is empty is not reported by the general path before 07b4377bdbe7 and 40de8160ca7f (in "
-        "6.12.107, 6.18.44 and 7.3)"
-    ),
+    "scan-wp": "as uffd_move_out",
 }
 
 

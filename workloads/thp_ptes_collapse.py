@@ -13,12 +13,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "huge pages"
-WHY = {
-    "soft-dirty": (
-        "collapse_huge_page() makes the entry with pmd_mkdirty(), which sets the soft-dirty bit on x86: all 512 "
-        "pages count (mm/khugepaged.c, 6.1 to 7.3)"
-    ),
-}
+WHY = {"soft-dirty": "as khugepaged"}
 
 
 def play(stage: Stage) -> None:

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 THEME = "userfaultfd"
-WHY = {
-    "handlers": "a handler is told of write faults, and what userfaultfd fills or moves is none",
-}
+WHY = {"handlers": "as uffd_copy"}
 
 
 def play(stage: Stage) -> None:

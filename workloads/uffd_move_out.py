@@ -18,7 +18,7 @@ WHY = {
         "an entry that is empty is not reported by the general path before 07b4377bdbe7 and 40de8160ca7f (in "
         "6.12.107, 6.18.44 and 7.3)"
     ),
-    "mprotect": "UFFDIO_MOVE wants both areas writable (validate_move_areas() in mm/userfaultfd.c)",
+    "mprotect": "as uffd_move_in",
 }
 
 

@@ -21,10 +21,7 @@ WHY = {
         "call fills only what has nothing (EEXIST, mm/userfaultfd.c); where the general path arms no empty entry "
         "(before 40de8160ca7f) it fills them, and they count as written"
     ),
-    "uffd-sync": (
-        "what is protected and empty has a marker (UFFD_FEATURE_WP_UNPOPULATED, 2bad466cc9d9, Linux 6.4), and the "
-        "call fills only what has nothing (EEXIST, mm/userfaultfd.c)"
-    ),
+    "uffd-sync": "as uffd_move_in",
 }
 
 

@@ -31,12 +31,16 @@ THEMES = (
 )
 
 
+_AS = "as "
+
+
 class Entry(NamedTuple):
     """One file. `dirty_percent`: what its dirty fraction always is; None: what the point says.
 
     `repeats`: an interval may write a page more than once. Of a scenario, `theme`: one of THEMES; `most`: how often it
     is played at most, where it waits for something, 0: no matter; `why`: what explains verdicts that are not the truth,
-    by whose they are: an interface's name, `soft-dirty`, `scan-wp` with its paths, `handlers`, or `any`.
+    by whose they are: an interface's name, `soft-dirty`, `scan-wp` with its paths, `handlers`, or `any`. `as NAME` is
+    what that scenario says.
     """
 
     name: str
@@ -85,6 +89,9 @@ def entries() -> dict[str, Entry]:
                 int(constants.get("MOST_PLAYS", 0)),
                 dict(constants.get("WHY", {})),
             )
+    for name, entry in found.items():
+        same = {whose: text.removeprefix(_AS) for whose, text in entry.why.items() if text.startswith(_AS)}
+        found[name] = entry._replace(why=entry.why | {whose: found[of].why[whose] for whose, of in same.items()})
     return dict(sorted(found.items(), key=lambda one: (_theme(one[1].theme), one[0])))
 
 
