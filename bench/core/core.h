@@ -225,7 +225,6 @@ int stage_allow_huge_pages(void);
 void stage_write(uint64_t address, uint64_t pages, uint64_t page_size, uint8_t value);
 void stage_read(uint64_t address, uint64_t pages, uint64_t page_size);
 int stage_vm_write(uint64_t address, uint8_t value);
-int stage_collect_unchecked(struct tracker *tracker);
 int stage_protect_all(struct tracker *tracker);
 double stage_copy_page_ns(const struct mapping *mapping);
 

@@ -115,17 +115,6 @@ int stage_vm_write(uint64_t address, uint8_t value)
 	return process_vm_writev(getpid(), &from, 1, &to, 1, 0) == 1 ? 0 : fail("process_vm_writev");
 }
 
-/*
- * PAGE_IS_WRITTEN as someone asks for it who leaves out PM_SCAN_CHECK_WPASYNC: memory that is not
- * registered is then no error.
- */
-int stage_collect_unchecked(struct tracker *t)
-{
-	static const struct query written = { .all = PAGE_IS_WRITTEN, .returned = PAGE_IS_WRITTEN };
-
-	return pagemap_scan(t, &written, 0, 1);
-}
-
 /* A reset by somebody who names no category: what is not there at all matches too, and is to be protected. */
 int stage_protect_all(struct tracker *t)
 {

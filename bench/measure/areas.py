@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What scenarios do to whole areas of memory: back them with huge pages, move, lock, populate, drop and swap them."""
+"""What scenarios do to whole areas of memory: back them with huge pages, move, lock, populate, drop them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 
-from bench.measure.core import check, ffi, lib
+from bench.measure.core import check, lib
 from bench.measure.memory import (
     MADV_DONTNEED,
     MADV_HUGEPAGE,
@@ -37,9 +37,7 @@ class Areas(Memory):
         pages = self.map(TABLE, populate=False)
         self.allow_huge(pages)
         self._write(pages)
-        kib = ffi.new("uint64_t *")
-        check(lib.mapping_huge_kib(View(pages).struct, kib))
-        if kib[0] << 10 != pages.length:
+        if View(pages).huge_kib() << 10 != pages.length:
             raise NotPossible(
                 "the kernel gave no transparent huge page", "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"
             )

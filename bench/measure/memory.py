@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
+from typing import ClassVar
 
+from bench.errors import WorkerFailed
 from bench.measure.core import Mapping, check, die_with_parent, ffi, lib
 from bench.plan.interfaces import Reason
 
@@ -84,39 +86,59 @@ class View(Mapping):
 
 
 class Child:
-    """A forked child: writes to its copy of the memory when told to, until it is closed."""
+    """A forked child: does what it is told, an order of numbers at a time, until it is closed."""
 
-    def __init__(self) -> None:
-        asked, self._ask = os.pipe()
-        self._done, done = os.pipe()
+    _asked: ClassVar[set[int]] = set()  # whose end tells a child to leave: a sibling must not keep it open
+
+    def __init__(self, do: Callable[..., int]) -> None:
+        told, self._tell = os.pipe()
+        self._said, say = os.pipe()
         parent = os.getpid()
         self._pid = os.fork()
         if not self._pid:
             try:
                 die_with_parent(parent)
-                os.close(self._ask)
-                while order := os.read(asked, 64):
-                    address, count, size = map(int, order.split())
-                    lib.stage_write(address, count, size, 251)
-                    os.write(done, b"x")
+                for inherited in (self._tell, *self._asked):
+                    os.close(inherited)
+                while order := os.read(told, 128):
+                    os.write(say, b"%d\n" % do(*map(int, order.split())))
             finally:
                 os._exit(0)
-        os.close(asked)
-        os.close(done)
+        os.close(told)
+        os.close(say)
+        self._asked.add(self._tell)
+
+    def ask(self, *order: int) -> int:
+        """Have it do something; return what that returns."""
+        os.write(self._tell, " ".join(map(str, order)).encode())
+        if not (said := os.read(self._said, 32)):
+            raise WorkerFailed("a child of the scenario died", "the kernel's log may say why")
+        return int(said)
+
+    def close(self) -> None:
+        """End it, if that wasn't done before."""
+        if self._pid:
+            self._asked.remove(self._tell)
+            os.close(self._tell)
+            os.close(self._said)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+
+
+class Copy(Child):
+    """Has a copy of the memory, as any forked child."""
+
+    def __init__(self) -> None:
+        super().__init__(self._write)
+
+    @staticmethod
+    def _write(address: int, count: int, size: int) -> int:
+        lib.stage_write(address, count, size, 251)
+        return 0
 
     def write(self, pages: Pages) -> None:
         """Write a byte to each page of the child's copy; return when that is done."""
-        os.write(self._ask, b"%d %d %d" % (pages.address, pages.count, pages.size))
-        if not os.read(self._done, 1):
-            raise NotPossible("the child died when it wrote")
-
-    def close(self) -> None:
-        """End the child, if that wasn't done before."""
-        if self._pid:
-            os.close(self._ask)
-            os.close(self._done)
-            os.waitpid(self._pid, 0)
-            self._pid = 0
+        self.ask(pages.address, pages.count, pages.size)
 
 
 class Memory:
@@ -310,8 +332,8 @@ class Memory:
         self._program(f"{what} into the tracked memory", call, *meant)
         self.changed(pages)
 
-    def fork(self) -> Child:
+    def fork(self) -> Copy:
         """Fork a child, which can write to its copy of the memory until the play is over."""
-        child = Child()
+        child = Copy()
         self._held.callback(child.close)
         return child

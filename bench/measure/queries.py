@@ -57,13 +57,16 @@ _PATHS = {
 class Asker:
     """Who asks PAGEMAP_SCAN by itself, beside the interface: what that is about must be what is asked for.
 
-    `written` is the question for written pages by the interface's own path through the kernel.
+    `written` is the question for written pages by the interface's own path through the kernel. own: the question is in
+    the words of one caller, and takes its one path.
     """
 
-    def __init__(self, stage: Stage, *, soft_dirty: bool = False) -> None:
+    def __init__(self, stage: Stage, *, soft_dirty: bool = False, own: bool = False) -> None:
         if not (stage.interface.soft_dirty if soft_dirty else stage.interface.wp_async):
             what = "soft-dirty bits" if soft_dirty else "write protection"
             raise NotPossible(f"the question is one to PAGEMAP_SCAN about {what}")
+        if own and stage.interface.path_of:
+            raise NotPossible(f"the question has one path through the kernel: see {stage.interface.path_of}")
         self.written = _PATHS[bool(stage.interface.path_of)]
 
     def ask(self, query: Query, pages: Pages, *, buffer: int | None = None, length: int | None = None) -> Answer:

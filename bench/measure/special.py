@@ -7,50 +7,24 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
-from bench.errors import WorkerFailed
 from bench.measure.areas import Areas
-from bench.measure.core import check, die_with_parent, lib
-from bench.measure.memory import Breaks, NotPossible, Pages
+from bench.measure.core import check, lib
+from bench.measure.memory import Breaks, Child, NotPossible, Pages
 
-_FROM_OUTSIDE: dict[str, Callable[[int, int, int], int]] = {
-    "process_vm_writev": lib.system_vm_write,
-    "ptrace": lib.system_poke,
-}
+_CALLS = {"process_vm_writev": lib.system_vm_write, "ptrace": lib.system_poke}
 
 
-class Outsider:
+class Outsider(Child):
     """Another process, forked before the memory is mapped, so that it shares none of its pages: writes from outside."""
 
     def __init__(self) -> None:
-        asked, self._ask = os.pipe()
-        self._said, say = os.pipe()
-        parent = os.getpid()
-        self._pid = os.fork()
-        if not self._pid:
-            try:
-                die_with_parent(parent)
-                os.close(self._ask)
-                while order := os.read(asked, 64):
-                    how, address, value = order.split()
-                    os.write(say, b"%d\n" % _FROM_OUTSIDE[how.decode()](parent, int(address), int(value)))
-            finally:
-                os._exit(0)
-        os.close(asked)
-        os.close(say)
+        super().__init__(lambda call, *words: list(_CALLS.values())[call](*words))
 
-    def ask(self, how: str, address: int, value: int) -> int:
-        """Have it write to its parent, one of _FROM_OUTSIDE; return 0 or a negative errno."""
-        os.write(self._ask, f"{how} {address} {value}".encode())
-        if not (said := os.read(self._said, 16)):
-            raise WorkerFailed("the process that writes from outside died", "the kernel's log may say why")
-        return int(said)
-
-    def close(self) -> None:
-        """End it."""
-        os.close(self._ask)
-        os.close(self._said)
-        os.waitpid(self._pid, 0)
+    def write(self, call: str, address: int, value: int) -> int:
+        """Have it write to its parent by one of _CALLS; return 0 or a negative errno."""
+        return self.ask(list(_CALLS).index(call), os.getpid(), address, value)
 
 
 class Special(Areas):
@@ -78,7 +52,7 @@ class Special(Areas):
 
     def _from_outside(self, outsider: Outsider, call: str, page: Pages) -> None:
         self._value = self._value % 250 + 1
-        trouble = -outsider.ask(call, page.address, self._value)
+        trouble = -outsider.write(call, page.address, self._value)
         if trouble == errno.EPERM:
             raise NotPossible(f"{call} is not permitted", "run it as root, or with CAP_SYS_PTRACE")
         if trouble:
@@ -117,21 +91,21 @@ class Special(Areas):
     def uffd_copy(self, uffd: int, pages: Pages, *, protect: bool = False) -> None:
         """Fill missing pages (UFFDIO_COPY). protect: with UFFDIO_COPY_MODE_WP."""
         source = self.map(pages.count)
-        self._filled("UFFDIO_COPY", lib.system_uffd_copy(uffd, pages.address, source.address, pages.length, protect))
+        self._fill("UFFDIO_COPY", lib.system_uffd_copy, uffd, pages.address, source.address, pages.length, protect)
         self.changed(pages)
 
     def uffd_zeropage(self, uffd: int, pages: Pages) -> None:
         """Fill missing pages with zeros (UFFDIO_ZEROPAGE), which they read as before."""
-        self._filled("UFFDIO_ZEROPAGE", lib.system_uffd_zeropage(uffd, pages.address, pages.length))
+        self._fill("UFFDIO_ZEROPAGE", lib.system_uffd_zeropage, uffd, pages.address, pages.length)
 
     def uffd_move(self, uffd: int, pages: Pages, to: Pages) -> None:
         """Move pages to where some are missing (UFFDIO_MOVE): they are missing afterwards."""
         if lib.system_uffd_moves() != 1:
             raise NotPossible("the kernel has no UFFDIO_MOVE (Linux 6.8)")
-        self._filled("UFFDIO_MOVE", lib.system_uffd_move(uffd, to.address, pages.address, pages.length))
+        self._fill("UFFDIO_MOVE", lib.system_uffd_move, uffd, to.address, pages.address, pages.length)
         self.changed(pages)
         self.changed(to)
 
-    def _filled(self, what: str, status: int) -> None:
-        if status:
-            raise Breaks(f"{what} into the tracked memory fails: {os.strerror(-status)}")
+    def _fill(self, what: str, call: Callable[..., int], *words: int) -> None:
+        """What is there already, or is not writable, is the interface's doing: EEXIST, EINVAL."""
+        self._program(f"{what} into the tracked memory", partial(call, *words), errno.EEXIST, errno.EINVAL)

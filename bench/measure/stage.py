@@ -80,20 +80,15 @@ class Stage(System):
         tracker, _ = self._tools()
         if not self.interface.wp_async:
             raise NotPossible("it has no PAGEMAP_SCAN to reset with")
+        if self.interface.path_of:
+            raise NotPossible(f"the question has one path through the kernel: see {self.interface.path_of}")
         check(lib.stage_protect_all(tracker.struct))
         self._truth.clear()
 
-    def collect(self, *, unchecked: bool = False) -> None:
-        """Compare what is reported with the truth. unchecked: a PAGEMAP_SCAN without PM_SCAN_CHECK_WPASYNC."""
+    def collect(self) -> None:
+        """Compare what is reported with the truth."""
         tracker, view = self._tools()
-        if unchecked:
-            if not self.interface.wp_async:
-                raise NotPossible("it has no PM_SCAN_CHECK_WPASYNC to leave out")
-            check(lib.stage_collect_unchecked(tracker.struct))
-            found = tracker._ranges()
-        else:
-            found = tracker.collect()
-        self._judge(found, view)
+        self._judge(tracker.collect(), view)
 
     def judge(self, pages: Pages, ranges: Iterable[tuple[int, int]]) -> None:
         """Compare ranges of addresses, which a question of the scenario's own was answered with, with the truth."""

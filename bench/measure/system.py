@@ -10,9 +10,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from mmap import PROT_READ, PROT_WRITE
 
-from bench.measure.core import check, ffi, lib
-from bench.measure.memory import MADV_COLLAPSE, MADV_PAGEOUT, PRESENT, NotPossible, Pages, View, entries
+from bench.measure.core import check, lib
+from bench.measure.memory import (
+    MADV_COLLAPSE,
+    MADV_PAGEOUT,
+    PRESENT,
+    PROT_NONE,
+    TABLE,
+    NotPossible,
+    Pages,
+    View,
+    entries,
+)
 from bench.measure.special import Special
 
 MADV_MERGEABLE, MADV_UNMERGEABLE = 12, 13
@@ -58,11 +69,6 @@ class System(Special):
             raise NotPossible("page frame numbers are hidden from this user", "run it as root")
         return found
 
-    def _huge_kib(self, pages: Pages) -> int:
-        kib = ffi.new("uint64_t *")
-        check(lib.mapping_huge_kib(View(pages).struct, kib))
-        return int(kib[0])
-
     def merge_equal(self, pages: Pages) -> None:
         """Have KSM merge all pages, which have the same content, into one; then it rests again."""
         self._advise(pages, MADV_MERGEABLE, "KSM")
@@ -88,8 +94,11 @@ class System(Special):
             self._wait(partial(self._is_on, page, node), f"the kernel did not move the pages to NUMA node {node}")
 
     def _is_on(self, page: Pages, node: int) -> bool:
-        """Move a page to a node, and say whether it is there."""
-        return bool(lib.system_move_page(page.address, node) == node)
+        """Move a page to a node, and say whether it is there; one that is busy, or on its way, is not."""
+        where = lib.system_move_page(page.address, node)
+        if where < 0 and -where not in (errno.EBUSY, errno.ENOENT, errno.EAGAIN):
+            check(where)
+        return bool(where == node)
 
     def balance(self, pages: Pages) -> None:
         """Read pages that are on another node than we are, until NUMA balancing has brought them here."""
@@ -113,7 +122,7 @@ class System(Special):
         with self._set(often, {f"{THP}/khugepaged/pages_to_scan": "4096"}):
             last = _number(passed) + _PASSES
             self._wait(
-                lambda: self._huge_kib(pages) << 10 == pages.length or _number(passed) >= last,
+                lambda: View(pages).huge_kib() << 10 == pages.length or _number(passed) >= last,
                 "khugepaged did not pass",
             )
 
@@ -128,7 +137,7 @@ class System(Special):
         """Have the kernel make one huge page of them; what must stay as it is, it leaves (EINVAL)."""
         self.allow_huge(pages)
         status = lib.stage_madvise(pages.address, pages.length, MADV_COLLAPSE)
-        if status and not self._huge_kib(pages) and -status != errno.EINVAL:
+        if status and not View(pages).huge_kib() and -status != errno.EINVAL:
             raise NotPossible(f"madvise(MADV_COLLAPSE) fails: {os.strerror(-status)}")
 
     def map_folio(self, kib: int) -> Pages:
@@ -160,15 +169,15 @@ class System(Special):
         """Map one huge page of 2 MiB by page table entries: protecting a part splits the mapping alone."""
         pages = self.map_huge()
         before = self._frames(pages)
-        self.mprotect(pages[:1], 0)
-        self.mprotect(pages[:1], 3)
-        if self._huge_kib(pages) or self._frames(pages) != before:
+        self.mprotect(pages[:1], PROT_NONE)
+        self.mprotect(pages[:1], PROT_READ | PROT_WRITE)
+        if View(pages).huge_kib() or self._frames(pages) != before:
             raise NotPossible("the kernel did not keep the huge page")
         return pages
 
     def map_huge_zero(self) -> Pages:
         """Map memory of one huge page that was only read: the huge zero page."""
-        pages = self.map(512, populate=False)
+        pages = self.map(TABLE, populate=False)
         self.allow_huge(pages)
         self.read(pages[0])
         if not all(entry & PRESENT for entry in entries(pages)):
