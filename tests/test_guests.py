@@ -17,7 +17,7 @@ from bench.run.machines import GUEST_PACKAGES
 from bench.store import frames, verdicts
 from bench.vm import kernel, qemu
 from tests import copies
-from tests.measure.test_scenarios import unexpected
+from tests.measure.known import unexpected
 from tests.skips import allowed
 from tests.support import bench, refused
 
