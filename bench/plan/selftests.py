@@ -93,7 +93,7 @@ CHECKS = {
         Check("sanity_tests", "a return mask of WRITTEN alone", 1, SAME, ("--interface scan-wp-general",)),
         Check("sanity_tests", "the pages of a file that is only read have PAGE_IS_FILE", 1, MORE,
               ("asks_private_copy",), "and lose it with a write"),
-        Check("sanity_tests", "a private mapping of a file is written", 1, MORE, ("asks_private_copy",), _EVERY),
+        Check("sanity_tests", "a private mapping of a file is written", 1, MORE, ("--kind file-private",), _EVERY),
         Check("unmapped_region_tests", "a range where nothing is mapped", 1, MORE, ("--vmas 100", "guards_mmap"),
               "areas with unmapped pages between them, page by page"),
         Check("userfaultfd_tests", "areas of several protections in one range", 1, MORE,
