@@ -18,9 +18,11 @@ ONE_JOB = "begin(); answer(job()); job(); import time; time.sleep(300)"
 
 
 def kinds(folder):
-    """Kinds of the whole records of a log."""
-    path = folder / "records.jsonl"
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    """Kinds of the whole records of a log, none while the log is being replaced."""
+    try:
+        lines = (folder / "records.jsonl").read_text().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
     return [json.loads(line)["type"] for line in lines if line.endswith("\n")]
 
 
@@ -41,11 +43,17 @@ def killed(lab, process, so_far):
 
 def one_job(lab, *more):
     """Measure one of two jobs in a guest, and be killed; return what was said."""
-    path = lab.name() / "records.jsonl"
-    before = path.stat().st_mtime_ns if path.exists() else 0
-    done = has(lab.name(), "timed")
+    before, done = changed(lab.name()), has(lab.name(), "timed")
     run = lab.start(*two_jobs(lab, ONE_JOB), *more)
-    return killed(lab, run, lambda: done() and path.stat().st_mtime_ns != before)
+    return killed(lab, run, lambda: done() and changed(lab.name()) not in (before, 0))
+
+
+def changed(folder):
+    """When a log was last written, in ns; 0 while there is none."""
+    try:
+        return (folder / "records.jsonl").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def two_jobs(lab, script):
