@@ -103,6 +103,31 @@ struct own_uffdio_move {
 
 #define OWN_UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct own_uffdio_move)
 
+/* Linux 7.3, tracking of what is accessed: Documentation/admin-guide/mm/userfaultfd.rst */
+#ifndef UFFDIO_REGISTER_MODE_RWP
+#define UFFDIO_REGISTER_MODE_RWP (1 << 3)
+#define UFFD_FEATURE_RWP (1 << 17)
+#define UFFD_FEATURE_RWP_ASYNC (1 << 18) /* the kernel lifts the protection by itself, and sends no message */
+#define UFFDIO_RWPROTECT_MODE_RWP (1 << 0)
+
+struct uffdio_rwprotect {
+	struct uffdio_range range; /* page-aligned address and length in bytes */
+	__u64 mode;                /* MODE_RWP protects; 0 lifts the protection, and wakes who waits */
+};
+
+#define UFFDIO_RWPROTECT _IOWR(UFFDIO, 0x09, struct uffdio_rwprotect)
+#endif
+#ifndef PAGE_IS_ACCESSED
+#define PAGE_IS_ACCESSED (1 << 9)
+#endif
+#ifndef UFFDIO_SET_MODE
+struct uffdio_set_mode {
+	__u64 enable, disable; /* UFFD_FEATURE_*: RWP_ASYNC is the only one that can change */
+};
+
+#define UFFDIO_SET_MODE _IOW(UFFDIO, 0x0A, struct uffdio_set_mode)
+#endif
+
 #define PAGEMAP_SOFT_DIRTY_BIT 55 /* Documentation/admin-guide/mm/pagemap.rst */
 
 #endif

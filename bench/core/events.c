@@ -38,6 +38,7 @@ static const struct {
 
 #define KNOWN (sizeof(known) / sizeof(*known))
 _Static_assert(KNOWN == sizeof(((struct events *)0)->fds) / sizeof(int), "core.h has room for each");
+_Static_assert(N_PHASES == sizeof(((struct events *)0)->counts) / sizeof(((struct events *)0)->counts[0]), "likewise");
 
 const char *event_name(uint64_t event)
 {
@@ -243,8 +244,8 @@ int events_run(struct events *e, struct tracker *t, const struct pattern *p, int
 	int (*collect)(struct tracker *) = atomic ? t->interface->collect_reset : t->interface->collect;
 	int err = 0;
 
-	if (!team && m->process)
-		team = process_team(m->process, p);
+	if (!team)
+		team = mapping_team(m, p);
 	if (atomic)
 		err = tracker_reset(t);
 	calibrate(e);
@@ -261,12 +262,17 @@ int events_run(struct events *e, struct tracker *t, const struct pattern *p, int
 		if (team) {
 			team_go(team, (uint8_t)i);
 			err = team_wait(team);
+		} else if (p->reads) {
+			access_pages(m->base, m->page_size, p->order, p->reads, p->writes, (uint8_t)i);
 		} else {
 			write_pages(m->base, m->page_size, p->order, p->writes, (uint8_t)i);
 		}
 		finish(e, PHASE_DIRTY, keep && !(team && e->ring));
 		if (collect && !err)
 			err = phase_of(e, t, collect, atomic ? PHASE_COLLECT_RESET : PHASE_COLLECT, keep);
+		crew_gather(t);
+		if (t->act && !err)
+			err = phase_of(e, t, t->act, PHASE_ACT, keep);
 	}
 	if (e->sampler >= 0)
 		ioctl(e->sampler, PERF_EVENT_IOC_DISABLE, 0);

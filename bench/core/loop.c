@@ -6,70 +6,6 @@
 #include "layers.h"
 #include "marks.h"
 
-/*
- * Take note of the pages reported. A page reported twice or outside the mapping is one the caller would
- * handle for nothing: it counts as extra. Returns how many of those there were.
- */
-static uint64_t take(const struct tracker *t, const struct pattern *p)
-{
-	const struct mapping *m = t->mapping;
-	const uint64_t base = (uintptr_t)m->base;
-	uint64_t extra = 0;
-
-	for (uint64_t r = 0; r < t->n_ranges; r++)
-		/* The second bound: a kernel that reports nonsense must not keep us counting it. */
-		for (uint64_t a = t->ranges[r].start; a < t->ranges[r].end && extra <= m->pages; a += m->page_size) {
-			uint64_t page = (a - base) / m->page_size, bit = 1ULL << page % 64;
-
-			if (a < base || page >= m->watched || p->seen[page / 64] & bit)
-				++extra;
-			else
-				p->seen[page / 64] |= bit;
-		}
-	return extra;
-}
-
-/* Add the pages of a bitmap's word to those of an example, as far as there is room. */
-static void show(uint64_t *pages, uint64_t *count, uint64_t word, uint64_t bits)
-{
-	for (; bits; bits &= bits - 1, ++*count)
-		if (*count < sizeof(((struct example *)0)->extra) / sizeof(*pages))
-			pages[*count] = word * 64 + (uint64_t)__builtin_ctzll(bits);
-}
-
-/*
- * Compare the pages seen in reports with those written, all or (idle) none, and forget them. extra has what
- * take() counted. The first wrong report is kept as an example.
- */
-static void compare(const struct mapping *m, const struct pattern *p, uint64_t *seen, int idle, uint64_t *extra,
-		    uint64_t *missed)
-{
-	struct example found = { .outside = *extra, .idle = idle };
-	struct example *kept = p->example;
-
-	for (uint64_t w = 0; w < bitmap_words(m); w++) {
-		const uint64_t written = idle ? 0 : p->written[w];
-
-		if (seen[w] != written) {
-			show(found.extra, &found.n_extra, w, seen[w] & ~written);
-			show(found.missed, &found.n_missed, w, written & ~seen[w]);
-		}
-		seen[w] = 0;
-	}
-	*extra += found.n_extra;
-	*missed += found.n_missed;
-	if ((*extra || found.n_missed) && !kept->n_extra && !kept->n_missed && !kept->outside)
-		*kept = found;
-}
-
-void check_ranges(const struct tracker *t, const struct pattern *p, uint64_t *extra, uint64_t *missed)
-{
-	memset(p->seen, 0, bitmap_words(t->mapping) * 8);
-	*missed = 0;
-	*extra = take(t, p);
-	compare(t->mapping, p, p->seen, 0, extra, missed);
-}
-
 /* What an emulated machine counts of an interval: its phases without the readings of the clock around them. */
 static void mark_collect(int atomic)
 {
@@ -100,14 +36,16 @@ static int marked_reset(struct tracker *t)
 	return err;
 }
 
-/* Sleep until the next interval is due, where the caller has a rhythm: caches cool, and nothing of it is timed. */
+/*
+ * Sleep until the next interval is due, where the caller has a rhythm: caches cool, and nothing of it is timed. Who
+ * watches is told that it begins.
+ */
 static void pace(const struct tracker *t, uint64_t begun)
 {
-	const uint64_t due = begun + t->ask.every_us * 1000;
-	const struct timespec until = { .tv_sec = (time_t)(due / 1000000000), .tv_nsec = (long)(due % 1000000000) };
-
 	if (t->ask.every_us && begun)
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+		sleep_until(begun + t->ask.every_us * 1000);
+	if (t->watch)
+		watch_interval(t->watch);
 }
 
 /*
@@ -125,7 +63,7 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 
 	for (uint64_t i = 0; i < count; i++) {
 		struct interval *out = &intervals[i];
-		uint64_t armed, dirtied, collected;
+		uint64_t armed, dirtied, collected, wrong = 0;
 
 		pace(t, start);
 		MARK(MARK_START, 0);
@@ -136,7 +74,7 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 		if (err) /* memory may be protected still, and its writer would not get on */
 			return err;
 		out->reset_ns = armed - start;
-		out->extra = out->missed = out->overlapped = 0;
+		out->extra = out->missed = out->overlapped = out->periods = out->late = 0;
 		if (t->interface->left) {
 			err = t->interface->left(t, &out->missed);
 			if (err)
@@ -146,6 +84,10 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 		if (team) {
 			team_go(team, (uint8_t)i);
 			err = team_wait(team);
+		} else if (p->reads) {
+			MARK(MARK_BEGIN, PHASE_DIRTY);
+			access_pages(m->base, m->page_size, p->order, p->reads, p->writes, (uint8_t)i);
+			mark_end();
 		} else {
 			MARK(MARK_BEGIN, PHASE_DIRTY);
 			write_pages(m->base, m->page_size, p->order, p->writes, (uint8_t)i);
@@ -158,13 +100,21 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 			mark_end();
 		}
 		collected = now();
+		if (t->ask.then && !err)
+			err = acts_follow(t, p, i, out, &wrong);
 		mark_kept(i, warmups);
 		if (err)
 			return err;
 		out->collect_ns = collected - dirtied;
-		out->dirty_ns = team ? team_ns(team) : dirtied - armed;
+		out->dirty_ns = dirtied - armed;
+		threads_took(t, team, out);
 		if (collect)
 			check_ranges(t, p, &out->extra, &out->missed);
+		/* What was not reported was not saved either. */
+		out->missed = wrong > out->missed ? wrong : out->missed;
+		err = folios_follow(m);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -191,7 +141,7 @@ static int collect_once(struct tracker *t, const struct pattern *p, int atomic, 
 		out->reset_ns += now() - collected;
 		t->n_ranges = reported;
 	}
-	out->extra += take(t, p);
+	out->extra += check_take(t, p);
 	for (uint64_t w = 0; w < bitmap_words(t->mapping); w++) {
 		p->before[w] |= p->seen[w];
 		p->seen[w] = 0;
@@ -229,9 +179,10 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
 		if (!err)
 			err = collect_once(t, p, atomic, out);
 		mark_kept(i, warmups);
-		out->dirty_ns = team_ns(team);
+		threads_took(t, team, out);
 		if (t->interface->collect)
-			compare(t->mapping, p, p->before, 0, &out->extra, &out->missed);
+			check_compare(t->mapping, p, p->before, 0, &out->extra, &out->missed);
+		err = err ?: folios_follow(t->mapping);
 	}
 	return err;
 }
@@ -250,27 +201,24 @@ static int settle(struct tracker *t, const struct pattern *p, struct interval *l
 	err = tracker_reset(t);
 	if (!err)
 		err = tracker_collect(t);
-	if (!err && t->n_ranges) {
+	if (!err && t->interface->sums) {
+		check_sum(t, p, 1, &extra, &missed);
+		last->extra += extra;
+	} else if (!err && t->n_ranges) {
 		memset(p->seen, 0, bitmap_words(t->mapping) * 8);
-		extra = take(t, p);
-		compare(t->mapping, p, p->seen, 1, &extra, &missed);
+		extra = check_take(t, p);
+		check_compare(t->mapping, p, p->seen, 1, &extra, &missed);
 		last->extra += extra;
 	}
 	return err;
 }
 
-/*
- * Run and check `count` intervals, the first of them warmups. team: who writes, NULL for this thread or the mapping's own process.
- * Atomic and concurrent intervals are armed by the one before, the first by a reset that is not timed.
- */
-int run_intervals(struct tracker *t, const struct pattern *p, int atomic, struct team *team, int concurrent,
+/* The intervals of run_intervals(), as a part of something longer: who writes is known. */
+int intervals_run(struct tracker *t, const struct pattern *p, int atomic, struct team *team, int concurrent,
 		  struct interval *intervals, uint64_t count, uint64_t warmups)
 {
 	int err = 0;
 
-	MARK(MARK_RUN, 0);
-	if (!team && t->mapping->process)
-		team = process_team(t->mapping->process, p);
 	if (atomic) {
 		err = tracker_reset(t);
 		if (!err && !t->interface->collect_reset)
@@ -281,6 +229,21 @@ int run_intervals(struct tracker *t, const struct pattern *p, int atomic, struct
 	err = (concurrent && team ? overlap : alternate)(t, p, atomic, team, intervals, count, warmups);
 	if (!err && count)
 		err = settle(t, p, &intervals[count - 1]);
+	return err;
+}
+
+/*
+ * Run and check `count` intervals, the first of them warmups. team: who writes, NULL for this thread or the mapping's
+ * own process. Atomic and concurrent intervals are armed by the one before, the first by a reset that is not timed.
+ */
+int run_intervals(struct tracker *t, const struct pattern *p, int atomic, struct team *team, int concurrent,
+		  struct interval *intervals, uint64_t count, uint64_t warmups)
+{
+	struct team *who = team ?: mapping_team(t->mapping, p);
+	int err;
+
+	MARK(MARK_RUN, 0);
+	err = intervals_run(t, p, atomic, who, concurrent, intervals, count, warmups);
 	if (!err)
 		MARK(MARK_DONE, 0);
 	return err;

@@ -93,6 +93,8 @@ static int populate(const struct mapping *m, const struct layout *layout)
 
 	if (layout->populate == POPULATE_NONE)
 		return 0;
+	if (layout->folio && layout->folio < HUGE_PAGES)
+		return folios_populate(m, layout->folio);
 	if (layout->populate == POPULATE_READ)
 		return touch(m, m->pages, 0);
 	if (madvised && layout->populated < m->pages)
@@ -112,7 +114,7 @@ static int advise(struct mapping *m, const struct layout *layout)
 {
 	if (madvise(m->base, bytes(m), layout->huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) && errno != EINVAL)
 		return fail(layout->huge ? "madvise(MADV_HUGEPAGE)" : "madvise(MADV_NOHUGEPAGE)");
-	m->without_thp = layout->huge && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) > 0;
+	m->without_thp = (layout->huge || layout->folio) && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) > 0;
 	if (m->without_thp && prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0))
 		return fail("prctl(PR_SET_THP_DISABLE)");
 	return 0;
@@ -155,6 +157,8 @@ static int fill(struct mapping *m, const struct layout *layout)
 	if (!err && layout->huge && layout->populate == POPULATE_WRITE)
 		madvise(m->base, bytes(m), MADV_COLLAPSE); /* what came of it: mapping_huge_kib() */
 	m->populate_ns = now() - start;
+	if (!err && layout->folio == HUGE_PAGES)
+		err = folios_by_ptes(m);
 	return err;
 }
 
@@ -170,7 +174,9 @@ int mapping_create(struct mapping *m, const struct layout *layout)
 	*m = (struct mapping){ .pages = layout->pages,
 			       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
 			       .granule = layout->kind == KIND_HUGETLB ? HUGE_PAGES : 1,
-			       .unit = huge ? HUGE_PAGES : 1,
+			       .unit = huge          ? HUGE_PAGES :
+				       layout->folio ? layout->folio :
+						       1,
 			       .vmas = layout->vmas,
 			       .watched = layout->watched };
 	m->area_len = (bytes(m) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + 2 * ALIGNMENT;
@@ -186,8 +192,7 @@ int mapping_create(struct mapping *m, const struct layout *layout)
 	return err;
 }
 
-/* KiB that huge pages back, of any kind but hugetlb, from smaps: what the kernel did, not what it was asked. */
-int mapping_huge_kib(const struct mapping *m, uint64_t *kib)
+static int huge_kib(const struct mapping *m, uint64_t *kib)
 {
 	const uintptr_t base = (uintptr_t)m->base;
 	uintptr_t start, end;
@@ -200,7 +205,6 @@ int mapping_huge_kib(const struct mapping *m, uint64_t *kib)
 	smaps = fopen(path, "re");
 	if (!smaps)
 		return fail("open(/proc/PID/smaps)");
-	*kib = 0;
 	while (fgets(line, sizeof(line), smaps)) {
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2) {
 			inside = start >= base && end <= base + bytes(m);
@@ -218,6 +222,17 @@ int mapping_huge_kib(const struct mapping *m, uint64_t *kib)
 	return fail("AnonHugePages in /proc/PID/smaps");
 }
 
+/* KiB that huge pages back, of any kind but hugetlb, from smaps: what the kernel did, not what it was asked. */
+int mapping_huge_kib(const struct mapping *m, uint64_t *kib)
+{
+	int err = 0;
+
+	*kib = 0;
+	for (uint64_t i = 0; i < m->n_targets && !err; i++)
+		err = huge_kib(&m->targets[i], kib);
+	return m->n_targets ? err : huge_kib(m, kib);
+}
+
 /* The id of the process whose memory it is. */
 int process_id(const struct mapping *m)
 {
@@ -227,7 +242,7 @@ int process_id(const struct mapping *m)
 void mapping_destroy(struct mapping *m)
 {
 	if (m->end) {
-		m->end(m->process);
+		m->end(m);
 	} else {
 		if (m->area)
 			munmap(m->area, m->area_len);
@@ -236,6 +251,9 @@ void mapping_destroy(struct mapping *m)
 	}
 	m->area = m->base = NULL;
 	m->process = NULL;
+	m->targets = NULL;
+	m->teams = NULL;
+	m->n_targets = 0;
 	m->end = NULL;
 	m->pid = m->without_thp = 0;
 }

@@ -8,19 +8,26 @@
 
 #define MARK_MAGIC 0x6d70 /* the upper half of the displacement; below it stand what is marked and the phase */
 
-#define MARK_RUN 0   /* this thread is going to run intervals: those of an earlier run are forgotten */
-#define MARK_START 1 /* an interval begins */
-#define MARK_BEGIN 2 /* this thread begins a phase: what it executes from here on is the phase's */
-#define MARK_END 3   /* this thread ends its phase */
-#define MARK_KEEP 4  /* the interval is over, and was no warmup */
-#define MARK_DONE 5  /* all intervals have been run, without an error: they are to be reported */
+#define MARK_RUN 0        /* this thread is going to run intervals: those of an earlier run are forgotten */
+#define MARK_START 1      /* an interval begins */
+#define MARK_BEGIN 2      /* this thread begins a phase: what it executes from here on is the phase's */
+#define MARK_END 3        /* this thread ends its phase */
+#define MARK_KEEP 4       /* the interval is over, and was no warmup */
+#define MARK_DONE 5       /* all intervals have been run, without an error: they are to be reported */
+#define MARK_KEEP_PHASE 6 /* as MARK_KEEP, of this phase alone: there is one of it in a life, beside others' work */
 
 /* In the order of PHASES in bench/plan/records.py. */
-#define PHASE_RESET 0
-#define PHASE_DIRTY 1
-#define PHASE_COLLECT 2
-#define PHASE_COLLECT_RESET 3
-#define N_PHASES 4
+#define PHASE_OPEN 0
+#define PHASE_ARM 1
+#define PHASE_RESET 2
+#define PHASE_DIRTY 3
+#define PHASE_COLLECT 4
+#define PHASE_COLLECT_RESET 5
+#define PHASE_ACT 6
+#define PHASE_DISARM 7
+#define PHASE_CLOSE 8
+#define PHASE_AFTER 9
+#define N_PHASES 10
 
 #define MARK_WORD(what, phase) (MARK_MAGIC << 16 | (what) << 8 | (phase))
 

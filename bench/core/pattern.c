@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which pages an interval writes: the truth as a bitmap, and random choices that repeat everywhere. */
+/* Which pages an interval writes and reads: the truth as bitmaps, and random choices that repeat everywhere. */
 #include <string.h>
 
 #include "layers.h"
 
-/* Fill the bitmap of written pages from the order. Returns how many distinct watched pages that is. */
-uint64_t pattern_init(struct pattern *p, uint64_t watched)
+/* Fill the bitmaps of written and of accessed pages from the order. */
+void pattern_init(struct pattern *p, uint64_t watched)
 {
-	uint64_t count = 0;
-
 	memset(p->written, 0, (watched + 63) / 64 * 8);
+	memset(p->accessed, 0, (watched + 63) / 64 * 8);
 	for (uint64_t i = 0; i < p->writes; i++) {
 		const uint64_t bit = 1ULL << p->order[i] % 64;
 
 		if (p->order[i] >= watched)
 			continue;
-		count += !(p->written[p->order[i] / 64] & bit);
-		p->written[p->order[i] / 64] |= bit;
+		p->accessed[p->order[i] / 64] |= bit;
+		if (!p->reads || !p->reads[i])
+			p->written[p->order[i] / 64] |= bit;
 	}
-	return count;
+	p->truth = p->written;
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014): the same numbers on every machine and Python. */

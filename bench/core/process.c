@@ -4,20 +4,23 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "abi.h"
 #include "layers.h"
 
 /* In memory that both processes share. */
 struct process {
 	struct mapping mapping;
-	uint64_t features; /* of REGISTER */
-	const char *call;  /* that failed; strings are at the same place in a forked process */
+	struct registration how; /* of REGISTER */
+	const char *call;        /* that failed; strings are at the same place in a forked process */
 	int status, uffd;
 	uint64_t size;
 	uint32_t *order; /* shared memory too: the pattern may be younger than the process */
+	uint8_t *reads;  /* likewise */
 	struct team *team;
 };
 
@@ -40,15 +43,16 @@ static void live(struct process *process, const struct layout *layout, int cpu, 
 		if (team_next(team, turn) == WRITE) {
 			team_write(&team->writers[0]);
 		} else {
-			process->status = uffd_wp(m, process->features, process->call, &process->uffd);
+			process->status = uffd_register(m, &process->how, &process->uffd);
 			process->call = failed_call();
 		}
 		team_finished(team);
 	}
 }
 
-static void end(struct process *process)
+static void end(struct mapping *m)
 {
+	struct process *process = m->process;
 	struct team *team = process->team;
 
 	if (team->process > 0) {
@@ -73,7 +77,7 @@ static int status(const struct process *process)
 int mapping_create_outside(struct mapping *m, const struct layout *layout, int cpu)
 {
 	const pid_t self = getpid();
-	const uint64_t size = sizeof(struct process) + layout->pages * sizeof(uint32_t);
+	const uint64_t size = sizeof(struct process) + layout->pages * (sizeof(uint32_t) + 1);
 	struct process *process = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
 	int err;
@@ -82,6 +86,7 @@ int mapping_create_outside(struct mapping *m, const struct layout *layout, int c
 	if (process == MAP_FAILED)
 		return fail("mmap(process)");
 	*process = (struct process){ .size = size, .order = (uint32_t *)(process + 1), .uffd = -1 };
+	process->reads = (uint8_t *)(process->order + layout->pages);
 	process->team = team_new(m, 1);
 	if (!process->team) {
 		err = fail("mmap(team)");
@@ -97,7 +102,9 @@ int mapping_create_outside(struct mapping *m, const struct layout *layout, int c
 	if (!err)
 		err = status(process);
 	if (err) {
-		end(process);
+		m->process = process;
+		end(m);
+		*m = (struct mapping){ 0 };
 		return err;
 	}
 	*m = process->mapping;
@@ -107,32 +114,56 @@ int mapping_create_outside(struct mapping *m, const struct layout *layout, int c
 	return 0;
 }
 
-/* The one writer that the process is, with the pattern of the next intervals. */
-struct team *process_team(struct process *process, const struct pattern *p)
+/* The one writer that the process is, with what the next intervals write of its pages, the first of which is `first`. */
+struct team *process_team(struct process *process, const struct pattern *p, uint64_t first)
 {
 	struct team *team = process->team;
 
-	for (uint64_t i = 0; i < p->writes; i++)
-		process->order[i] = p->order[i];
 	team->order = process->order;
-	team->writes = p->writes;
+	team->reads = p->reads ? process->reads : NULL;
+	team->writes = 0;
+	for (uint64_t i = 0; i < p->writes; i++) {
+		if (p->order[i] < first || p->order[i] - first >= process->mapping.pages)
+			continue;
+		process->order[team->writes] = p->order[i] - (uint32_t)first;
+		if (p->reads)
+			process->reads[team->writes] = p->reads[i];
+		team->writes++;
+	}
 	return team;
 }
 
 /* Register the mapping with userfaultfd, which serves the address space of the process that opened it. */
-int register_wp(struct tracker *t, uint64_t features, const char *api_call)
+static int registered(struct tracker *t, const struct registration *how)
 {
 	struct process *process = t->mapping->process;
 	int err;
 
 	if (!process)
-		return uffd_wp(t->mapping, features, api_call, &t->uffd);
-	process->features = features;
-	process->call = api_call;
+		return uffd_register(t->mapping, how, &t->uffd);
+	process->how = *how;
 	team_give(process->team, REGISTER);
 	err = team_wait(process->team);
 	if (err)
 		return err;
 	t->uffd = process->uffd;
 	return status(process);
+}
+
+/* For write protection. */
+int register_wp(struct tracker *t, uint64_t features, const char *api_call)
+{
+	const struct registration how = { UFFDIO_REGISTER_MODE_WP, features, api_call,
+					  "ioctl(UFFDIO_REGISTER, MODE_WP)" };
+
+	return registered(t, &how);
+}
+
+/* For protection against any access. */
+int register_rwp(struct tracker *t, uint64_t features, const char *api_call)
+{
+	const struct registration how = { UFFDIO_REGISTER_MODE_RWP, features, api_call,
+					  "ioctl(UFFDIO_REGISTER, MODE_RWP)" };
+
+	return registered(t, &how);
 }

@@ -4,13 +4,17 @@
  * concurrently, that Python would be in the way.
  */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
+#include "abi.h"
 #include "clock.h"
 #include "layers.h"
 
 #define WAIT_NS 1000000000ULL /* how long a write by another CPU may take to be seen */
+#define SWITCHES 16           /* of modes, at most, while pages are read */
 #define TAKES 16              /* collects while the writers are busy */
 
 /* Words that one thread writes and others read: atomic, and plain moves to the CPU. */
@@ -24,8 +28,11 @@ static void add_one(uint64_t address)
 	__atomic_store_n((volatile uint64_t *)(uintptr_t)address, load(address) + 1, __ATOMIC_RELAXED);
 }
 
+/* Where there are no addresses, nothing else is touched in these rounds. */
 static int reported(const struct tracker *t, uint64_t address)
 {
+	if (t->interface->sums)
+		return t->sum > 0;
 	for (uint64_t i = 0; i < t->n_ranges; i++)
 		if (address >= t->ranges[i].start && address < t->ranges[i].end)
 			return 1;
@@ -52,6 +59,23 @@ int stage_rewrite(struct tracker *t, uint64_t address, uint64_t rounds, uint64_t
 		*word = 2 * i;
 		err = rearm(t);
 		*word = 2 * i + 1;
+		if (!err)
+			err = tracker_collect(t);
+		*missed += !err && !reported(t, address);
+	}
+	return err;
+}
+
+/* As stage_rewrite(), but reads: an accessed bit is set only where the CPU looks the page table up. */
+int stage_reread(struct tracker *t, uint64_t address, uint64_t rounds, uint64_t *missed)
+{
+	int err = 0;
+
+	*missed = 0;
+	for (uint64_t i = 0; i < rounds && !err; i++) {
+		load(address);
+		err = rearm(t);
+		load(address);
 		if (!err)
 			err = tracker_collect(t);
 		*missed += !err && !reported(t, address);
@@ -202,4 +226,60 @@ int stage_writers(struct tracker *t, int threads, int atomic, uint64_t *lost, ui
 	free(copy);
 	free(w);
 	return err;
+}
+
+static void *read_once(void *argument)
+{
+	struct racer *w = argument;
+
+	while (!__atomic_load_n(&w->go, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (uint64_t i = w->first; i < w->pages; i += w->step)
+		load(w->base + i * w->page_size);
+	__atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Change to sync until an access waits, and back. Returns whether one did, or a negative errno. */
+static int switch_once(const struct tracker *t, struct racer *w)
+{
+	struct uffdio_set_mode sync = { .disable = UFFD_FEATURE_RWP_ASYNC },
+			       async = { .enable = UFFD_FEATURE_RWP_ASYNC };
+	struct uffdio_range all = { .start = (uintptr_t)t->mapping->base,
+				    .len = t->mapping->pages * t->mapping->page_size };
+	struct pollfd waiting = { .fd = t->uffd, .events = POLLIN };
+	struct uffd_msg message;
+	int waits;
+
+	if (ioctl(t->uffd, UFFDIO_SET_MODE, &sync))
+		return fail("ioctl(UFFDIO_SET_MODE, sync)");
+	__atomic_store_n(&w->go, 1, __ATOMIC_RELEASE);
+	waits = poll(&waiting, 1, WAIT_NS / 1000000) == 1 && read(t->uffd, &message, sizeof(message)) > 0;
+	if (ioctl(t->uffd, UFFDIO_SET_MODE, &async))
+		return fail("ioctl(UFFDIO_SET_MODE, async)");
+	/* whoever waits tries again, and finds that nobody has to be asked */
+	return ioctl(t->uffd, UFFDIO_WAKE, &all) ? fail("ioctl(UFFDIO_WAKE)") : waits;
+}
+
+/* A thread reads each page once while the mode changes. `met` are the changes in which an access waited. */
+int stage_switch_modes(struct tracker *t, uint64_t *met)
+{
+	const struct mapping *m = t->mapping;
+	struct racer w = { .base = (uintptr_t)m->base, .pages = m->pages, .step = 1, .page_size = m->page_size };
+	int err = thread_start(&w.thread, -1, read_once, &w), waited = 0;
+
+	*met = 0;
+	if (err)
+		return err;
+	for (int i = 0; i < SWITCHES && waited >= 0 && !__atomic_load_n(&w.done, __ATOMIC_ACQUIRE); i++) {
+		waited = switch_once(t, &w);
+		*met += waited > 0;
+	}
+	if (waited < 0) { /* nobody may wait for ever: closing ends all protection */
+		__atomic_store_n(&w.go, 1, __ATOMIC_RELEASE);
+		close(t->uffd);
+		t->uffd = -1;
+	}
+	pthread_join(w.thread, NULL);
+	return waited < 0 ? waited : 0;
 }

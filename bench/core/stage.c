@@ -115,6 +115,32 @@ int stage_vm_write(uint64_t address, uint8_t value)
 	return process_vm_writev(getpid(), &from, 1, &to, 1, 0) == 1 ? 0 : fail("process_vm_writev");
 }
 
+/* The kernel reads for the program: get_user_pages without FOLL_WRITE. */
+int stage_vm_read(uint64_t address)
+{
+	uint8_t value;
+	struct iovec from = { (void *)(uintptr_t)address, 1 }, to = { &value, 1 };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1 ? 0 : fail("process_vm_readv");
+}
+
+/* Pages go into a pipe as they are, and their content comes out of it: at most what a pipe has room for, 64 KiB. */
+int stage_vmsplice(uint64_t address, uint64_t length)
+{
+	struct iovec pages = { (void *)(uintptr_t)address, length };
+	uint8_t out[4096];
+	int ends[2], err;
+
+	if (pipe(ends))
+		return fail("pipe");
+	err = vmsplice(ends[1], &pages, 1, 0) == (ssize_t)length ? 0 : fail("vmsplice");
+	close(ends[1]);
+	while (!err && read(ends[0], out, sizeof(out)) > 0) {
+	}
+	close(ends[0]);
+	return err;
+}
+
 /* A reset by somebody who names no category: what is not there at all matches too, and is to be protected. */
 int stage_protect_all(struct tracker *t)
 {

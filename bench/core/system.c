@@ -44,6 +44,14 @@ int system_vm_write(int pid, uint64_t address, uint8_t value)
 	return process_vm_writev(pid, &from, 1, &to, 1, 0) == 1 ? 0 : fail("process_vm_writev");
 }
 
+/* `value` is what writes have, and is not used. */
+int system_vm_read(int pid, uint64_t address, uint8_t value)
+{
+	struct iovec from = { (void *)(uintptr_t)address, 1 }, to = { &value, 1 };
+
+	return process_vm_readv(pid, &to, 1, &from, 1, 0) == 1 ? 0 : fail("process_vm_readv");
+}
+
 /* Stop another process, write a word into its memory, let it go on. */
 int system_poke(int pid, uint64_t address, uint64_t value)
 {

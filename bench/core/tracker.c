@@ -19,7 +19,8 @@ static uint8_t *make_buffers(struct tracker *t)
 	uint8_t *made;
 
 	t->buffers_len = t->capacity * (sizeof(*t->ranges) + sizeof(*t->entries)) + bitmap_words(t->mapping) * 8;
-	t->buffers_len = (t->buffers_len / page + 3) * page; /* each of the three begins on a page of its own */
+	/* each of the three begins on a page of its own, of each of several trackers */
+	t->buffers_len = (t->buffers_len / page + 3 * crew_trackers(t)) * page;
 	made = mmap(BUFFERS_PLACE, t->buffers_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (made == MAP_FAILED)
 		return NULL;
@@ -37,8 +38,9 @@ void *tracker_buffer(struct tracker *t, uint64_t size)
 	return memset(taken, 0, size);
 }
 
-int tracker_open(struct tracker *t, const struct interface *interface, const struct mapping *mapping,
-		 const struct ask *ask)
+/* Everything but the interface itself: nothing of what it has open, and all of the memory that it will fill. */
+int tracker_prepare(struct tracker *t, const struct interface *interface, const struct mapping *mapping,
+		    const struct ask *ask)
 {
 	int err;
 
@@ -48,16 +50,47 @@ int tracker_open(struct tracker *t, const struct interface *interface, const str
 			       .capacity = mapping->watched,
 			       .clear_refs_fd = -1,
 			       .pagemap_fd = -1,
-			       .uffd = -1 };
+			       .uffd = -1,
+			       .source_fd = -1 };
 	t->buffers = make_buffers(t);
 	if (!t->buffers)
 		return fail("mmap(buffers)");
-	if (!interface->open)
-		return 0;
+	err = ask->then ? acts_open(t) : 0;
+	if (err || !interface->open)
+		return err;
 	t->ranges = tracker_buffer(t, t->capacity * sizeof(*t->ranges));
-	err = interface->open(t);
-	if (!err && ask->scanners > 1)
-		err = crew_start(t);
+	if (crew_trackers(t) > 1)
+		return crew_of_trackers(t);
+	if (interface->buffers)
+		interface->buffers(t);
+	return 0;
+}
+
+/* Open the interface, with the threads that ask where there are several. */
+int tracker_start(struct tracker *t)
+{
+	int err = t->interface->open(t);
+
+	return err || t->ask.scanners < 2 ? err : crew_of_scanners(t);
+}
+
+/* Close it: what has been delivered stays. Never fails. */
+int tracker_stop(struct tracker *t)
+{
+	if (t->interface->close)
+		t->interface->close(t);
+	close_descriptors(t);
+	t->ended = 0;
+	return 0;
+}
+
+int tracker_open(struct tracker *t, const struct interface *interface, const struct mapping *mapping,
+		 const struct ask *ask)
+{
+	int err = tracker_prepare(t, interface, mapping, ask);
+
+	if (!err && interface->open)
+		err = tracker_start(t);
 	if (err)
 		tracker_close(t);
 	return err;
@@ -65,20 +98,22 @@ int tracker_open(struct tracker *t, const struct interface *interface, const str
 
 void tracker_close(struct tracker *t)
 {
-	int *fds[] = { &t->clear_refs_fd, &t->pagemap_fd, &t->uffd };
-
-	if (t->interface->close)
-		t->interface->close(t);
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
-		if (*fds[i] >= 0)
-			close(*fds[i]);
-		*fds[i] = -1;
-	}
+	tracker_stop(t);
+	acts_close(t);
+	crew_end(t);
 	if (t->buffers)
 		munmap(t->buffers, t->buffers_len);
 	t->buffers = NULL;
 	t->ranges = NULL;
 	t->entries = t->noted = NULL;
+}
+
+/* What writers and trackers that are several took by themselves. */
+void threads_took(struct tracker *t, const struct team *team, struct interval *interval)
+{
+	if (team)
+		team_took(team, interval);
+	crew_took(t, interval);
 }
 
 static int call(struct tracker *t, int (*phase)(struct tracker *), const char *name)
@@ -96,10 +131,16 @@ int tracker_reset(struct tracker *t)
 
 int tracker_collect(struct tracker *t)
 {
-	return call(t, t->interface->collect, "collect");
+	const int err = call(t, t->interface->collect, "collect");
+
+	crew_gather(t);
+	return err;
 }
 
 int tracker_collect_reset(struct tracker *t)
 {
-	return call(t, t->interface->collect_reset, "collect_reset");
+	const int err = call(t, t->interface->collect_reset, "collect_reset");
+
+	crew_gather(t);
+	return err;
 }

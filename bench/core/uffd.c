@@ -9,22 +9,31 @@
 #include "layers.h"
 
 /*
- * Register the mapping with userfaultfd for write protection. USER_MODE_ONLY needs no privilege. With
- * WP_ASYNC it is fully functional: the kernel resolves the faults by itself, its own writes included.
- * Without, what the kernel would write to a protected page fails with EFAULT.
+ * Register the mapping with userfaultfd. USER_MODE_ONLY needs no privilege. With WP_ASYNC or RWP_ASYNC it is fully
+ * functional: the kernel resolves the faults by itself, those of its own accesses included. Without, what the kernel
+ * would access in a protected page fails with EFAULT.
  */
-int uffd_wp(const struct mapping *m, uint64_t features, const char *api_call, int *fd)
+int uffd_register(const struct mapping *m, const struct registration *how, int *fd)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_api api = { .api = UFFD_API, .features = how->features };
 	struct uffdio_register reg = { .range = { .start = (uintptr_t)m->base, .len = m->watched * m->page_size },
-				       .mode = UFFDIO_REGISTER_MODE_WP };
+				       .mode = how->mode };
 
 	*fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 	if (*fd < 0)
 		return fail("userfaultfd");
 	if (ioctl(*fd, UFFDIO_API, &api))
-		return fail(api_call);
+		return fail(how->api_call);
 	if (ioctl(*fd, UFFDIO_REGISTER, &reg))
-		return fail("ioctl(UFFDIO_REGISTER, MODE_WP)");
+		return fail(how->register_call);
 	return 0;
+}
+
+/* Unregister: page table entries get their write permission back, and who waits for an answer is woken. */
+int uffd_disarm(struct tracker *t)
+{
+	const struct mapping *m = t->mapping;
+	struct uffdio_range all = { .start = (uintptr_t)m->base, .len = m->watched * m->page_size };
+
+	return ioctl(t->uffd, UFFDIO_UNREGISTER, &all) ? fail("ioctl(UFFDIO_UNREGISTER)") : 0;
 }

@@ -26,6 +26,22 @@ void team_finished(struct team *team)
 		futex(&team->busy, FUTEX_WAKE, 1, NULL);
 }
 
+/* As team_write(), but some accesses are reads. */
+static void team_access(struct writer *w, uint64_t first, uint64_t middle, uint64_t end)
+{
+	struct team *team = w->team;
+
+	w->start_ns = now();
+	MARK(MARK_BEGIN, PHASE_DIRTY);
+	access_pages(team->base, team->page_size, team->order + first, team->reads + first, middle - first,
+		     team->value);
+	__atomic_fetch_add(&team->half, 1, __ATOMIC_RELEASE);
+	access_pages(team->base, team->page_size, team->order + middle, team->reads + middle, end - middle,
+		     team->value);
+	MARK(MARK_END, 0);
+	w->end_ns = now();
+}
+
 void team_write(struct writer *w)
 {
 	struct team *team = w->team;
@@ -33,6 +49,10 @@ void team_write(struct writer *w)
 	const uint64_t end = team->shared ? team->writes : team->writes * (w->index + 1) / team->count;
 	const uint64_t middle = (first + end) / 2;
 
+	if (team->reads) {
+		team_access(w, first, middle, end);
+		return;
+	}
 	w->start_ns = now();
 	MARK(MARK_BEGIN, PHASE_DIRTY);
 	write_pages(team->base, team->page_size, team->order + first, middle - first, team->value);
@@ -40,6 +60,52 @@ void team_write(struct writer *w)
 	write_pages(team->base, team->page_size, team->order + middle, end - middle, team->value);
 	MARK(MARK_END, 0);
 	w->end_ns = now();
+}
+
+/* Write one period's pages, and note what that took. */
+static void write_some(struct writer *w, uint64_t first, uint64_t count)
+{
+	const struct team *team = w->team;
+	const uint32_t *order = team->order + first;
+	const uint64_t start = now();
+
+	MARK(MARK_BEGIN, PHASE_DIRTY);
+	if (team->reads)
+		access_pages(team->base, team->page_size, order, team->reads + first, count, team->value);
+	else
+		write_pages(team->base, team->page_size, order, count, team->value);
+	MARK(MARK_END, 0);
+	w->end_ns += now() - start;
+}
+
+/*
+ * Write with a rhythm: some pages a period, then sleep until the next one begins, which is at once for who is late. A
+ * period is late that has ended before its pages are written. The time taken is that of the writes alone.
+ */
+static void write_paced(struct writer *w)
+{
+	struct team *team = w->team;
+	const struct rhythm *r = &team->rhythm;
+	const uint64_t first = team->shared ? 0 : team->writes * w->index / team->count;
+	const uint64_t end = team->shared ? team->writes : team->writes * (w->index + 1) / team->count;
+	const uint64_t begun = now();
+	int half = 0;
+
+	w->start_ns = w->end_ns = begun;
+	w->periods = w->late = 0;
+	for (uint64_t at = first; at < end || !half; w->periods++) {
+		const uint64_t due = begun + w->periods * r->period_ns;
+		const uint64_t count = end - at < r->budget ? end - at : r->budget;
+
+		sleep_until(due);
+		write_some(w, at, count);
+		w->late += now() > due + r->period_ns;
+		at += count;
+		if (!half && at >= (first + end) / 2) {
+			half = 1;
+			__atomic_fetch_add(&team->half, 1, __ATOMIC_RELEASE);
+		}
+	}
 }
 
 /* Wait for the next order. The last one seen is `turn`. */
@@ -55,7 +121,10 @@ static void *writing(void *writer)
 	struct writer *w = writer;
 
 	for (uint32_t turn = 0; team_next(w->team, turn) == WRITE; turn++) {
-		team_write(w);
+		if (w->index < w->team->rhythm.paced)
+			write_paced(w);
+		else
+			team_write(w);
 		team_finished(w->team);
 	}
 	return NULL;
@@ -72,6 +141,8 @@ void team_give(struct team *team, enum order what)
 
 void team_go(struct team *team, uint8_t value)
 {
+	for (uint64_t i = 0; i < team->n_members; i++)
+		team_go(team->members[i], value);
 	team->value = value;
 	team_give(team, WRITE);
 }
@@ -94,27 +165,37 @@ int team_wait(struct team *team)
 {
 	const struct timespec second = { .tv_sec = 1 };
 	uint32_t busy;
+	int err = 0;
 
+	for (uint64_t i = 0; i < team->n_members; i++)
+		err = team_wait(team->members[i]) ?: err;
 	while ((busy = __atomic_load_n(&team->busy, __ATOMIC_ACQUIRE)))
 		if (futex(&team->busy, FUTEX_WAIT, busy, &second) && errno == ETIMEDOUT && died(team))
 			return fail("the tracked process");
-	return 0;
+	return err;
 }
 
 /* Wait until every writer has written half of its part. They don't wake us: that would be on their clock. */
 int team_wait_half(struct team *team)
 {
+	int err = 0;
+
+	for (uint64_t i = 0; i < team->n_members; i++)
+		err = team_wait_half(team->members[i]) ?: err;
 	for (uint32_t turns = 1; __atomic_load_n(&team->half, __ATOMIC_ACQUIRE) < team->count; turns++) {
 		if (!(turns % 4096) && died(team))
 			return fail("the tracked process");
 		sched_yield(); /* they may need this CPU */
 	}
-	return 0;
+	return err;
 }
 
 /* Whether anybody is still writing. */
 int team_busy(const struct team *team)
 {
+	for (uint64_t i = 0; i < team->n_members; i++)
+		if (team_busy(team->members[i]))
+			return 1;
 	return __atomic_load_n(&team->busy, __ATOMIC_ACQUIRE) > 0;
 }
 
@@ -123,12 +204,27 @@ uint64_t team_ns(const struct team *team)
 {
 	uint64_t most = 0;
 
+	for (uint64_t i = 0; i < team->n_members; i++) {
+		const uint64_t took = team_ns(team->members[i]);
+
+		most = took > most ? took : most;
+	}
 	for (uint64_t i = 0; i < team->count; i++) {
 		uint64_t took = team->writers[i].end_ns - team->writers[i].start_ns;
 
 		most = took > most ? took : most;
 	}
 	return most;
+}
+
+/* What an interval's writes took, and what became of the writers' rhythm. */
+void team_took(const struct team *team, struct interval *interval)
+{
+	interval->dirty_ns = team_ns(team);
+	for (uint64_t i = 0; i < team->rhythm.paced; i++) {
+		interval->periods += team->writers[i].periods;
+		interval->late += team->writers[i].late;
+	}
 }
 
 struct team *team_new(const struct mapping *m, uint64_t count)
@@ -154,6 +250,7 @@ int writers_start(struct team **out, const struct mapping *m, const struct patte
 		return fail("mmap(team)");
 	team->order = p->order;
 	team->writes = p->writes;
+	team->reads = p->reads;
 	team->shared = shared;
 	for (team->count = 0; team->count < count; team->count++) {
 		struct writer *w = &team->writers[team->count];
@@ -166,6 +263,12 @@ int writers_start(struct team **out, const struct mapping *m, const struct patte
 	}
 	*out = team;
 	return 0;
+}
+
+/* Give the writers a rhythm, before their first interval. */
+void writers_pace(struct team *team, const struct rhythm *rhythm)
+{
+	team->rhythm = *rhythm;
 }
 
 void writers_stop(struct team *team)

@@ -14,13 +14,15 @@ static int legacy_open(struct tracker *t)
 
 	if (!err)
 		err = open_proc(t, "pagemap", O_RDONLY, &t->pagemap_fd);
-	if (err)
-		return err;
+	return err;
+}
+
+static void legacy_buffers(struct tracker *t)
+{
 	t->n_entries = t->mapping->watched;
 	if (t->ask.read_bytes && t->ask.read_bytes / sizeof(*t->entries) < t->n_entries)
 		t->n_entries = t->ask.read_bytes / sizeof(*t->entries);
 	t->entries = tracker_buffer(t, t->n_entries * sizeof(*t->entries));
-	return 0;
 }
 
 /* Append the soft-dirty pages among n entries, the first of which describes address. */
@@ -70,4 +72,5 @@ struct interface interface_clear_refs = {
 	.reset = soft_dirty_clear,
 	.collect = legacy_collect,
 	.parts = COLLECTS_PARTS,
+	.buffers = legacy_buffers,
 };

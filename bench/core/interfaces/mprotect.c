@@ -57,7 +57,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	errno = saved;
 }
 
-static int mprotect_open(struct tracker *t)
+int mprotect_open(struct tracker *t)
 {
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 	int err;
@@ -66,7 +66,6 @@ static int mprotect_open(struct tracker *t)
 		errno = active ? EBUSY : EOPNOTSUPP;
 		return fail(active ? "sigaction(SIGSEGV)" : "mprotect of another process");
 	}
-	noted_open(t);
 	refused = 0;
 	active = t;
 	if (!sigaction(SIGSEGV, &action, &before))
@@ -76,18 +75,30 @@ static int mprotect_open(struct tracker *t)
 	return err;
 }
 
-static int mprotect_reset(struct tracker *t)
+/* One copy in each caller: results that are kept have counted no call. */
+__attribute__((always_inline)) static inline int reset_to(struct tracker *t, int protection, const char *call)
 {
 	int err;
 
 	pthread_mutex_lock(&answering);
 	noted_clear(t);
-	err = protect(t->mapping, PROT_READ) ? fail("mprotect(PROT_READ)") : 0;
+	err = protect(t->mapping, protection) ? fail(call) : 0;
 	pthread_mutex_unlock(&answering);
 	return err;
 }
 
-static int mprotect_collect(struct tracker *t)
+static int mprotect_reset(struct tracker *t)
+{
+	return reset_to(t, PROT_READ, "mprotect(PROT_READ)");
+}
+
+/* As mprotect_reset(), but reads are noted too. */
+int mprotect_none_reset(struct tracker *t)
+{
+	return reset_to(t, PROT_NONE, "mprotect(PROT_NONE)");
+}
+
+int mprotect_collect(struct tracker *t)
 {
 	if (refused) {
 		errno = refused;
@@ -97,11 +108,23 @@ static int mprotect_collect(struct tracker *t)
 	return noted_collect(t);
 }
 
-static void mprotect_close(struct tracker *t)
+int mprotect_disarm(struct tracker *t)
+{
+	int err;
+
+	pthread_mutex_lock(&answering);
+	err = protect(t->mapping, PROT_READ | PROT_WRITE) ? fail("mprotect(PROT_READ | PROT_WRITE)") : 0;
+	t->ended = !err;
+	pthread_mutex_unlock(&answering);
+	return err;
+}
+
+void mprotect_close(struct tracker *t)
 {
 	if (active != t)
 		return;
-	protect(t->mapping, PROT_READ | PROT_WRITE);
+	if (!t->ended)
+		protect(t->mapping, PROT_READ | PROT_WRITE);
 	sigaction(SIGSEGV, &before, NULL);
 	active = NULL;
 }
@@ -112,4 +135,6 @@ struct interface interface_mprotect = {
 	.reset = mprotect_reset,
 	.collect = mprotect_collect,
 	.close = mprotect_close,
+	.buffers = noted_open,
+	.disarm = mprotect_disarm,
 };

@@ -43,4 +43,5 @@ struct interface interface_scan_wp = {
 	.collect = wp_collect,
 	.collect_reset = wp_collect_reset,
 	.parts = RESETS_PARTS | COLLECTS_PARTS,
+	.disarm = uffd_disarm,
 };

@@ -37,4 +37,5 @@ struct interface interface_scan_wp_general = {
 	.collect = general_collect,
 	.collect_reset = general_collect_reset,
 	.parts = RESETS_PARTS | COLLECTS_PARTS,
+	.disarm = uffd_disarm,
 };

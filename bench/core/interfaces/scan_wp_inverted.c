@@ -44,4 +44,5 @@ struct interface interface_scan_wp_inverted = {
 	.open = scan_wp_open,
 	.reset = general_reset,
 	.collect = inverted_collect,
+	.disarm = uffd_disarm,
 };

@@ -26,11 +26,16 @@ struct handler {
 	pthread_mutex_t answering;
 };
 
+/* t->protects with mode 1 protects, with 0 it lifts that and wakes who sleeps: both ioctls that can be it are alike. */
+_Static_assert(sizeof(struct uffdio_writeprotect) == sizeof(struct uffdio_rwprotect) &&
+		       UFFDIO_WRITEPROTECT_MODE_WP == UFFDIO_RWPROTECT_MODE_RWP,
+	       "one argument for UFFDIO_WRITEPROTECT and UFFDIO_RWPROTECT");
+
 static int protect(const struct tracker *t, uint64_t start, uint64_t len, uint64_t mode)
 {
 	struct uffdio_writeprotect wp = { .range = { .start = start, .len = len }, .mode = mode };
 
-	return ioctl(t->uffd, UFFDIO_WRITEPROTECT, &wp);
+	return ioctl(t->uffd, t->protects, &wp);
 }
 
 /* All that is watched: in one call where the kernel takes several VMAs at once, which is since Linux 6.4. */
@@ -72,6 +77,10 @@ static void answer(struct tracker *t, const struct uffd_msg *messages, size_t co
 
 		if (messages[i].event != UFFD_EVENT_PAGEFAULT || page >= m->watched)
 			continue;
+		if (t->ended) {
+			wake(t);
+			continue;
+		}
 		page -= page % m->granule;
 		note_page(t, page);
 		/* ENOENT, EAGAIN: the mapping is changing under us. Nobody may sleep for ever. */
@@ -103,23 +112,15 @@ static void *handle(void *tracker)
 	return NULL;
 }
 
-static int sync_open(struct tracker *t)
+/* Start the thread that answers, on memory that is registered. */
+int sync_start(struct tracker *t, unsigned long protects)
 {
-	static const char *const api = "ioctl(UFFDIO_API, PAGEFAULT_FLAG_WP)";
-	struct handler *h;
-	int err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_UNPOPULATED, api);
+	struct handler *h = calloc(1, sizeof(*h));
+	int err;
 
-	if (err == -EINVAL && failed_call() == api) {
-		/* Before Linux 6.4 pages that aren't there can't be protected, and what is written to them is missed. */
-		close(t->uffd); /* its one UFFDIO_API is used up */
-		err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP, api);
-	}
-	if (err)
-		return err;
-	noted_open(t);
-	h = calloc(1, sizeof(*h));
 	if (!h)
 		return fail("malloc(handler)");
+	t->protects = protects;
 	pthread_mutex_init(&h->answering, NULL);
 	h->stop = eventfd(0, EFD_CLOEXEC);
 	t->handler = h;
@@ -133,27 +134,63 @@ static int sync_open(struct tracker *t)
 	return err;
 }
 
-static int sync_reset(struct tracker *t)
+static int sync_open(struct tracker *t)
+{
+	static const char *const api = "ioctl(UFFDIO_API, PAGEFAULT_FLAG_WP)";
+	int err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_UNPOPULATED, api);
+
+	if (err == -EINVAL && failed_call() == api) {
+		/* Before Linux 6.4 pages that aren't there can't be protected, and what is written to them is missed. */
+		close(t->uffd); /* its one UFFDIO_API is used up */
+		err = register_wp(t, UFFD_FEATURE_PAGEFAULT_FLAG_WP, api);
+	}
+	return err ? err : sync_start(t, UFFDIO_WRITEPROTECT);
+}
+
+/* By its name, which of the two ioctls it was. */
+static int failed(const struct tracker *t, const char *wp, const char *rwp)
+{
+	return fail(t->protects == UFFDIO_WRITEPROTECT ? wp : rwp);
+}
+
+int sync_reset(struct tracker *t)
 {
 	struct handler *h = t->handler;
 	int err;
 
 	pthread_mutex_lock(&h->answering);
 	noted_clear(t);
-	err = whole(t, UFFDIO_WRITEPROTECT_MODE_WP) ? fail("ioctl(UFFDIO_WRITEPROTECT)") : 0;
+	err = whole(t, UFFDIO_WRITEPROTECT_MODE_WP) ?
+		      failed(t, "ioctl(UFFDIO_WRITEPROTECT)", "ioctl(UFFDIO_RWPROTECT)") :
+		      0;
 	pthread_mutex_unlock(&h->answering);
 	return err;
 }
 
-static int sync_collect(struct tracker *t)
+int sync_collect(struct tracker *t)
 {
 	struct handler *h = t->handler;
 
 	errno = __atomic_load_n(&h->refused, __ATOMIC_RELAXED);
-	return errno ? fail("ioctl(UFFDIO_WRITEPROTECT) in the handler thread") : noted_collect(t);
+	return errno ? failed(t, "ioctl(UFFDIO_WRITEPROTECT) in the handler thread",
+			      "ioctl(UFFDIO_RWPROTECT) in the handler thread") :
+		       noted_collect(t);
 }
 
-static void sync_close(struct tracker *t)
+/* Under the lock: a message that is being answered is answered before, and later ones find nothing to lift. */
+int sync_disarm(struct tracker *t)
+{
+	struct handler *h = t->handler;
+	int err;
+
+	pthread_mutex_lock(&h->answering);
+	err = uffd_disarm(t);
+	t->ended = !err;
+	pthread_mutex_unlock(&h->answering);
+	return err;
+}
+
+void sync_close(struct tracker *t)
 {
 	struct handler *h = t->handler;
 
@@ -172,4 +209,6 @@ struct interface interface_uffd_sync = {
 	.reset = sync_reset,
 	.collect = sync_collect,
 	.close = sync_close,
+	.buffers = noted_open,
+	.disarm = sync_disarm,
 };
