@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from bench.errors import BadInput
-from bench.plan.interfaces import Interface
+from bench.plan.interfaces import INTERFACES, WRITTEN, Interface
 
 # What scenarios are about, in the order of tables; the file of each says its THEME.
 THEMES = (
@@ -28,6 +28,7 @@ THEMES = (
     "races",
     "errors and edges",
     "callers' queries",
+    "accessed memory",
 )
 
 
@@ -39,8 +40,8 @@ class Entry(NamedTuple):
 
     `repeats`: an interval may write a page more than once. Of a scenario, `theme`: one of THEMES; `most`: how often it
     is played at most, where it waits for something, 0: no matter; `why`: what explains verdicts that are not the truth,
-    by whose they are: an interface's name, `soft-dirty`, `scan-wp` with its paths, `handlers`, or `any`. `as NAME` is
-    what that scenario says.
+    by whose they are: an interface's name, `scan-wp` with its paths, a group of groups(), or `any`; `as NAME` is what
+    that scenario says. `prop`: the property that it is about; interfaces of another do not play it.
     """
 
     name: str
@@ -51,12 +52,12 @@ class Entry(NamedTuple):
     theme: str = ""
     most: int = 0
     why: dict[str, str] = {}  # noqa: RUF012  (nobody adds to it)
+    prop: str = WRITTEN
 
     def explained(self, interface: Interface) -> str:
         """What explains a verdict of an interface that is not the truth; empty where nothing is known that does."""
         path = interface.path_of or interface.name
-        group = "soft-dirty" if interface.soft_dirty else "handlers" if not interface.wp_async else path
-        known = (self.why.get(name) for name in (interface.name, path, group, "any"))
+        known = (self.why.get(name) for name in (interface.name, path, *groups(interface), "any"))
         return next(filter(None, known), "")
 
 
@@ -88,6 +89,7 @@ def entries() -> dict[str, Entry]:
                 str(constants.get("THEME", "")),
                 int(constants.get("MOST_PLAYS", 0)),
                 dict(constants.get("WHY", {})),
+                str(constants.get("PROPERTY", WRITTEN)),
             )
     for name, entry in found.items():
         same = {whose: text.removeprefix(_AS) for whose, text in entry.why.items() if text.startswith(_AS)}
@@ -104,9 +106,26 @@ def workloads() -> dict[str, Entry]:
     return {name: entry for name, entry in entries().items() if not entry.scenario}
 
 
-def scenarios() -> dict[str, Entry]:
-    """Return the scenarios."""
-    return {name: entry for name, entry in entries().items() if entry.scenario}
+def scenarios(*props: str) -> dict[str, Entry]:
+    """Return the scenarios; those about some properties, where any are named."""
+    return {name: entry for name, entry in entries().items() if entry.scenario and (not props or entry.prop in props)}
+
+
+def groups(interface: Interface) -> tuple[str, ...]:
+    """Return the groups of interfaces that an explanation may be about, to which this one belongs."""
+    found = {
+        "soft-dirty": interface.soft_dirty,
+        "handlers": not interface.kernel_writes,
+        "rwp": interface.prop != WRITTEN and interface.uffd,
+        "young": interface.young,
+    }
+    return tuple(name for name, belongs in found.items() if belongs)
+
+
+def suits(scenario: str, interface: str) -> bool:
+    """Whether a scenario is about what the interface reports. Names that are unknown are of what came first: writes."""
+    entry, row = entries().get(scenario), INTERFACES.get(interface)
+    return (entry.prop if entry else WRITTEN) == (row.prop if row else WRITTEN)
 
 
 def workload(name: str) -> Entry:

@@ -26,7 +26,6 @@ from bench.plan.records import (
     wrong_runs,
 )
 
-SEPARATE, ATOMIC = ("reset", "dirty", "collect"), ("dirty", "collect_reset")  # phases of an interval
 WARMUPS = 1  # intervals per fresh mapping that are not timed: the first write-protects what was never protected
 SCENARIOS = "scenarios"  # what can't be played where no interface works
 NEEDED = ("kernel_release", "kernel_version", "copy_page_ns", "page_size")  # facts, to report verdicts
@@ -93,7 +92,7 @@ def _timed(record: Timed, plan: Plan, first: Machine) -> str:
         return f"{twice[0]} twice"
     if lacking := [name for name in asked if (name in found) == (name in record.refused)]:
         return f"{lacking[0]} {'measured and refused' if lacking[0] in found else 'left out'}"
-    if free := [name for name in record.refused if not asked[name][0].has("reset")]:
+    if free := [name for name in record.refused if asked[name][0].baseline]:
         return f"{free[0]} refused, which asks for nothing"
     writes = record.facts.get("writes", 0)
     if bool(writes) != bool(point.dirty):
@@ -107,11 +106,9 @@ def _timed(record: Timed, plan: Plan, first: Machine) -> str:
 
 def _series(one: Series, row: Interface, point: Point, plan: Plan) -> str:
     """Of one form: its phases, and as many numbers as were asked for."""
-    phases = {
-        phase for phase in (ATOMIC if one.atomic else SEPARATE) if row.has(phase) and (point.dirty or phase != "dirty")
-    }
+    phases = set(point.phases(row, one.atomic))
     warm: set[str] = set() if point.first else phases
-    timed = phases if warm else phases | {POPULATE}
+    timed = phases | set(point.life_phases(row)) if warm else phases | {POPULATE}
     for what, some, wanted in (("values", one.values, timed), ("warmups", one.warmups, warm)):
         if some.keys() != wanted:
             return f"{what} of {_listed(some)} instead of {_listed(wanted)}"
@@ -146,12 +143,26 @@ def _seen(one: Series, point: Point, plan: Plan) -> str:
         return "instructions by function, which the host counts"
     if (one.counters or one.samples) and (plan.counted or point.concurrent):
         return "events, which nobody asked for"
+    if said := _beside(one, point, plan):
+        return said
     if not one.counters.keys() | one.samples.keys() <= one.values.keys():
         return "events of other phases"
     for some in one.counters.values():
         if odd := [name for name, found in some.items() if not name.endswith(EVENTS) or len(found) != 1]:
             return f"events {odd[0]!r:.60}, which can't be"
     return ""
+
+
+def _beside(one: Series, point: Point, plan: Plan) -> str:
+    """Of what was looked at beside the intervals: only what was asked for."""
+    for orders in filter(None, (one.orders_before, one.orders_after)):
+        if not plan.folios or sum(orders.values()) != point.pages:
+            return f"folios of {sum(orders.values())} pages" + ("" if plan.folios else ", which nobody asked for")
+    if one.orders_changed > one.intervals:
+        return f"{one.orders_changed} changes of folios in {one.intervals} intervals"
+    if one.beside.counts and not point.bystanders:
+        return "bystanders, whom nobody asked for"
+    return "a rhythm, which nobody asked for" if one.periods and not point.paced else ""
 
 
 def _played(record: Played, job: Play) -> str:

@@ -21,7 +21,7 @@ KNOWN: dict[str, _Kind] = {
     **dict.fromkeys(("where", "kernel_release", "kernel_version", "cpu_model_name", "machine", "hostname"), _TEXT),
     **dict.fromkeys(("boot_id", "file_system", "kernel_commit", "kernel_sha256", "config_sha256", "command"), _TEXT),
     **dict.fromkeys(("kernel_image", "suite", "suite_version"), _TEXT),
-    **dict.fromkeys(("writes", "written_pages", "planned_runs", "seed"), _COUNT),
+    **dict.fromkeys(("writes", "written_pages", "accessed_pages", "planned_runs", "seed"), _COUNT),
     **dict.fromkeys(("memory_bytes", "worker_resident_bytes", "worker_vmas"), _BYTES),
     **dict.fromkeys(("copy_page_ns", "clock_ns", "syscall_ns"), _TIME),
     "cpu_count": ((int,), 1, 2**20),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bench.plan import catalogue
-from bench.plan.kinds import DIRECTORY
+from bench.plan.kinds import DIRECTORY, KINDS, Kind
 from bench.plan.points import Point
 
 SCHEMA = "pagemap-bench 5"  # of records.jsonl; results/README.md says what each version held
@@ -102,6 +102,8 @@ class Plan(NamedTuple):
                 yield Timing(point, process)
         for scenario in self.scenarios if boot == 0 else ():
             for interface in self.interfaces:
+                if not catalogue.suits(scenario, interface):
+                    continue
                 yield Play(scenario, interface, min(self.values, catalogue.most_plays(scenario) or self.values))
 
     @property
@@ -151,13 +153,18 @@ class Plan(NamedTuple):
     @property
     def cpus_needed(self) -> int:
         """One where nothing is done by two threads at once, else as many as can be had: 0."""
-        alone = all(point.alone and point.scanners == 1 for point in self.points)
+        alone = all(point.alone and point.threads == 1 and not point.bystanders for point in self.points)
         return 0 if self.scenarios or not alone else 1
 
     @property
     def huge_pages(self) -> int:
         """Pages of hugetlb that a machine which is ours must reserve."""
         return max([point.huge_pages for point in self.points], default=0) or 4 * bool(self.scenarios)
+
+    @property
+    def folios(self) -> list[Kind]:
+        """Kinds of memory that consist of folios of one order. Where there are any, it is looked at at every point."""
+        return [KINDS[name] for name in dict.fromkeys(point.kind for point in self.points) if KINDS[name].folio]
 
     @property
     def bytes_needed(self) -> int:

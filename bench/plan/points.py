@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is measured: a point (workload, memory, writers, surroundings, how collect asks), and grids of points."""
+"""What is measured: a point, which is a workload, memory, writers, surroundings, and how collect asks."""
 
 from __future__ import annotations
 
 import math
 from fnmatch import fnmatch
-from itertools import product
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BadInput
-from bench.plan import catalogue
-from bench.plan.kinds import DIRECTORY, KINDS, POPULATE, READ_BYTES, USUAL_KIND, Ask, Layout
+from bench.plan.interfaces import WRITTEN
+from bench.plan.kinds import DIRECTORY, FREE, KINDS, READ_BYTES, USUAL_KIND, Ask, Layout
+from bench.plan.settings import SETTINGS
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from bench.plan.interfaces import Interface
 
 MAX_PAGES = 2**32  # page indices are 32 bits wide in the core: 16 TiB
 MAX_THREADS = 256
-MAX_POINTS = 20_000  # of one plan: one record, and one table
+SHARING = ("disjoint", "shared", "overlapping")
 WORKER_BYTES = 40 << 20  # a worker's own memory beyond its mapping, at most
 WORKER_BYTES_PER_PAGE = 48
+PROCESS_BYTES = 1 << 20  # of a tracked process beyond its mapping: stacks and tables, the rest it shares with us
+
+
+SEPARATE, ATOMIC = ("reset", "dirty", "collect"), ("dirty", "collect_reset")  # phases of an interval
+LIFE = ("open", "arm", "disarm", "close", "after")  # those of a tracker's life around them, in their order
+LIVES = ("", "idle", "busy")  # whether there is one, and what writers do when it ends
 
 
 class Point(NamedTuple):
@@ -36,7 +43,9 @@ class Point(NamedTuple):
     dirty_percent: float  # of the populated pages
     kind: str = USUAL_KIND
     writers: int = 1
-    sharing: str = "disjoint"  # each writer its part, or `shared`: each all pages
+    sharing: str = (
+        "disjoint"  # each writer its part; `shared`: each all pages; `overlapping`: half of the next one's too
+    )
     concurrent: int = 0  # collect while the writers write
     external: int = 0  # track another process
     vmas: int = 1  # VMAs that the mapping is cut into
@@ -52,6 +61,15 @@ class Point(NamedTuple):
     prior_percent: float = 0  # of the mapping, from its start: reset once before the first interval, and not timed
     every_us: int = 0  # microseconds from the beginning of an interval to that of the next; 0: at once
     scanners: int = 1  # threads that ask at once, each about chunks of 64 MiB, or less where there is less for each
+    read_percent: float = 0  # of the accesses, evenly spread: reads, where the others are writes
+    paced: int = 0  # of the writers: those that have a rhythm, and
+    budget: int = 16  # write so many pages
+    period_us: int = 1000  # every so many microseconds
+    trackers: int = 1  # at work at once, each in a thread of its own on its part of the pages, or of the targets
+    targets: int = 1  # other processes that are tracked at once, and share the pages
+    bystanders: str = ""  # what somebody does meanwhile who has nothing to do with it: one of BYSTANDERS
+    then: str = ""  # what is done with the pages that are reported: `copy` or `wipe`, or nothing
+    life: str = ""  # or a tracker's whole life around the intervals, which ends while nobody writes: idle; or busy
 
     @property
     def setting(self) -> str:
@@ -113,7 +131,10 @@ class Point(NamedTuple):
     def bytes_needed(self) -> int:
         """Memory of a worker at this point, at most, without huge pages that are reserved before."""
         copies = 2 if self.kind == "file-private" else 1  # the file's pages, and those of their own that writes make
-        return copies * self.mapped_bytes + self.pages * WORKER_BYTES_PER_PAGE + self.ballast + WORKER_BYTES
+        others = (PROCESS_BYTES * self.targets if self.external else 0) + (
+            4096 * self.watched if self.then == "copy" else 0
+        )
+        return copies * self.mapped_bytes + self.pages * WORKER_BYTES_PER_PAGE + self.ballast + WORKER_BYTES + others
 
     @property
     def huge_pages(self) -> int:
@@ -123,7 +144,18 @@ class Point(NamedTuple):
     @property
     def alone(self) -> bool:
         """Whether the tracking thread is also the writer: then one CPU is enough."""
-        return not self.external and not self.concurrent and self.writers == 1
+        several = self.external or self.concurrent or self.writers > 1 or self.paced
+        return not several and self.life != "busy"
+
+    @property
+    def threads(self) -> int:
+        """How many do the same at once: what more CPUs can make faster."""
+        return max(self.writers, self.scanners, self.trackers, self.targets)
+
+    @property
+    def more_phases(self) -> tuple[str, ...]:
+        """Phases of an interval beside the usual ones."""
+        return ("act",) if self.then else ()
 
     @property
     def elsewhere(self) -> tuple[str, int]:
@@ -139,15 +171,41 @@ class Point(NamedTuple):
     def forms(self, rows: Iterable[Interface]) -> list[tuple[Interface, bool]]:
         """Return what is measured at this point: interfaces, each in its separate and, True, in its atomic form.
 
-        Of a first interval there is no atomic one: what an atomic form times first is the second, behind a reset.
+        Of a first interval there is no atomic one: what an atomic form times first is the second, behind a reset. Who
+        says how many pages, and not which, is not asked twice an interval: both may have the same page. And who wipes
+        memory has no life of which anything is left. Who wipes what an atomic form reported has written it before the
+        next writes, and a lost one could not be told; and the check of what was done accesses every page.
         """
-        return [(row, atomic) for row in rows for atomic in row.forms if not (atomic and self.first)]
+        fit = [row for row in rows if row.works_at(self.then) and not (row.instead and self.life)]
+        fit = [row for row in fit if row.addresses or not self.concurrent]
+        fit = [row for row in fit if row.prop == WRITTEN or not self.then]
+        separate = self.first or self.then == "wipe"
+        return [(row, atomic) for row in fit for atomic in row.forms if not (atomic and separate)]
+
+    def phases(self, row: Interface, atomic: bool) -> list[str]:
+        """Return the phases that an interval has here, in their order."""
+        some = (*(ATOMIC if atomic else SEPARATE), *self.more_phases)
+        return [phase for phase in some if row.has(phase) and (self.dirty or phase != "dirty")]
+
+    def life_phases(self, row: Interface) -> list[str]:
+        """Return those of the life around it, of which there is one each; none where no life is measured.
+
+        Writes after it are on the clock where the tracking thread writes: they are as many threads' as before.
+        """
+        return [phase for phase in LIFE if self.life and row.has(phase) and (phase != "after" or self.writes_after)]
+
+    @property
+    def writes_after(self) -> bool:
+        """Whether a life's writes after tracking has ended are measured."""
+        return bool(self.dirty and self.alone)
 
     @property
     def work_seconds(self) -> float:
         """More than the work of one round of one form ever takes, on a machine that is emulated and busy."""
-        work = 3e-4 * self.dirty * self.writers + 3e-5 * self.pages
-        return (work + 1e-6 * self.every_us) * (self.loops + 4)
+        work = 3e-4 * self.dirty * self.writers + 3e-5 * self.pages * (self.trackers if not self.external else 1)
+        each = self.dirty * {"shared": 1, "overlapping": 1.5 / self.writers}.get(self.sharing, 1 / self.writers)
+        rhythm = 1e-6 * self.period_us * math.ceil(each / self.budget) if self.paced else 0
+        return (work + rhythm + 1e-6 * self.every_us) * (self.loops + 4)
 
     @property
     def round_seconds(self) -> float:
@@ -165,185 +223,46 @@ class Point(NamedTuple):
                 order[i] = page * self.pages // self.populated
         return order
 
-    def layout(self, directory: str = DIRECTORY, cpu: int = -1) -> Layout:
-        """How the memory is made; outside on this CPU where it is another process's."""
-        outside = cpu if self.external else None
-        return Layout(self.kind, self.populate, self.populated, self.vmas, self.watched, directory, outside)
+    def overlapped(self, order: array[int]) -> array[int]:
+        """Return the pages in the order of writers that overlap, each one's behind the one's before.
+
+        Beside every second page of its own, a writer writes the page at that place of the next one's part: they meet.
+        """
+        if self.sharing != "overlapping":
+            return order
+        ends = [len(order) * i // self.writers for i in range(self.writers + 1)]
+        parts = [order[first:end] for first, end in pairwise(ends)]
+        found = order[:0]
+        for own, following in zip(parts, parts[1:] + parts[:1], strict=True):
+            for i, page in enumerate(own):
+                found.extend([page] if i % 2 else [page, *following[i : i + 1]])
+        return found
+
+    def reads(self, count: int) -> bytes | None:
+        """Which of so many accesses are reads, a byte each, 1 for a read: None where all of them are writes."""
+        if not self.read_percent:
+            return None
+        share = self.read_percent / 100
+        return bytes(math.floor((i + 1) * share) - math.floor(i * share) for i in range(count))
+
+    def layout(self, directory: str = DIRECTORY, cpus: Sequence[int] = (-1,)) -> Layout:
+        """How the memory is made; outside on these CPUs in turn where it is that of other processes."""
+        made = Layout(self.kind, self.populate, self.populated, self.vmas, self.watched, directory)
+        return made._replace(outside=cpus[0], targets=self.targets, cpus=tuple(cpus)) if self.external else made
 
     @property
     def ask(self) -> Ask:
         """How collect asks."""
-        return Ask(self.vec_len, self.max_pages, self.read_bytes, self.masks == "extra", self.scanners, self.every_us)
+        asking = (self.vec_len, self.max_pages, self.read_bytes, self.masks == "extra")
+        return Ask(*asking, self.scanners, self.every_us, self.trackers, self.then)
+
+    @property
+    def rhythm(self) -> tuple[int, int, int]:
+        """That of the writers: how many have one, pages, nanoseconds."""
+        return (self.paced, self.budget, 1000 * self.period_us) if self.paced else FREE
 
 
 DEFAULTS: dict[str, Any] = Point._field_defaults
-
-
-def size(count: int) -> str:
-    """Bytes in the largest whole unit: 2MiB, 64KiB."""
-    for shift, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if count and not count % (1 << shift):
-            return f"{count >> shift}{unit}"
-    return f"{count}B"
-
-
-MEMORY, ASKING = "Memory and writers", "How collect asks"  # groups of settings, as in --help
-
-
-class Setting(NamedTuple):
-    """A field of Point as the command line takes it and as names say it.
-
-    `sort`: how its values are typed, one of words, counts, percents, sizes or flag (bench/run/options.py).
-    """
-
-    option: str
-    sort: str
-    named: Callable[[Any], str]
-    help: str
-    group: str = MEMORY
-
-
-def _same(value: Any) -> str:
-    return str(value)
-
-
-# fmt: off
-SETTINGS: Mapping[str, Setting] = {
-    "kind": Setting("--kind", "words", "kind={}".format, f"Kinds of memory: {', '.join(KINDS)}."),
-    "writers": Setting("--writers", "counts", "writers={}".format, "Numbers of threads that write."),
-    "sharing": Setting("--sharing", "words", _same,
-                       "disjoint: each writer has its part of the pages; shared: each writes all of them."),
-    "concurrent": Setting("--concurrent", "flag", lambda _: "concurrent",
-                          "Collect while the writers write, not only after them."),
-    "external": Setting("--external", "flag", lambda _: "external", "Track another process, as CRIU does."),
-    "vmas": Setting("--vmas", "counts", "vmas={}".format, "Numbers of VMAs that the mapping is cut into."),
-    "watch_percent": Setting("--watch", "percents", "watch={:g}%".format,
-                             "Part of the mapping that is tracked, in percent."),
-    "populated_percent": Setting("--populated", "percents", "populated={:g}%".format,
-                                 "Part of the mapping that has memory behind it, in percent."),
-    "populate": Setting("--populate", "words", "populate={}".format, f"How memory gets there: {', '.join(POPULATE)}."),
-    "first": Setting("--first", "flag", lambda _: "first",
-                     "Measure only the first interval of each fresh mapping, not later ones."),
-    "ballast": Setting("--ballast", "sizes", lambda n: f"ballast={size(n)}",
-                       "Other resident memory of the process, in bytes."),
-    "vec_len": Setting("--vec-len", "counts", "vec_len={}".format,
-                       "Most regions that one ioctl may return; 0: no limit.", ASKING),
-    "max_pages": Setting("--max-pages", "counts", "max_pages={}".format,
-                         "Most pages that one ioctl may report; 0: no limit.", ASKING),
-    "read_bytes": Setting("--read", "sizes", lambda n: f"read={size(n) if n else 'one'}",
-                          "Bytes of pagemap in one read(2); 0: all in one.", ASKING),
-    "masks": Setting("--masks", "words", "masks={}".format,
-                     "What the ioctl asks for. fast: the one category of the kernel's fast path; extra: more.",
-                     ASKING),
-    "every_us": Setting("--every", "counts", "every={}us".format,
-                        "Microseconds from one interval to the next, the caller's rhythm; 0: at once.", ASKING),
-    "scanners": Setting("--scanners", "counts", "scanners={}".format,
-                        "Numbers of threads that ask at once, each about chunks of its own.", ASKING),
-    "prior_percent": Setting("--prior", "percents", "prior={:g}%".format,
-                             "Part of the mapping that is reset once before, untimed: where a reset cuts VMAs."),
-}
-# fmt: on
-
-
-def grid(
-    names: Iterable[str], sizes: Iterable[int], percents: Sequence[float], **settings: Sequence[Any]
-) -> list[Point]:
-    """Every combination once. Where small sizes make two fractions write as many pages, the first one stays.
-
-    Raises BadInput for too many, and for what can't be.
-    """
-    axes: list[list[Any]] = [list(one) for one in (names, sizes, percents, *settings.values())]
-    if (count := math.prod(map(len, axes))) > MAX_POINTS:
-        raise BadInput(f"{count} points can't be measured", f"give fewer values: {MAX_POINTS} points are the most")
-    points: dict[Any, Point] = {}
-    for name, pages, percent, *chosen in product(*axes):
-        point = make_point(name, pages, percent, **dict(zip(settings, chosen, strict=True)))
-        same = point if catalogue.fraction(name) is not None else point._replace(dirty_percent=point.dirty)
-        points.setdefault(same, point)
-    return list(points.values())
-
-
-def make_point(name: str, pages: int, percent: float, **settings: Any) -> Point:
-    """Return a point. Raises BadInput for an unknown workload and for what can't be."""
-    entry = catalogue.workload(name)
-    if not 1 <= pages <= MAX_PAGES:
-        raise BadInput(f"{pages} pages can't be mapped", f"give --pages 1 to {MAX_PAGES}")
-    if not 0 <= percent <= 100:
-        raise BadInput(f"--dirty can't be {percent:g} %", "give a percentage of the pages: 0 to 100")
-    point = Point(name, pages, percent if entry.dirty_percent is None else entry.dirty_percent, **settings)
-    _check_words(point)
-    _check_sizes(point)
-    return point
-
-
-def _check_words(point: Point) -> None:
-    """Raise BadInput for a setting that is none of those there are, or that excludes another."""
-    for what, word, known in (
-        ("kind", point.kind, list(KINDS)),
-        ("--populate", point.populate, list(POPULATE)),
-        ("--sharing", point.sharing, ["disjoint", "shared"]),
-        ("--masks", point.masks, ["fast", "extra"]),
-    ):
-        if word not in known:
-            raise BadInput(f"there is no {what} {word!r}", f"one of: {', '.join(known)}")
-    if point.external and point.writers > 1:
-        raise BadInput("with --external only one thread can write", "leave out --writers or --external")
-    if point.concurrent and (point.sharing == "shared" or catalogue.workload(point.workload).repeats):
-        raise BadInput(
-            "--concurrent can't be checked where an interval writes a page twice: if only one of the two writes is "
-            "reported, nobody can tell whether the other was lost",
-            "leave out --concurrent, or what writes pages twice: --sharing shared, or the workload",
-        )
-    if point.concurrent and point.first:
-        raise BadInput(
-            "--first is about one reset and the writes after it; with --concurrent there are two resets an interval",
-            "leave out --first or --concurrent",
-        )
-    if point.populated_percent < 100 and (point.populate != "write" or KINDS[point.kind].unit > 1):
-        raise BadInput(
-            "--populated below 100 % works page by page, by writing: not in huge pages, and not with other --populate",
-            "leave out --populated, or --populate and the kinds of huge pages",
-        )
-
-
-def _check_threads(point: Point) -> None:
-    """Raise BadInput for more threads than anybody has."""
-    for who, count in (("writers", point.writers), ("scanners", point.scanners)):
-        if not 1 <= count <= MAX_THREADS:
-            raise BadInput(f"{count} {who} can't be started", f"give --{who} 1 to {MAX_THREADS}")
-
-
-def _check_sizes(point: Point) -> None:
-    """Raise BadInput for a number that can't be."""
-    unit = KINDS[point.kind].unit
-    if point.pages % unit:
-        raise BadInput(
-            f"{point.pages} pages make no whole huge pages, which {point.kind} consists of",
-            f"give --pages in steps of {unit}",
-        )
-    if not 1 <= point.vmas <= point.pages // unit:
-        raise BadInput(
-            f"{point.pages} pages of {point.kind} can't be cut into {point.vmas} VMAs",
-            f"give --vmas 1 to {point.pages // unit}",
-        )
-    _check_threads(point)
-    for what, percent in (("--watch", point.watch_percent), ("--populated", point.populated_percent)):
-        if not 0 < percent <= 100:
-            raise BadInput(f"{what} can't be {percent:g} %", f"give {what} more than 0, up to 100")
-    if not 0 <= point.prior_percent <= 100:
-        raise BadInput(f"--prior can't be {point.prior_percent:g} %", "give --prior 0 to 100")
-    if point.read_bytes % 8:
-        raise BadInput(
-            f"--read can't be {point.read_bytes}: an entry of pagemap has 8 bytes",
-            "give --read 64K, for example; 0: all in one read",
-        )
-    for key, end in (("vec_len", 2**63), ("max_pages", 2**32), ("ballast", 2**63), ("read_bytes", 2**63),
-                     ("every_us", 10**7)):  # fmt: skip
-        if not 0 <= getattr(point, key) < end:
-            raise BadInput(
-                f"{SETTINGS[key].option} can't be {getattr(point, key)}",
-                f"give 0 to {end - 1}; the default is {DEFAULTS[key]}",
-            )
 
 
 def matches(name: str, pattern: str) -> bool:

@@ -7,17 +7,19 @@ A line is believed only as far as it is checked here: every field has its type a
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from bench.errors import BadInput
 from bench.plan import facts
+from bench.plan.bystanders import BYSTANDERS
 from bench.plan.interfaces import Reason
-from bench.plan.kinds import KINDS
+from bench.plan.kinds import KINDS, THEN
 from bench.plan.kinds import POPULATE as POPULATED
 from bench.plan.plan import READABLE, SCHEMA, Plan, Play, Timing
-from bench.plan.points import MAX_PAGES, MAX_THREADS, Point
+from bench.plan.points import LIVES, MAX_PAGES, MAX_THREADS, SHARING, Point
 from bench.plan.schema import CHECKS, parsed, shown, typed
 
 TIME, INSTRUCTIONS = "time", "instructions"  # quantities that a clock can count, one a nanosecond
@@ -26,8 +28,17 @@ TIME, INSTRUCTIONS = "time", "instructions"  # quantities that a clock can count
 CRASHED, HUNG, BREAKS, FAILED = "crashed", "hung", "breaks", "failed"
 ENDINGS = (CRASHED, HUNG, BREAKS, FAILED)
 REFUSED = "refused"  # beside why it was not possible: the kernel said so with an error that is known, loudly
-PHASES = ("reset", "dirty", "collect", "collect_reset")  # of an interval
+# Of an interval, and of a tracker's life around them, in their order: `arm` is its first reset, `act` what it does with
+# the pages it was told of, `disarm` ends tracking, and `after` is the program's first writes without it.
+PHASES = ("open", "arm", "reset", "dirty", "collect", "collect_reset", "act", "disarm", "close", "after")
+ANY, APART = "any", "apart"  # what operations of bystanders overlap: any phase, none
+BUCKETS = 1216  # of their times
+# Of the operations in one process: their median, 99th percentile and maximum, one after the other how long each took,
+# and the median of those that overlapped a phase.
+WAITS = ("bystanders_median", "bystanders_p99", "bystanders_max", "bystanders_each", "bystanders_reset",
+         "bystanders_dirty", "bystanders_collect")  # fmt: skip
 POPULATE = "populate"  # the phase before the first one
+ABSENT = "none"  # beside orders of folios: pages that are not there, or swapped out
 OTHERS = "(others)"  # functions that were sampled least, together
 LONGEST = 1 << 24  # bytes of a line; the longest honest one has some 100 KiB
 MOST = 10**15  # of anything that is counted
@@ -36,12 +47,61 @@ MOST_NAMES = 100_000  # points, processes, boots, values, names of one kind
 LONGEST_NAME = 200  # characters of a name: a suite's, workload's, interface's, result's
 LONGEST_WORDS = 1 << 16  # characters of a reason or a finding
 MOST_LINES = 10**9  # of a kernel's log
+LARGEST_ORDER = 9  # of a folio that is told from larger ones: a huge page
 MOST_FUNCTIONS = 20_000  # of a phase: no kernel has more that one interval could call
 
 _RUN = re.compile(r"(\d{1,15})x\+(\d{1,15})-(\d{1,15})")  # of wrong intervals
 
 Facts = dict[str, str | int | float]
 _NONE: dict[str, Any] = {}  # nobody adds to it
+
+
+class Beside(NamedTuple):
+    """How long the operations of a bystander took in one process, while one form was measured.
+
+    `counts`: by the phase that they overlapped, or ANY for those that overlapped one at all, or APART for those that
+    overlapped none: how many took so long, {bucket: count}, of latency()'s; `longest`: the same keys, and the slowest,
+    in nanoseconds of the machine's clock. `ended`: how many ended within an interval, and `ended_ns`, what these took
+    with the time between them. `pause_us`: between two operations, where there was no CPU for it alone; `urgent`: 1
+    where it went before all tasks of usual priority then.
+    """
+
+    counts: dict[str, dict[str, int]] = _NONE
+    longest: dict[str, int] = _NONE
+    ended: int = 0
+    ended_ns: int = 0
+    pause_us: int = 0
+    urgent: int = 0
+
+    def quantile(self, share: float, key: str = ANY) -> float:
+        """The time that this share of operations stayed below, in the clock's nanoseconds to 3 %; NaN without any."""
+        counts = sorted((int(at), count) for at, count in self.counts.get(key, {}).items())
+        wanted, seen = share * sum(count for _, count in counts), 0
+        for bucket, count in counts:
+            seen += count
+            if seen >= wanted:
+                return min(sum(latency(bucket)) / 2, float(self.longest[key]))
+        return math.nan
+
+    @property
+    def waits(self) -> dict[str, float]:
+        """What is said of it, by WAITS: nanoseconds of the clock, NaN without operations."""
+        collects = [self.quantile(0.5, key) for key in ("collect", "collect_reset") if key in self.counts]
+        return {
+            "bystanders_median": self.quantile(0.5),
+            "bystanders_p99": self.quantile(0.99),
+            "bystanders_max": float(self.longest.get(ANY, math.nan)),
+            "bystanders_each": self.ended_ns / self.ended if self.ended and not self.pause_us else math.nan,
+            "bystanders_reset": self.quantile(0.5, "reset"),
+            "bystanders_dirty": self.quantile(0.5, "dirty"),
+            "bystanders_collect": collects[0] if collects else math.nan,
+        }
+
+    @property
+    def slowest(self) -> str:
+        """The phase that the slowest operation overlapped; of two the one that is the tracker's call."""
+        order = ("reset", "collect_reset", "collect", "act", "dirty")
+        return next((key for key in order if self.longest.get(key) == self.longest.get(ANY, -1)), "")
 
 
 class Series(NamedTuple):
@@ -51,7 +111,9 @@ class Series(NamedTuple):
     mean of its intervals, or their median where the clock counts instructions. `intervals`, `extra`, `missed`: over all
     intervals. `wrong`: per interval, run-length coded, where any was: `17x+0-0 1x+512-0`; `example`: pages of the first
     wrong one. `overlapped`: intervals in which writers still wrote when the first collect had ended. `vmas_left`: VMAs
-    of the mapping after the last interval.
+    of the mapping after the last interval. `periods`: of writers that have a rhythm, over all intervals; `late`: those
+    that ended before their pages were written. `beside`: what somebody noted who has
+    nothing to do with it.
 
     `counters`: by phase and name, what was counted beside the values, one number for each value of the process. Of
     emulated machines they are of the interval whose instructions are the median (the lower one of two): `user` and
@@ -64,6 +126,10 @@ class Series(NamedTuple):
 
     `samples`: by phase, how often a sampler met each kernel function there, in a round that is not timed: the share of
     a function is known to 1.96 sqrt(share (1 - share) / n) of n samples. Of other threads and processes there are none.
+
+    `orders_before`, `orders_after`: pages of the mapping by the order of their folio (ABSENT: not there), before the
+    first interval and after the last one of the last mapping; empty where nobody looked, or could. `orders_changed`:
+    intervals, of all mappings, after which they were others than before the first one.
     """
 
     interface: str
@@ -82,6 +148,12 @@ class Series(NamedTuple):
     foreign: dict[str, list[dict[str, int]]] = _NONE
     samples: dict[str, dict[str, int]] = _NONE
     example: str = ""
+    periods: int = 0
+    late: int = 0
+    beside: Beside = Beside()
+    orders_before: dict[str, int] = _NONE
+    orders_after: dict[str, int] = _NONE
+    orders_changed: int = 0
 
 
 class Machine(NamedTuple):
@@ -271,6 +343,8 @@ def _series(one: Series) -> str:
         wrong=_RUN.sub("", one.wrong).strip(" ") == "",
         example=_words(one.example),
         **{key: _count(getattr(one, key)) for key in ("extra", "missed", "overlapped", "huge_kib_left", "vmas_left")},
+        periods=_count(one.periods),
+        late=0 <= one.late <= one.periods,
         values=one.values.keys() <= phases and all(map(_times, one.values.values())) and all(one.values.values()),
         warmups=one.warmups.keys() <= phases and all(map(_times, one.warmups.values())),
         counters=one.counters.keys() <= phases
@@ -278,7 +352,34 @@ def _series(one: Series) -> str:
         and all(len({len(values) for values in some.values()}) <= 1 for some in one.counters.values()),
         **{key: _by_function(getattr(one, key)) for key in ("functions", "foreign")},
         samples=one.samples.keys() <= phases and all(map(_functions, one.samples.values())),
+        orders_before=_orders(one.orders_before),
+        orders_after=_orders(one.orders_after),
+        orders_changed=_count(one.orders_changed),
     )
+
+
+def latency(bucket: int) -> tuple[int, int]:
+    """Return the times that a bucket is for, from the first to below the second: 32 buckets a power of two."""
+    if bucket < 32:
+        return bucket, bucket + 1
+    power = bucket // 32 - 1
+    return (32 + bucket % 32) << power, (33 + bucket % 32) << power
+
+
+def _beside(one: Beside) -> str:
+    """Buckets are those there are, and what is counted has a slowest one."""
+    keys = {*PHASES, ANY, APART}
+    named = all(at.isascii() and at.isdecimal() and int(at) < BUCKETS for some in one.counts.values() for at in some)
+    return _bad(
+        counts=one.counts.keys() <= keys and named and all(_counts(some.values()) for some in one.counts.values()),
+        longest=one.longest.keys() == one.counts.keys() and _times(one.longest.values()),
+        **{key: _count(getattr(one, key)) for key in ("ended", "ended_ns", "pause_us")},
+        urgent=one.urgent in (0, 1),
+    )
+
+
+def _orders(found: dict[str, int]) -> bool:
+    return found.keys() <= {*map(str, range(LARGEST_ORDER + 1)), ABSENT} and _counts(found.values())
 
 
 def _by_function(found: dict[str, list[dict[str, int]]]) -> bool:
@@ -295,15 +396,21 @@ def _point(one: Point) -> str:
         workload=_name(one.workload),
         pages=1 <= one.pages <= MAX_PAGES,
         kind=one.kind in KINDS,
-        sharing=one.sharing in ("disjoint", "shared"),
+        sharing=one.sharing in SHARING,
         vmas=1 <= one.vmas <= one.pages,
         populate=one.populate in POPULATED,
         masks=one.masks in ("fast", "extra"),
-        **{key: 1 <= getattr(one, key) <= MAX_THREADS for key in ("writers", "scanners")},
-        **{key: 0 <= getattr(one, key) <= 100 for key in ("dirty_percent", "prior_percent")},
+        then=one.then in THEN,
+        life=one.life in LIVES,
+        **{key: 1 <= getattr(one, key) <= MAX_THREADS for key in ("writers", "scanners", "trackers", "targets")},
+        paced=0 <= one.paced <= one.writers,
+        budget=1 <= one.budget <= MAX_PAGES,
+        period_us=1 <= one.period_us < 10**7,
+        **{key: 0 <= getattr(one, key) <= 100 for key in ("dirty_percent", "prior_percent", "read_percent")},
         **{key: 0 < getattr(one, key) <= 100 for key in ("watch_percent", "populated_percent")},
         **{key: getattr(one, key) in (0, 1) for key in ("concurrent", "external", "first")},
         **{key: getattr(one, key) >= 0 for key in ("ballast", "vec_len", "max_pages", "read_bytes", "every_us")},
+        bystanders=not one.bystanders or one.bystanders in BYSTANDERS,
     )
 
 
@@ -412,6 +519,7 @@ def _messages(one: Messages) -> str:
 # By type: which of its fields can't be.
 CHECKS.update({
     Series: _series,
+    Beside: _beside,
     Plays: _plays,
     Timed: _timed,
     Machine: _machine,

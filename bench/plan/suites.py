@@ -6,20 +6,30 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from bench.errors import BadInput
-from bench.plan.interfaces import INTERFACES, SLOTS
-from bench.plan.kinds import KINDS
-from bench.plan.points import Point, grid, make_point
+from bench.plan.bystanders import BYSTANDERS
+from bench.plan.grids import grid, make_point
+from bench.plan.interfaces import ACCESSED, INSTEAD, INTERFACES, SLOTS, TRACKERS, UNTRACKED, WRITTEN
+from bench.plan.kinds import KINDS, THEN, USUAL_KIND
+from bench.plan.points import Point
 
 _SIZES = (1, 10, 100, 1000, 10_000, 65_536)
 _MIB = 256  # pages
 _GIB = 1024 * _MIB
+TRACKING = (UNTRACKED, *(name for name in TRACKERS[WRITTEN] if not INTERFACES[name].path_of))
+_ELSE = [name for name, kind in KINDS.items() if not kind.folio]
+_ORDERS = [USUAL_KIND, *(name for name, kind in KINDS.items() if kind.folio), "anon-thp"]  # order-0 first
+# Those of which a process may have several trackers.
+SEVERAL = tuple(
+    row.name for row in INTERFACES.values() if row.tracks and row.prop == WRITTEN and not (row.single or row.path_of)
+)
 LEGACY_AND_IOCTL = tuple(row.name for row in INTERFACES.values() if row.role or row.draft)
 
 
 class Suite(NamedTuple):
     """A named list of points, with the defaults of how often to measure them, and the source of its question.
 
-    Points that need more memory than is safe are left out where it runs. Without points it plays the scenarios.
+    Points that need more memory than is safe are left out where it runs. Without points it plays the scenarios. Of a
+    suite that is `by_cpus`, points of more threads than CPUs are left out too.
     """
 
     name: str
@@ -31,6 +41,7 @@ class Suite(NamedTuple):
     )
     values: int = 1  # of a process; of a scenario how often it is played
     interfaces: tuple[str, ...] = ()  # all, where none is named
+    by_cpus: bool = False  # points for more CPUs than there are where it runs are left out
 
 
 def _buffers() -> list[Point]:
@@ -67,6 +78,49 @@ def _callers() -> list[Point]:
         *grid(["random"], [65_536], [1], vec_len=(1000,), scanners=(1, 4, 20)),
         make_point("random", 10_240, 5),
         *grid(["random"], [2 * _GIB], [0.4], kind=("anon", "shmem")),
+    ]
+
+
+def _rhythms() -> list[Point]:
+    """Writers that overlap, and writers with a rhythm beside those that write as fast as they can."""
+    found = grid(["random"], [16_384], [50], writers=(2, 4), sharing=("overlapping",))
+    return found + grid(
+        ["random"], [16_384], [50], writers=(2, 4), concurrent=(0, 1), paced=(1,), budget=(256,), period_us=(1000,)
+    )
+
+
+def _scaling() -> list[Point]:
+    """One of everything, and then more of one thing at a time, up to as many as a large machine has CPUs."""
+    more = [2**n for n in range(1, 9)]
+    found = []
+    for pages in (16_384, _GIB):
+        several: list[dict[str, Any]] = [{}]
+        several += [{who: n} for who in ("writers", "scanners", "trackers") for n in more]
+        several += [{"external": 1, "targets": n, "trackers": n} for n in (1, *more)]
+        found += [make_point("random", pages, 10, **one) for one in several]
+    return found
+
+
+def _accessed() -> list[Point]:
+    """Reads of 1 to 100 %, then writes and both, then memory whose pages are larger or are not the process's own."""
+    sizes = (1000, 10_000, 65_536)
+    return [
+        Point("idle", 10_000, 0.0),
+        *grid(["random"], sizes, (10, 1, 100), read_percent=(100.0,)),
+        *grid(["random"], sizes, [10], read_percent=(0.0, 50.0)),
+        *grid(["random"], [10_240], [10], kind=("anon-thp", "shmem", "shmem-thp"), read_percent=(100.0,)),
+    ]
+
+
+def _lives() -> list[Point]:
+    """Sizes, then kinds, VMAs, populated parts and writers, one changed at a time."""
+    changes: list[dict[str, Any]] = [{"kind": kind} for kind in _ELSE if kind != USUAL_KIND]
+    changes += [{"vmas": n} for n in (16, 256)]
+    changes += [{"populated_percent": p} for p in (1.0, 50.0)]
+    changes += [{"life": "busy"}, {"life": "busy", "writers": 4}, {"life": "busy", "kind": "shmem"}, {"external": 1}]
+    return [
+        *grid(["random"], [1, _MIB, 64 * _MIB, _GIB], [10], life=("idle",)),
+        *(make_point("random", 10_240, 10, **{"life": "idle"} | change) for change in changes),
     ]
 
 
@@ -153,16 +207,44 @@ SUITES = {
             "kinds",
             "every kind of memory, 40 MiB, one page and 10 % written: cost and granularity",
             "file-backed and huge-page tracking: asked for and not shown in 2022",
-            tuple(grid(["random"], [10_240], (0.005, 10), kind=list(KINDS))),
+            tuple(grid(["random"], [10_240], (0.005, 10), kind=_ELSE)),
+        ),
+        Suite(
+            "instead",
+            "what tracking is for, with it and without: written pages copied or wiped, or all of them, or fork",
+            "resets and snapshots without tracking: Wasmtime's pull request 14357; Redis forks to save",
+            tuple(grid(["random"], [16, 256, 4096, 16_384, 65_536], (1, 10, 50, 100), then=tuple(filter(None, THEN)))),
+            interfaces=(*(row.name for row in INTERFACES.values() if row.role or row.name == "mprotect"), *INSTEAD),
+        ),
+        Suite(
+            "batching",
+            "64 MiB of order-0 pages, of folios of each order, and of huge pages by PTEs and whole: cost of a page",
+            "folio_pte_batch() is not used by soft-dirty or the ioctl yet; reviewers ask for order-0 beside each order",
+            tuple(
+                point
+                for name, dirty in (("random", 10), ("all", 100))
+                for point in grid([name], [16_384], [dirty], kind=_ORDERS)
+            ),
+            interfaces=LEGACY_AND_IOCTL,
         ),
         Suite(
             "writers",
-            "1 to 4 threads write parts of 64 MiB, or all of it, between and during the collects",
+            "1 to 4 threads write parts of 64 MiB, parts that overlap, or all of it; one of them with a rhythm",
             "multi-threaded writers: asked for and not shown in 2022; lost updates without an atomic collect",
             (
                 *grid(["random"], [16_384], [50], writers=(1, 2, 4), concurrent=(0, 1)),
                 *grid(["random"], [16_384], [50], writers=(2, 4), sharing=("shared",)),
+                *_rhythms(),
             ),
+        ),
+        Suite(
+            "scaling",
+            "writers, scanners, trackers, tracked processes: one, and more, to as many as there are CPUs",
+            "multi-threaded tracking was asked for in 2022; clear_refs holds mmap_lock over its whole walk",
+            tuple(_scaling()),
+            processes=12,
+            interfaces=SEVERAL,
+            by_cpus=True,
         ),
         Suite(
             "buffers",
@@ -175,6 +257,13 @@ SUITES = {
             "many VMAs, other memory of the process, a part watched, a sparse mapping, one changed at a time",
             "clear_refs walks the whole process, the ioctl only a range; sparse mappings were asked for in 2022",
             tuple(_surroundings()),
+        ),
+        Suite(
+            "accessed",
+            "what is read, written, or both: 1 to 100 % of 1,000 to 65,536 pages; and what each way to know it misses",
+            "K. Shutsemau, userfaultfd working set tracking, of which numbers were asked for in April 2026",
+            tuple(_accessed()),
+            interfaces=("scan-wp", *TRACKERS[ACCESSED]),
         ),
         Suite(
             "arm",
@@ -192,8 +281,24 @@ SUITES = {
             ),
             processes=6,
         ),
+        Suite(
+            "life",
+            "a tracker's whole life: opened, armed, asked, disarmed while nobody or somebody writes, closed",
+            "what tracking costs besides its intervals; clear_refs has nothing that ends it",
+            tuple(_lives()),
+            processes=10,
+        ),
+        Suite(
+            "bystanders",
+            "threads that map, fault and mprotect elsewhere, and readers of smaps and pagemap, while each tracks",
+            "fs/proc/task_mmu.c: clear_refs takes mmap_lock for writing over its whole walk, the ioctl for reading",
+            tuple(grid(["random"], [4 * _MIB, 64 * _MIB, _GIB], [10], bystanders=tuple(BYSTANDERS))),
+            processes=6,
+            interfaces=TRACKING,
+        ),
     )
 }
+
 
 MEANING = Suite(
     "meaning",
@@ -202,12 +307,24 @@ MEANING = Suite(
     points=(),
     processes=1,
     values=100,
+    interfaces=TRACKERS[WRITTEN],
 )
+MEANING_ACCESSED = Suite(
+    "meaning-accessed",
+    "what each interface reports as accessed that nobody accessed, and misses that somebody did",
+    "the series of userfaultfd's RWP, 2026: what it sees that the accessed bits of page tables do not",
+    points=(),
+    processes=1,
+    values=100,
+    # what samples says something else the next time
+    interfaces=tuple(name for name in TRACKERS[ACCESSED] if not INTERFACES[name].samples),
+)
+PLAYED = {suite.name: suite for suite in (MEANING, MEANING_ACCESSED)}  # those of scenarios
 
 
 def find(name: str) -> Suite:
     """Return the suite of that name. Raises BadInput that lists the names there are."""
-    known = SUITES | {MEANING.name: MEANING}
+    known = SUITES | PLAYED
     try:
         return known[name]
     except KeyError:
