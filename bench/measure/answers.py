@@ -8,7 +8,7 @@ from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.measure.core import Example, Mapping, Pattern, Tracker
-from bench.plan.interfaces import LEGACY, Interface
+from bench.plan.interfaces import ACCESSED, LEGACY, Interface
 from bench.plan.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.measure.core import Interval
 
 _READ_PAGE = 2  # that read(2) writes
+_NOBODY = {"written": "wrote", "read": "read"}
 
 
 class Answer(NamedTuple):
@@ -36,13 +37,16 @@ def answers(interface: Interface, mapping: Mapping) -> Iterator[Answer]:
     rounds = ([5, 1, 4], [5, 1, 4], []) if interface.flushes else ([5], [1, 4], [0])
     with Tracker(interface.name, mapping) as tracker:
         for atomic in [False, True] if interface.atomic and interface.flushes else [False]:
-            for order in rounds:
-                pattern = Pattern(array("I", order), mapping.pages)
+            for order, reads in zip(rounds, (False, interface.prop == ACCESSED, False), strict=True):
+                pattern = Pattern(array("I", order), mapping.pages, bytes([reads] * len(order)) if reads else None)
+                truth = pattern.judge(interface.prop)
                 found = tracker.run(pattern, 2 if interface.flushes else 1, atomic=atomic)
                 for turn, one in enumerate(found):
-                    reported = pattern.written - one.missed + one.extra
-                    wrong = _wrong(one, pattern.written, KINDS[mapping.layout.kind].unit)
-                    said = _said(interface, mapping.pages, order, one, pattern.example(), turn, atomic=atomic)
+                    reported = truth - one.missed + one.extra
+                    wrong = _wrong(one, truth, KINDS[mapping.layout.kind].granule)
+                    asked = f"{interface.asks} of {mapping.pages} pages"
+                    done = "read" if reads else "written"
+                    said = _said(asked, order, done, one, pattern.example(), turn, atomic=atomic)
                     yield Answer(reported, mapping.pages, said if wrong else "")
         if mapping.layout.outside is None:  # else its memory is not ours to write to
             yield _of_read(interface, mapping, tracker)
@@ -90,33 +94,32 @@ def _of_read(interface: Interface, mapping: Mapping, tracker: Tracker) -> Answer
                 return Answer(0, mapping.pages, f"read(2) into memory that it tracks failed: {error.strerror}")
             written, how = [], "after read(2) was refused, which wrote nothing"
     ranges = tracker.collect()
+    if not interface.addresses:
+        count = tracker.total()
+        said = f"asked for {interface.asks} {how}: it was {count}"
+        return Answer(count, mapping.pages, "" if count == len(written) * KINDS[mapping.layout.kind].unit else said)
     reported = [page for first, end in ranges for page in range(max(0, first), min(end, mapping.pages))]
-    right = ranges in ([(page, page + 1) for page in written], [(0, KINDS[mapping.layout.kind].unit)][: len(written)])
+    right = ranges in (
+        [(page, page + 1) for page in written],
+        [(0, KINDS[mapping.layout.kind].granule)][: len(written)],
+    )
     said = f"asked for {interface.asks} of {mapping.pages} pages {how}: reported {pages(reported[:9], len(reported))}"
     return Answer(len(reported), mapping.pages, "" if right else said)
 
 
 def _said(
-    interface: Interface,
-    asked: int,
-    order: list[int],
-    one: Interval,
-    example: Example | None,
-    turn: int,
-    *,
-    atomic: bool,
+    asked: str, order: list[int], done: str, one: Interval, example: Example | None, turn: int, *, atomic: bool
 ) -> str:
-    """A wrong answer: what was asked, written and reported."""
-    how = "in one call with the reset " if atomic else ""
-    what = f"asked {how}for {interface.asks} of {asked} pages "
-    again = ", reset and written again" if turn else ""
+    """A wrong answer: what was asked, done (written, or read) and reported."""
+    what = f"asked {'in one call with the reset ' if atomic else ''}for {asked} "
+    again = f", reset and {done} again" if turn else ""
     names = pages(sorted(order), len(order))
-    written = f"after {'page' if len(order) == 1 else 'pages'} {names} {'was' if len(order) == 1 else 'were'} written"
-    what += f"{written}{again}: " if order else "of which none was written: "
+    after = f"after {'page' if len(order) == 1 else 'pages'} {names} {'was' if len(order) == 1 else 'were'} {done}"
+    what += f"{after}{again}: " if order else f"of which none was {done}: "
     if example is None or (example.n_extra + example.outside, example.n_missed) != (one.extra, one.missed):
-        return f"{what}{one.extra} were reported that nobody wrote, {one.missed} not that were written"
+        return f"{what}{one.extra} were reported that nobody {_NOBODY[done]}, {one.missed} not that were {done}"
     if example.idle:
-        what = f"asked for {interface.asks} of {asked} pages after a reset, and none written since: "
+        what = f"asked for {asked} after a reset, and none {done} since: "
         order = []
     return what + _difference(example, order)
 

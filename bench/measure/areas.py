@@ -9,17 +9,19 @@ from contextlib import suppress
 from functools import partial
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 
+from bench.measure.accesses import Accesses
 from bench.measure.core import check, lib
 from bench.measure.memory import (
+    ADVICE,
     MADV_DONTNEED,
     MADV_HUGEPAGE,
     MADV_PAGEOUT,
+    MADV_POPULATE_READ,
     MADV_POPULATE_WRITE,
     MAP_FIXED,
     PRESENT,
     SWAPPED,
     TABLE,
-    Memory,
     NotPossible,
     Pages,
     View,
@@ -29,7 +31,7 @@ from bench.measure.memory import (
 MAP_HUGETLB = 0x40000  # include/uapi/asm-generic/mman-common.h
 
 
-class Areas(Memory):
+class Areas(Accesses):
     """Everything a scenario can do to a whole area."""
 
     def map_huge(self) -> Pages:
@@ -66,7 +68,7 @@ class Areas(Memory):
 
     def mremap(self, pages: Pages, to: Pages) -> None:
         """Move; the tracked range moves along. What is at the new addresses is new there: see move_soft_dirty_pte()."""
-        check(lib.stage_mremap(pages.address, pages.length, to.address))
+        self._program("mremap", partial(lib.stage_mremap, pages.address, pages.length, to.address))
         self._reserve_again(pages)
         self.moved(pages, to)
         self.changed(to)
@@ -94,9 +96,17 @@ class Areas(Memory):
         self._program("mlock", lambda: lib.stage_mlock(pages.address, pages.length), errno.ENOMEM)
 
     def populate_write(self, pages: Pages) -> None:
-        """MADV_POPULATE_WRITE: EINVAL is for memory that is not writable, which is the interface's doing."""
-        call = partial(lib.stage_madvise, pages.address, pages.length, MADV_POPULATE_WRITE)
-        self._program("madvise(MADV_POPULATE_WRITE)", call, errno.EINVAL)
+        """MADV_POPULATE_WRITE."""
+        self._populate(pages, MADV_POPULATE_WRITE)
+
+    def populate_read(self, pages: Pages) -> None:
+        """MADV_POPULATE_READ."""
+        self._populate(pages, MADV_POPULATE_READ)
+
+    def _populate(self, pages: Pages, advice: int) -> None:
+        """EINVAL is for memory that is not writable, or readable, which is the interface's doing."""
+        call = partial(lib.stage_madvise, pages.address, pages.length, advice)
+        self._program(f"madvise({ADVICE[advice]})", call, errno.EINVAL)
 
     def drop(self, pages: Pages, advice: int = MADV_DONTNEED) -> None:
         """Give pages back by madvise: MADV_DONTNEED of private memory, MADV_REMOVE of shared memory; they are zero."""

@@ -6,22 +6,20 @@ from __future__ import annotations  # array[int]: Python 3.11 has it in annotati
 import errno
 import os
 from array import array
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import PermissionDenied, Unsupported
-from bench.plan.kinds import ANON, KINDS, POPULATE, USUAL, Ask, Kind, Layout
-
-try:
-    from bench.core._core import ffi, lib
-except ImportError as error:
-    raise Unsupported(f"the C core is not built for this Python: {error}", "run: make setup") from None
+from bench.measure import folios
+from bench.measure.native import Resource, check, ffi, lib
+from bench.plan.interfaces import ACCESSED, INTERFACES
+from bench.plan.kinds import ANON, FREE, KINDS, POPULATE, THEN, USUAL, Ask, Kind, Layout
+from bench.plan.points import LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SANDBOX = "is this a sandbox (seccomp)? measure outside of it, or in a virtual machine: --where vm"
-__all__ = ["Interval", "Mapping", "Pattern", "Tracker", "Writers", "draw", "ffi", "lib", "sample"]
+__all__ = ["Bystander", "Interval", "Mapping", "Pattern", "Tracker", "Writers", "check", "draw", "ffi", "lib", "sample"]
 
 
 class Interval(NamedTuple):
@@ -29,7 +27,8 @@ class Interval(NamedTuple):
 
     `collect_ns` is that of `collect_reset` where the interval was an atomic one; of several writers `dirty_ns` is that
     of the slowest, and of concurrent intervals `reset_ns` and `collect_ns` are those of both collects; `overlapped` is
-    1 where a writer was still writing when the first of them had ended.
+    1 where a writer was still writing when the first of them had ended. `periods`: of writers that have a rhythm, of
+    which `late` ones ended before their pages were written. `act_ns`: of what was done with reported pages.
     """
 
     reset_ns: int
@@ -38,6 +37,9 @@ class Interval(NamedTuple):
     extra: int
     missed: int
     overlapped: int = 0
+    periods: int = 0
+    late: int = 0
+    act_ns: int = 0
 
 
 class Example(NamedTuple):
@@ -54,12 +56,6 @@ class Example(NamedTuple):
     idle: bool
 
 
-def check(status: int) -> None:
-    """Raise OSError(errno, text, call) for a status of the core that is not 0."""
-    if status:
-        raise OSError(-status, os.strerror(-status), ffi.string(lib.failed_call()).decode())
-
-
 def sample(total: int, count: int, seed: int) -> array[int]:
     """Return `count` distinct pages of `total`, uniform, in random order: uint32[count], same for the same seed."""
     out = array("I", bytes(4 * total))
@@ -74,23 +70,7 @@ def draw(total: int, count: int, seed: int) -> array[int]:
     return out
 
 
-class _Resource:
-    """Something the core allocated: closed by `with`, whatever happens inside."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give everything back to the kernel; calling it again does nothing."""
-        raise TypeError("a resource says how it is closed")
-
-
-class Mapping(_Resource):
+class Mapping(Resource):
     """`pages` pages of memory, guarded; huge pages are verified, to be there or not to be there.
 
     Raises OSError with the name of the failed call, and Unsupported where the kernel did not do as it was told.
@@ -104,23 +84,33 @@ class Mapping(_Resource):
         directory = ffi.new("char[]", os.fsencode(layout.directory))
         made = ffi.new("struct layout *")
         made.pages, made.kind, made.huge = pages, getattr(lib, kind.number), kind.huge
+        made.folio = kind.folio
         made.populate = getattr(lib, POPULATE[layout.populate])
         made.populated = pages if layout.populated is None else layout.populated
         made.vmas, made.watched, made.directory = layout.vmas, self.watched, directory
-        if layout.outside is None:
+        given = folios.given(kind) if kind.folio else 0
+        if layout.targets > 1:
+            cpus = ffi.new("int[]", list(layout.cpus))
+            check(lib.mapping_create_targets(self.struct, made, layout.targets, cpus, len(layout.cpus)))
+        elif layout.outside is None:
             check(lib.mapping_create(self.struct, made))
         else:
             check(lib.mapping_create_outside(self.struct, made, layout.outside))
         self.page_size = int(self.struct.page_size)
-        self._verify(kind)
+        try:
+            self._verify(kind)
+            if kind.folio:
+                folios.verify(self, kind, given)
+        except BaseException:
+            self.close()
+            raise
 
     def _verify(self, kind: Kind) -> None:
         huge, size = self.huge_kib() * 1024, self.pages * self.page_size
-        if huge and not kind.huge:
-            self.close()
+        whole = kind.huge and not kind.folio
+        if huge and not whole:
             raise Unsupported("the kernel backed the mapping with huge pages although MADV_NOHUGEPAGE was set")
-        if kind.huge and self.layout.populate == "write" and huge < size:
-            self.close()
+        if whole and self.layout.populate == "write" and huge < size:
             raise Unsupported(
                 f"the kernel backed only {huge >> 20} of {size >> 20} MiB with huge pages",
                 "free memory, or allow them: echo advise > /sys/kernel/mm/transparent_hugepage/"
@@ -135,11 +125,14 @@ class Mapping(_Resource):
 
     def vmas(self) -> int:
         """Return how many VMAs it consists of now, as /proc/PID/maps has them."""
-        first = int(ffi.cast("uintptr_t", self.struct.base))
-        end = first + self.struct.pages * self.page_size
-        with open(f"/proc/{self.struct.pid or 'self'}/maps", encoding="ascii", errors="replace") as maps:
-            starts = [int(line.partition("-")[0], 16) for line in maps]
-        return sum(first <= start < end for start in starts)
+        count, targets = 0, self.struct.targets
+        for one in targets[0 : self.struct.n_targets] if targets else [self.struct]:
+            first = int(ffi.cast("uintptr_t", one.base))
+            end = first + one.pages * self.page_size
+            with open(f"/proc/{one.pid or 'self'}/maps", encoding="ascii", errors="replace") as maps:
+                starts = [int(line.partition("-")[0], 16) for line in maps]
+            count += sum(first <= start < end for start in starts)
+        return count
 
     def granule(self) -> int:
         """Return the pages that one protection covers: 512 in hugetlb, else 1."""
@@ -159,12 +152,13 @@ class Mapping(_Resource):
 
 
 class Pattern:
-    """Which pages one interval writes, in order; `written` is how many distinct ones of the watched pages that is.
+    """Which pages one interval accesses, in order.
 
-    order: uint32[writes]; watched: how many pages from the first on are tracked.
+    order: uint32[writes]; watched: how many pages from the first on are tracked; reads: a byte for each access, 1 for a
+    read; None: all are writes. `written` and `accessed` are how many distinct ones of the watched pages are.
     """
 
-    def __init__(self, order: array[int], watched: int) -> None:
+    def __init__(self, order: array[int], watched: int, reads: bytes | None = None) -> None:
         self.writes = len(order)
         words = (watched + 63) // 64
         # The struct holds bare pointers: these keep what they point to alive.
@@ -172,9 +166,20 @@ class Pattern:
             ffi.from_buffer("uint32_t[]", order),
             *(ffi.new("uint64_t[]", words) for _ in ("written", "seen", "before")),
             ffi.new("struct example *"),
+            ffi.NULL if reads is None else ffi.from_buffer("uint8_t[]", reads),
+            ffi.new("uint64_t[]", words),
         )
         self.struct = ffi.new("struct pattern *", [self._owned[0], len(order), *self._owned[1:]])
-        self.written = int(lib.pattern_init(self.struct, watched))
+        lib.pattern_init(self.struct, watched)
+        self.written, self.accessed = (
+            sum(int(word).bit_count() for word in bitmap) for bitmap in (self._owned[1], self._owned[-1])
+        )
+
+    def judge(self, prop: str) -> int:
+        """Compare reports with the truth about this property from now on. Return how many pages have it."""
+        accessed = prop == ACCESSED
+        self.struct.truth = self.struct.accessed if accessed else self.struct.written
+        return self.accessed if accessed else self.written
 
     def example(self) -> Example | None:
         """Return what the first wrong report was; None where none was wrong."""
@@ -187,15 +192,28 @@ class Pattern:
         return Example(extra, missed, n_extra, n_missed, int(found.outside), bool(found.idle))
 
 
-class Writers(_Resource):
-    """`count` threads that write a pattern: each a part of it, or, shared, each all of it. On `cpus` in turn."""
+class Writers(Resource):
+    """`count` threads that write a pattern: each a part of it, or, shared, each all of it. On `cpus` in turn.
 
-    def __init__(self, mapping: Mapping, pattern: Pattern, count: int, *, shared: bool, cpus: Sequence[int]) -> None:
+    rhythm: how many of them, from the first on, write how many pages every so many nanoseconds.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        pattern: Pattern,
+        count: int,
+        *,
+        shared: bool,
+        cpus: Sequence[int],
+        rhythm: tuple[int, int, int] = FREE,
+    ) -> None:
         self.struct = ffi.NULL
         self._written = mapping, pattern  # whose memory the threads use
         made = ffi.new("struct team **")
         check(lib.writers_start(made, mapping.struct, pattern.struct, count, shared, list(cpus), len(cpus)))
         self.struct = made[0]
+        lib.writers_pace(self.struct, ffi.new("struct rhythm *", rhythm))
 
     def close(self) -> None:
         """End the threads."""
@@ -203,16 +221,78 @@ class Writers(_Resource):
         self.struct = ffi.NULL
 
 
-class Tracker(_Resource):
+class Noted(NamedTuple):
+    """What a bystander noted of its operations. Times in nanoseconds.
+
+    `counts`, `most`: by row of struct latencies, how many there were in each bucket, {bucket: count}, and the slowest.
+    `ended`, `ended_ns`: operations that ended in a phase, and what these took with the time between them. `urgent`: it
+    went before all tasks of usual priority.
+    """
+
+    counts: list[dict[int, int]]
+    most: list[int]
+    ended: int
+    ended_ns: int
+    urgent: bool
+
+
+class Bystander(Resource):
+    """Somebody who does `what`, one of plan/bystanders.py's, beside a tracker that runs `count` intervals."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        what: str,
+        count: int,
+        *,
+        atomic: bool,
+        warmups: int = 0,
+        cpu: int = -1,
+        pause_us: int = 0,
+    ) -> None:
+        """Start it. cpu: where; pause_us: between two operations, where the tracker has no other CPU."""
+        self.struct, self._tracker = ffi.NULL, tracker
+        made = ffi.new("struct bystander **")
+        doing = getattr(lib, f"BYSTANDER_{what.upper()}")
+        status = lib.bystander_start(made, tracker.struct, doing, cpu, pause_us * 1000, atomic, warmups, count)
+        self.struct = made[0]
+        if status:
+            self.close()
+        check(status)
+
+    def stop(self) -> Noted:
+        """End it, and return what it noted. Raises OSError for an operation that failed."""
+        found, struct = ffi.new("struct latencies *"), self.struct
+        self.struct = ffi.NULL
+        check(lib.bystander_stop(struct, found))
+        counts = [{at: int(n) for at, n in enumerate(row) if n} for row in found.counts]
+        return Noted(counts, list(found.most), int(found.ended), int(found.ended_ns), bool(found.urgent))
+
+    def close(self) -> None:
+        """End it, whatever it noted."""
+        if self.struct:
+            lib.bystander_stop(self.struct, ffi.NULL)
+            self.struct = ffi.NULL
+
+
+class Tracker(Resource):
     """An interface at work on a mapping. Every failing call raises OSError with its name."""
 
-    def __init__(self, interface: str, mapping: Mapping, ask: Ask = USUAL, cpus: Sequence[int] = ()) -> None:
-        """Open it. cpus: of scanners besides this thread, in turn."""
+    def __init__(
+        self, interface: str, mapping: Mapping, ask: Ask = USUAL, cpus: Sequence[int] = (), *, opened: bool = True
+    ) -> None:
+        """Open it, or, not opened, give it its buffers and no more. cpus: of scanners besides this thread, in turn."""
         self.struct = ffi.new("struct tracker *")
-        self._mapping = mapping
+        self._mapping, row = mapping, INTERFACES[interface]
+        self._prop, self._addresses = row.prop, row.addresses
         self._cpus = ffi.new("int[]", list(cpus))
-        how = ffi.new("struct ask *", [*ask, self._cpus, len(cpus)])
-        check(lib.tracker_open(self.struct, table(interface), mapping.struct, how))
+        *numbers, then = ask
+        how = ffi.new("struct ask *", [*numbers, getattr(lib, THEN[str(then)]), self._cpus, len(cpus)])
+        begin = lib.tracker_open if opened else lib.tracker_prepare
+        status = begin(self.struct, table(interface), mapping.struct, how)
+        if status and not opened:
+            lib.tracker_close(self.struct)
+        check(status)
 
     def reset(self) -> None:
         """From now on, writes count."""
@@ -244,8 +324,15 @@ class Tracker(_Resource):
         found = self.struct.ranges[0 : self.struct.n_ranges]
         return [((r.start - base) // page, (r.end - base) // page) for r in found]
 
+    def total(self) -> int:
+        """Return how many pages the last collect reported, of which an interface may not say which they are."""
+        if self._addresses:
+            return sum(end - first for first, end in self._ranges())
+        return int(self.struct.sum)
+
     def check(self, pattern: Pattern) -> tuple[int, int]:
         """Compare the ranges delivered last with the pattern: (extra pages, missed pages)."""
+        pattern.judge(self._prop)
         counts = ffi.new("uint64_t[2]")
         lib.check_ranges(self.struct, pattern.struct, counts, counts + 1)
         return int(counts[0]), int(counts[1])
@@ -265,13 +352,43 @@ class Tracker(_Resource):
         The writers write, else the process that the mapping was made in, else this thread. concurrent: they do while
         the tracker collects twice an interval, and what both reports have together is checked.
         """
+        pattern.judge(self._prop)
         out, team = ffi.new("struct interval[]", count), writers.struct if writers else ffi.NULL
         check(lib.run_intervals(self.struct, pattern.struct, atomic, team, concurrent, out, count, warmups))
-        return [Interval(i.reset_ns, i.dirty_ns, i.collect_ns, i.extra, i.missed, i.overlapped) for i in out]
+        return _intervals(out)
+
+    def live(
+        self,
+        pattern: Pattern,
+        count: int,
+        *,
+        atomic: bool,
+        writers: Writers | None = None,
+        concurrent: bool = False,
+        busy: bool = False,
+    ) -> tuple[dict[str, int], list[Interval]]:
+        """Time and check a whole life of a tracker that is not open: {phase: nanoseconds}, and its intervals.
+
+        The first of those is armed by the first reset, the phase `arm`, and is a warmup. busy: the writers write while
+        tracking ends. The last interval's pages include those of a second life, and its `overlapped` says whether a
+        writer was still writing when tracking had ended. Raises OSError as others do; EBUSY, EIO: memory is not what it
+        was before tracking, or not what was written.
+        """
+        pattern.judge(self._prop)
+        out, team = ffi.new("struct interval[]", count), writers.struct if writers else ffi.NULL
+        life = ffi.new("struct life *", {"busy": busy})
+        check(lib.run_life(self.struct, pattern.struct, atomic, team, concurrent, life, out, count))
+        found = _intervals(out)
+        found[-1] = found[-1]._replace(overlapped=max(found[-1].overlapped, int(life.overlapped)))
+        return {phase: int(getattr(life, f"{phase}_ns")) for phase in LIFE}, found
 
     def close(self) -> None:
         """Close the descriptors and free the buffers."""
         lib.tracker_close(self.struct)
+
+
+def _intervals(out: Any) -> list[Interval]:
+    return [Interval(*(int(getattr(one, field)) for field in Interval._fields)) for one in out]
 
 
 def table(interface: str) -> Any:

@@ -21,6 +21,7 @@ CPU = Path("/sys/devices/system/cpu")
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 NUMA = Path("/proc/sys/kernel/numa_balancing")
 KSM = Path("/sys/kernel/mm/ksm/run")
+DAMON_STAT = Path("/sys/module/damon_stat/parameters/enabled")
 SETTLED = 10.0  # seconds since boot; until 4, clear_refs took up to twice its time in guests
 # What is found of a change, in parts of the noise, with so many processes: tests/stats/test_samples.py.
 FOUND, FOUND_PROCESSES = 2.0, 22
@@ -204,6 +205,7 @@ def record() -> dict[str, str | int | float]:
         "thp_enabled": chosen(THP) or "not built",
         "numa_balancing": read(NUMA) or "not built",
         "ksm_run": read(KSM) or "not built",
+        "damon_stat": read(DAMON_STAT) or "not built",
         "governor": read(GOVERNOR) or "none",
         "load_average": os.getloadavg()[0],
         "tsc_hz": tsc_rate(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Memory that scenarios map, move, split, share, pin and write; what changed is told to who keeps the truth."""
+"""Memory that scenarios map, split, share, read and write; what happened is told to who keeps the truth."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from bench.plan.interfaces import Reason
 
 PROT_NONE = 0
 MAP_FIXED, MAP_NORESERVE = 0x10, 0x4000  # include/uapi/asm-generic/mman*.h
-MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_HUGEPAGE, MADV_PAGEOUT = 4, 8, 9, 14, 21
+MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 4, 8, 9, 14, 15
+MADV_COLD, MADV_PAGEOUT = 20, 21
 MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE = 22, 23, 25
 MADV_GUARD_INSTALL, MADV_GUARD_REMOVE = 102, 103
 ADVICE = {value: name for name, value in globals().items() if name.startswith("MADV_")}
 TABLE = 512  # pages that one page table maps, and that a huge page is, on x86-64
+_FLUSHES = 64  # pages: x86's TLB is flushed as a whole for more than 33 (tlb_single_page_flush_ceiling)
 PRESENT, SWAPPED = 1 << 63, 1 << 62  # of a pagemap entry
 FILE_FOLDERS = ("/var/tmp", ".")  # noqa: S108  (nobody sees the file: O_TMPFILE)
 
@@ -129,16 +131,23 @@ class Copy(Child):
     """Has a copy of the memory, as any forked child."""
 
     def __init__(self) -> None:
-        super().__init__(self._write)
+        super().__init__(self._do)
 
     @staticmethod
-    def _write(address: int, count: int, size: int) -> int:
-        lib.stage_write(address, count, size, 251)
+    def _do(write: int, address: int, count: int, size: int) -> int:
+        if write:
+            lib.stage_write(address, count, size, 251)
+        else:
+            lib.stage_read(address, count, size)
         return 0
 
     def write(self, pages: Pages) -> None:
         """Write a byte to each page of the child's copy; return when that is done."""
-        self.ask(pages.address, pages.count, pages.size)
+        self.ask(1, pages.address, pages.count, pages.size)
+
+    def read(self, pages: Pages) -> None:
+        """Read a byte of each page of the child's copy; return when that is done."""
+        self.ask(0, pages.address, pages.count, pages.size)
 
 
 class Memory:
@@ -155,6 +164,9 @@ class Memory:
 
     def changed(self, pages: Pages) -> None:
         """Take note that these pages have another content than before."""
+
+    def accessed(self, pages: Pages) -> None:
+        """Take note that the program, or the kernel for it, has read or written these pages."""
 
     def moved(self, pages: Pages, to: Pages) -> None:
         """Take note that pages are elsewhere."""
@@ -195,6 +207,7 @@ class Memory:
         self.changed(pages)
         if populate and protection & PROT_WRITE:
             self._write(pages)
+            self.accessed(pages)
         return pages
 
     def grow_heap(self, count: int) -> Pages:
@@ -264,6 +277,7 @@ class Memory:
         """Write a byte to each page."""
         self._write(pages)
         self.changed(pages)
+        self.accessed(pages)
 
     def _write(self, pages: Pages) -> None:
         self._value = self._value % 250 + 1
@@ -272,53 +286,15 @@ class Memory:
     def read(self, pages: Pages) -> None:
         """Read a byte of each page."""
         lib.stage_read(pages.address, pages.count, pages.size)
+        self.accessed(pages)
 
-    def kernel_reads_into(self, pages: Pages, fd: int | None = None) -> None:
-        """read(2), or readv(2) for several pages: the kernel writes a byte, or of a given file all, to each."""
-        source = self._source(pages.count) if fd is None else fd
-        whole = memoryview(ffi.buffer(ffi.cast("uint8_t *", pages.address), pages.length))
-        size = 1 if fd is None else pages.size
-        parts = [whole[i * pages.size :][:size] for i in range(pages.count)]
-
-        def read() -> None:
-            if os.preadv(source, parts, 0) < sum(map(len, parts)):
-                raise OSError(0, "only a part was read")
-
-        self._kernel_writes("read", read, pages)
-
-    def pwrite(self, fd: int, page: int) -> None:
-        """write(2) a byte into a page of a file."""
-        os.pwrite(fd, bytes([self._value + 1]), page * self.page_size)
-
-    def vm_write(self, pages: Pages) -> None:
-        """process_vm_writev(2), from this process to itself."""
-        self._kernel_writes("process_vm_writev", lambda: lib.stage_vm_write(pages.address, self._value), pages)
-
-    def proc_mem_write(self, pages: Pages) -> None:
-        """Write through /proc/self/mem, as a debugger does."""
-        fd = os.open("/proc/self/mem", os.O_RDWR)
-        self._held.callback(os.close, fd)
-
-        def write() -> None:
-            os.pwrite(fd, b"\xff", pages.address)
-
-        self._kernel_writes("a write to /proc/self/mem", write, pages, errno.EIO)  # what mem_rw() makes of EFAULT
-
-    def pin(self, pages: Pages) -> None:
-        """Pin pages for writing, as a buffer registered with io_uring."""
-        self._held.callback(lib.stage_unpin)
-        self._program("a pin for io_uring", lambda: lib.stage_pin(pages.address, pages.length))
-
-    def read_into_pinned(self, pages: Pages) -> None:
-        """Have the kernel write to pinned pages without the page table."""
-        fd = self._source(pages.length)
-        self._kernel_writes("io_uring", lambda: lib.stage_read_pinned(fd, pages.address, pages.length), pages)
-
-    def _source(self, length: int) -> int:
-        fd = os.memfd_create("source")
-        self._held.callback(os.close, fd)
-        os.write(fd, bytes([self._value + 1]) * length)
-        return fd
+    def _drop_tlb(self) -> None:
+        """Have the CPU forget the entries of page tables that it keeps: by a change of more than it flushes singly."""
+        length = _FLUSHES * self.page_size
+        address = self._address(lib.stage_mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1))
+        lib.stage_write(address, _FLUSHES, self.page_size, 1)
+        check(lib.stage_mprotect(address, length, PROT_READ))
+        check(lib.stage_munmap(address, length))
 
     def _program(self, what: str, call: Callable[[], int | None], *meant: int) -> None:
         """Make a call that the tracked program makes: if EFAULT, or what it means there as well, ends it, it breaks."""
@@ -327,10 +303,6 @@ class Memory:
         except OSError as error:
             why = f"{what} fails: {error.strerror}"
             raise (Breaks(why) if error.errno in (errno.EFAULT, *meant) else NotPossible(why)) from None
-
-    def _kernel_writes(self, what: str, call: Callable[[], int | None], pages: Pages, *meant: int) -> None:
-        self._program(f"{what} into the tracked memory", call, *meant)
-        self.changed(pages)
 
     def fork(self) -> Copy:
         """Fork a child, which can write to its copy of the memory until the play is over."""

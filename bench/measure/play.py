@@ -25,6 +25,7 @@ _REFUSALS = {
     ("ioctl(PAGEMAP_SCAN)", errno.EPERM): "PAGEMAP_SCAN says EPERM: not all of it is registered with userfaultfd now",
     ("ioctl(PAGEMAP_SCAN): walk_end", errno.ELOOP): "PAGEMAP_SCAN protects nothing: walk_end stays where it began",
     ("ioctl(UFFDIO_WRITEPROTECT)", errno.ENOENT): "UFFDIO_WRITEPROTECT says ENOENT: it is not registered now",
+    ("ioctl(UFFDIO_REGISTER, MODE_RWP)", errno.EBUSY): "UFFDIO_REGISTER says EBUSY: another userfaultfd has the memory",
     ("mprotect(PROT_READ)", errno.EPERM): "mprotect says EPERM: the memory is sealed",
 }
 

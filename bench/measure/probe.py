@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import errno
+import os
+from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.errors import Unsupported
 from bench.measure import answers, isolated
-from bench.measure.core import Mapping, Tracker
+from bench.measure.core import Mapping, Pattern, Tracker
 from bench.plan.interfaces import GUEST, INTERFACES, UNTRACKED, V6, Interface, Reason
-from bench.plan.kinds import ANON, KINDS, Layout
+from bench.plan.kinds import ANON, KINDS, Ask, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +26,21 @@ PAGE_SECONDS = 2e-5  # more for each page that it needs: clearing one takes a hu
 
 _NOT_V6 = Reason("the kernel lacks the ioctl of the v6 series", V6.remedy)
 _NO_SOFT_DIRTY = Reason("no write to such memory becomes soft-dirty", "measure it on another --kind")
+_NO_RWP = Reason(
+    "userfaultfd has no tracking of accesses (RWP) on this kernel or architecture",
+    "boot Linux 7.3 or later, or one that has it: ./bench.py run --where vm --kernel debian:7.3",
+)
+_NOT_ROOT = Reason(
+    "page frames, by which idle pages are tracked, are root's alone (CAP_SYS_ADMIN)", "run as root, or in a guest"
+)
+OURS = "BENCH_GUEST"  # in the environment where the machine is ours, and its settings may be changed: bench/vm/init.py
+_NOT_OURS = Reason(
+    "DAMON is the whole machine's, and a run that is killed would leave it on", "measure it in a guest: --where vm"
+)
+_DAMON_BUSY = Reason(
+    "DAMON is used by somebody else, which would be disturbed",
+    "end that (damo stop; of DAMON_STAT: echo N > /sys/module/damon_stat/parameters/enabled)",
+)
 _NOT_TRACEABLE = "run it as a process that may be traced (not set-user-ID)"
 
 # (failed call, errno) -> reason. Any other pair is a real error and shown as it is.
@@ -45,6 +62,26 @@ _REFUSALS = {
         "userfaultfd has no WP_ASYNC on this kernel or architecture",
         f"boot Linux 6.7 or later on x86-64 or arm64, {GUEST}",
     ),
+    ("ioctl(UFFDIO_API, RWP_ASYNC)", errno.EINVAL): _NO_RWP,
+    ("ioctl(UFFDIO_API, RWP)", errno.EINVAL): _NO_RWP,
+    ("open(/proc/PID/smaps)", errno.ENOENT): Reason(
+        "the kernel has no /proc/PID/smaps", f"build with CONFIG_PROC_PAGE_MONITOR, {GUEST}"
+    ),
+    ("open(page_idle/bitmap)", errno.ENOENT): Reason(
+        "the kernel has no tracking of idle pages", "build with CONFIG_IDLE_PAGE_TRACKING"
+    ),
+    ("open(page_idle/bitmap)", errno.EACCES): _NOT_ROOT,
+    ("open(page_idle/bitmap)", errno.EPERM): _NOT_ROOT,
+    ("frames in /proc/PID/pagemap", errno.EPERM): _NOT_ROOT,
+    ("open(damon)", errno.ENOENT): Reason(
+        "the kernel has no DAMON with files for it", "build with CONFIG_DAMON_VADDR and CONFIG_DAMON_SYSFS"
+    ),
+    ("open(damon)", errno.EACCES): Reason("DAMON is root's alone", "run as root, or in a guest"),
+    ("DAMON of somebody else", errno.EBUSY): _DAMON_BUSY,
+    ("write(damon/state, on)", errno.EBUSY): _DAMON_BUSY,
+    ("ioctl(UFFDIO_REGISTER, MODE_RWP)", errno.EINVAL): Reason(
+        "userfaultfd can't protect this kind of memory against reads here", "measure it on another --kind"
+    ),
     ("ioctl(UFFDIO_API, PAGEFAULT_FLAG_WP)", errno.EINVAL): Reason(
         "userfaultfd has no write protection on this kernel or architecture",
         f"boot Linux 5.7 or later on x86-64, {GUEST}",
@@ -63,6 +100,9 @@ _REFUSALS = {
         "reserve them, as root: echo N > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
     ),
     ("mmap(hugetlb)", errno.EINVAL): Reason("the kernel has no huge pages of 2 MiB", f"CONFIG_HUGETLBFS, {GUEST}"),
+    ("madvise(MADV_HUGEPAGE)", errno.EINVAL): Reason(
+        "the kernel has no transparent huge pages", f"build with CONFIG_TRANSPARENT_HUGEPAGE, {GUEST}"
+    ),
     ("ioctl(UFFDIO_REGISTER, MODE_WP)", errno.EINVAL): Reason(
         "userfaultfd can't write-protect this kind of memory here", "measure it on another --kind"
     ),
@@ -103,6 +143,8 @@ def probe(interface: Interface, layout: Layout = ANON, pages: int = 0) -> Probed
 
     A child, because a broken kernel interface may hang or kill its caller. Then it is both: not measured, and wrong.
     """
+    if interface.samples and OURS not in os.environ:
+        return Probed(_NOT_OURS)
     seconds = PROBE_SECONDS + pages * PAGE_SECONDS
     said, trouble = isolated.run(lambda say: say(_try(interface, layout, pages)), seconds, interface.name)
     if said and not trouble:
@@ -121,9 +163,9 @@ def _try(interface: Interface, layout: Layout, pages: int) -> Probed:
     try:
         with Mapping(pages, layout._replace(populated=None, watched=None, vmas=1)) as mapping:
             found = list(answers.answers(interface, mapping)) if interface.tracks else []
-            if interface.wipes:
-                Tracker(interface.name, mapping).close()
-        wrong = next((one.wrong for one in found if one.wrong), "")
+            if interface.instead and (why := _instead(interface, mapping)):
+                return Probed(why)
+        wrong = "" if interface.samples else next((one.wrong for one in found if one.wrong), "")
         if wrong and layout.kind == ANON.kind and interface.nothing and answers.unaware(interface, found):
             return Probed(interface.nothing)
     except OSError as error:
@@ -134,6 +176,18 @@ def _try(interface: Interface, layout: Layout, pages: int) -> Probed:
     if wrong and interface.soft_dirty and not KINDS[layout.kind].soft_dirty and answers.same(found):
         return Probed(_NO_SOFT_DIRTY)
     return Probed(wrong=wrong)
+
+
+def _instead(interface: Interface, mapping: Mapping) -> Reason | None:
+    """Why something can't stand in for tracking on this memory."""
+    if interface.instead != "copy":
+        Tracker(interface.name, mapping).close()
+        return None
+    with Tracker(interface.name, mapping, Ask(then="copy")) as tracker:
+        found = tracker.run(Pattern(array("I", [5, 1, 4]), mapping.pages), 3, atomic=False)
+    if not any(one.missed for one in found):
+        return None
+    return Reason("what is written later reaches its copy: the memory is shared", "measure it on a private --kind")
 
 
 def probe_all(layout: Layout = ANON) -> dict[str, Probed]:
@@ -167,7 +221,7 @@ def survey(names: Iterable[str], points: Iterable[Point], directory: str) -> tup
             there = {name: probe(INTERFACES[name], layout) for name in working}
             found |= {f"{name} on {memory}": one for name, one in there.items()}
             working = [name for name in working if not there[name].refused]
-        if not any(INTERFACES[name].has("reset") for name in working):
+        if all(INTERFACES[name].baseline for name in working):
             found.setdefault(memory, Probed(Reason("no interface can track it here", "./bench.py probe says why")))
     reasons = {what: one.refused for what, one in found.items() if one.refused}
     return reasons, {what: one.wrong for what, one in found.items() if one.wrong}

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.measure.core import check, ffi, lib
 from bench.measure.memory import MAP_FIXED, NotPossible, Pages
+from bench.plan import interfaces
 
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
 # Categories and flags: include/uapi/linux/fs.h, Linux 6.7; SOFT_DIRTY 6.8, e6a9a2cbc13b.
 WRITTEN, FILE, PRESENT, SWAPPED, PFNZERO, HUGE, SOFT_DIRTY = (1 << bit for bit in range(1, 8))
+ACCESSED = 1 << 9  # Linux 7.3
 _PROTECT, _CHECKED = 1, 2
 PROTECTED = 1 << 57  # of a pagemap entry: the userfaultfd write-protect bit, Linux 5.13
 
@@ -61,9 +63,12 @@ class Asker:
     the words of one caller, and takes its one path.
     """
 
-    def __init__(self, stage: Stage, *, soft_dirty: bool = False, own: bool = False) -> None:
-        if not (stage.interface.soft_dirty if soft_dirty else stage.interface.wp_async):
-            what = "soft-dirty bits" if soft_dirty else "write protection"
+    def __init__(self, stage: Stage, *, soft_dirty: bool = False, own: bool = False, accessed: bool = False) -> None:
+        row = stage.interface
+        fits, what = (row.soft_dirty, "soft-dirty bits") if soft_dirty else (row.wp_async, "write protection")
+        if accessed:
+            fits, what = row.prop == interfaces.ACCESSED and row.uffd and row.kernel_writes, "RWP"
+        if not fits:
             raise NotPossible(f"the question is one to PAGEMAP_SCAN about {what}")
         if own and stage.interface.path_of:
             raise NotPossible(f"the question has one path through the kernel: see {stage.interface.path_of}")

@@ -18,11 +18,12 @@ from bench.measure import isolated, probe, timing
 from bench.measure.core import die_with_parent, forgo_huge_pages
 from bench.measure.messages import KernelLog
 from bench.plan import records
-from bench.plan.interfaces import INTERFACES, Reason
+from bench.plan.interfaces import ACCESSED, INTERFACES, Reason
 from bench.plan.plan import Plan, Play, Timing
 from bench.plan.records import Failed, Machine, Record
 
 HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
+DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
 MACHINE_SECONDS = 180.0  # to say what the machine is: 4 s where it is emulated, 10 s of waiting after a boot included
 
 
@@ -37,6 +38,8 @@ def main() -> int:
     assert isinstance(plan, Plan)
     if plan.where == "vm":  # a machine of ours: nobody else's settings
         _reserve(plan.huge_pages)
+        _allow_folios(plan)
+        _end_damon_stat(plan)
     with KernelLog() as kernel:
         machine = survey(plan, boot)
         _say(machine)
@@ -65,6 +68,28 @@ def _reserve(pages: int) -> None:
                 reserved.write(str(pages))
         except OSError as error:
             print(f"no hugetlb pages in this kernel: {error.strerror}", file=sys.stderr)
+
+
+def _allow_folios(plan: Plan) -> None:
+    """Allow folios of the sizes that are measured to who asks for them. A kernel that has none says so in the probe."""
+    for kind in plan.folios:
+        from bench.measure.folios import setting  # noqa: PLC0415  (of few plans)
+
+        try:
+            with open(setting(kind), "w") as allowed:
+                allowed.write("madvise")
+        except OSError as error:
+            print(f"no folios of {4 * kind.folio} KiB in this kernel: {error.strerror}", file=sys.stderr)
+
+
+def _end_damon_stat(plan: Plan) -> None:
+    """Have the kernel's own DAMON look at no page: it clears accessed bits, and lets nobody else use DAMON."""
+    if any(INTERFACES[name].prop == ACCESSED for name in plan.interfaces) and os.path.exists(DAMON_STAT):
+        try:
+            with open(DAMON_STAT, "w") as enabled:
+                enabled.write("N")
+        except OSError as error:
+            print(f"DAMON_STAT goes on: {error.strerror}", file=sys.stderr)
 
 
 def survey(plan: Plan, boot: int) -> Machine:

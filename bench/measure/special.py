@@ -13,7 +13,7 @@ from bench.measure.areas import Areas
 from bench.measure.core import check, lib
 from bench.measure.memory import Breaks, Child, NotPossible, Pages
 
-_CALLS = {"process_vm_writev": lib.system_vm_write, "ptrace": lib.system_poke}
+_CALLS = {"process_vm_writev": lib.system_vm_write, "ptrace": lib.system_poke, "process_vm_readv": lib.system_vm_read}
 
 
 class Outsider(Child):
@@ -22,8 +22,8 @@ class Outsider(Child):
     def __init__(self) -> None:
         super().__init__(lambda call, *words: list(_CALLS.values())[call](*words))
 
-    def write(self, call: str, address: int, value: int) -> int:
-        """Have it write to its parent by one of _CALLS; return 0 or a negative errno."""
+    def touch(self, call: str, address: int, value: int) -> int:
+        """Have it write to its parent, or read, by one of _CALLS; return 0 or a negative errno."""
         return self.ask(list(_CALLS).index(call), os.getpid(), address, value)
 
 
@@ -45,19 +45,25 @@ class Special(Areas):
     def write_from_outside(self, outsider: Outsider, page: Pages) -> None:
         """Another process writes a byte: process_vm_writev(2)."""
         self._from_outside(outsider, "process_vm_writev", page)
+        self.changed(page)
+
+    def read_from_outside(self, outsider: Outsider, page: Pages) -> None:
+        """Another process reads a byte: process_vm_readv(2)."""
+        self._from_outside(outsider, "process_vm_readv", page)
 
     def poke_from_outside(self, outsider: Outsider, page: Pages) -> None:
         """A debugger stops this process and writes a word: ptrace(PTRACE_POKEDATA)."""
         self._from_outside(outsider, "ptrace", page)
+        self.changed(page)
 
     def _from_outside(self, outsider: Outsider, call: str, page: Pages) -> None:
         self._value = self._value % 250 + 1
-        trouble = -outsider.write(call, page.address, self._value)
+        trouble = -outsider.touch(call, page.address, self._value)
         if trouble == errno.EPERM:
             raise NotPossible(f"{call} is not permitted", "run it as root, or with CAP_SYS_PTRACE")
         if trouble:
             raise Breaks(f"{call} of another process into the tracked memory fails: {os.strerror(trouble)}")
-        self.changed(page)
+        self.accessed(page)
 
     def secret(self, count: int) -> int:
         """Return memory that only its owner sees, as a file to map (memfd_secret(2))."""
@@ -87,6 +93,12 @@ class Special(Areas):
         self._held.callback(os.close, uffd)
         check(lib.system_uffd_register(uffd, pages.address, pages.length, False))
         return uffd
+
+    def protect_elsewhere(self, pages: Pages) -> None:
+        """Register pages for write protection, too, with a userfaultfd beside the tracking one."""
+        uffd = self._address(lib.system_uffd())
+        self._held.callback(os.close, uffd)
+        check(lib.system_uffd_register(uffd, pages.address, pages.length, True))
 
     def uffd_copy(self, uffd: int, pages: Pages, *, protect: bool = False) -> None:
         """Fill missing pages (UFFDIO_COPY). protect: with UFFDIO_COPY_MODE_WP."""

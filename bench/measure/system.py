@@ -24,10 +24,10 @@ from bench.measure.memory import (
     View,
     entries,
 )
+from bench.measure.probe import OURS
 from bench.measure.special import Special
 
 MADV_MERGEABLE, MADV_UNMERGEABLE = 12, 13
-OURS = "BENCH_GUEST"  # in the environment where the machine is ours, and its settings may be changed: bench/vm/init.py
 MM, SCHED = "/sys/kernel/mm", "/sys/kernel/debug/sched/numa_balancing"
 THP = f"{MM}/transparent_hugepage"
 PFN = (1 << 55) - 1
@@ -173,6 +173,16 @@ class System(Special):
         self.mprotect(pages[:1], PROT_READ | PROT_WRITE)
         if View(pages).huge_kib() or self._frames(pages) != before:
             raise NotPossible("the kernel did not keep the huge page")
+        return pages
+
+    def map_shmem_huge(self) -> Pages:
+        """Map and write one huge page of shared memory."""
+        with self._set({f"{THP}/shmem_enabled": "advise"}):
+            pages = self.map(TABLE, populate=False, backing=self.memfd(TABLE))
+            self.allow_huge(pages)
+            self._write(pages)
+        if View(pages).huge_kib() << 10 != pages.length:
+            raise NotPossible("the kernel gave no transparent huge page", f"echo advise > {THP}/shmem_enabled")
         return pages
 
     def map_huge_zero(self) -> Pages:

@@ -34,7 +34,8 @@ static const char *const names[FUNCTIONS] = {
 	[USER] = "[user]",     [UNKNOWN] = "[unknown]", [FAULTS] = "faults", [INVLPG] = "invlpg",
 	[INVPCID] = "invpcid", [CR3] = "cr3",           [IPI] = "ipi",
 };
-static const char *const phases[N_PHASES] = { "reset", "dirty", "collect", "collect_reset" };
+static const char *const phases[N_PHASES] = { "open",          "arm", "reset",  "dirty", "collect",
+					      "collect_reset", "act", "disarm", "close", "after" };
 
 static bool is_code(size_t slot)
 {
@@ -208,11 +209,12 @@ static void keep_phase(int p)
 	k->end = n_entries;
 }
 
-static void keep_interval(void)
+/* Phases from `first` up to `end`, without it. */
+static void keep(int first, int end)
 {
 	open_interval = false;
 	turn();
-	for (int p = 0; p < N_PHASES; p++)
+	for (int p = first; p < end; p++)
 		if (used[p])
 			keep_phase(p);
 }
@@ -307,7 +309,9 @@ static void on_mark(unsigned int vcpu, void *word)
 	} else if (what == MARK_END) {
 		claim(NONE);
 	} else if (what == MARK_KEEP) {
-		keep_interval();
+		keep(0, N_PHASES);
+	} else if (what == MARK_KEEP_PHASE && phase < N_PHASES) {
+		keep((int)phase, (int)phase + 1);
 	} else if (what == MARK_DONE) {
 		report();
 	}

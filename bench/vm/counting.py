@@ -22,6 +22,7 @@ from typing import IO, NamedTuple
 from bench import processes
 from bench.errors import Unsupported, WorkerFailed
 from bench.plan.interfaces import form
+from bench.plan.points import LIFE
 from bench.plan.records import PHASES, POPULATE, Series, Timed
 from bench.vm import cache
 
@@ -235,7 +236,8 @@ def _filled(series: Series, rounds: Sequence[Round], loops: int, what: str) -> S
     foreign: dict[str, list[dict[str, int]]] = {}
     for phase in [phase for phase in values if phase != POPULATE]:
         found = [one[phase] for one in rounds if phase in one]
-        if len(found) != len(values[phase]) or any(len(one.totals) != loops for one in found):
+        expected = 1 if phase in LIFE else loops
+        if len(found) != len(values[phase]) or any(len(one.totals) != expected for one in found):
             raise WorkerFailed(f"{what}: the counted intervals of {phase} are not those that were run")
         values[phase] = [float(one.median) for one in found]
         functions[phase] = [{name: n for name, n in one.own.items() if name != USER} for one in found]
