@@ -14,13 +14,17 @@ from bench.plan import kconfig
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import USUAL_KIND
 from bench.plan.points import matches
+from bench.plan.records import PHASES, WAITS
 from bench.stats import machines, samples
 from bench.stats.drift import Drift, drift
 from bench.store import frames
 from bench.store.frames import CASE
 
 # What a difference can be in: columns of frames.intervals().
-METRICS = ("cost", "interval", "tracker", "tracked", "reset", "dirty", "collect", "collect_reset")
+METRICS = ("cost", "interval", "tracker", "tracked", *PHASES, "life", *WAITS)
+# How many times less or more what bystanders note must be for a claim where instructions are counted: which operations
+# meet a phase is chance, and boots that repeat to the instruction repeat that too.
+WAITS_TIMES = 3
 # Facts of a machine that must be alike, and what separates the parts of those that have some: only differing ones show.
 SURROUNDINGS = {
     "where": None,
@@ -182,6 +186,8 @@ def compare(
     frame = pd.concat([_against(base, other, metric) for other in others], ignore_index=True)
     if samples.exact(*(one.rows for one in (base, *others))):
         frame["apart"] &= ~of_the_worker(frame, metric)
+    if metric in WAITS and samples.counted(base.rows):
+        frame["apart"] &= np.abs(np.log(frame["ratio"].where(frame["ratio"] > 0))) > math.log(WAITS_TIMES)
     frame["p_holm"] = samples.holm(frame["p"].to_numpy(dtype=np.float64))
     frame["significant"] = frame["ratio"].notna() & (frame["apart"] | (frame["p_holm"] < alpha))
     forms = [form for form in order if form in set(frame["form"])]

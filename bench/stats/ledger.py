@@ -113,14 +113,17 @@ def accounts(found: Ledger, rows: pd.DataFrame) -> dict[tuple[Case, str], Accoun
     kept = typical(found)
     counters = _split(kept.counters, "counter", "value")
     functions, foreign = (_split(frame, "function", "instructions") for frame in (kept.functions, kept.foreign))
-    written = rows.drop_duplicates(POINT).set_index(POINT)["written_pages"].to_dict()
+    points = rows.drop_duplicates(POINT).set_index(POINT)
+    accessed, written = (points[key].to_dict() for key in ("accessed_pages", "written_pages"))
     none: pd.Series[float] = pd.Series(dtype="float64")
     made = {}
     for key in dict.fromkeys([*counters, *functions]):
         *of, phase = key
         case = Case(*of)
         dirty = phase == "dirty"
-        pages = written.get(tuple(of[: len(POINT)]), 0) if dirty else case.pages
+        point = tuple(of[: len(POINT)])
+        pages = accessed.get(point, 0) if dirty else case.pages
+        done = "written" if accessed.get(point) == written.get(point) else "accessed"
         made[case, phase] = Account(
             case,
             phase,
@@ -128,7 +131,7 @@ def accounts(found: Ledger, rows: pd.DataFrame) -> dict[tuple[Case, str], Accoun
             foreign.get(key, none),
             counters.get(key, none),
             max(1, int(pages)),
-            "written page" if dirty else "page of the mapping",
+            f"{done} page" if dirty else "page of the mapping",
         )
     return made
 

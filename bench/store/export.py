@@ -69,7 +69,8 @@ def _add(runs: dict[str, list[pyperf.Run]], record: Timed, machine: Machine, pla
         facts: dict[str, Any] = {"interface": one.interface, "atomic": int(one.atomic), "intervals": one.intervals}
         facts |= {"extra": one.extra, "missed": one.missed}
         optional = {"wrong": one.wrong, "overlapped": one.overlapped, "huge_kib_left": one.huge_kib_left}
-        optional |= {"vmas_left": one.vmas_left}
+        optional |= {"vmas_left": one.vmas_left, "periods": one.periods, "late": one.late}
+        optional |= {"orders_changed": one.orders_changed}
         facts |= {key: value for key, value in optional.items() if value}
         for phase, values in one.values.items():
             name = f"{point.name} {label} {phase}"

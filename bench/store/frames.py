@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BadInput
-from bench.plan.interfaces import INTERFACES, SLOTS, UNTRACKED, form
+from bench.plan.interfaces import INTERFACES, UNTRACKED, form
 from bench.plan.plan import Plan
 from bench.plan.points import Point
 from bench.plan.records import (
@@ -19,6 +19,7 @@ from bench.plan.records import (
     PHASES,
     POPULATE,
     TIME,
+    WAITS,
     Facts,
     Machine,
     Messages,
@@ -34,16 +35,23 @@ FORM = ["interface", "atomic"]
 CASE = [*POINT, "form"]
 CYCLES = "cycles"  # of the time stamp counter: a quantity that times can be had in
 UNITS = {TIME: "second", INSTRUCTIONS: "instruction", CYCLES: "cycle", "pages": "page"}  # by quantity
+BESIDE = {"bystanders_phase": "slowest", "bystanders_pause_us": "pause_us", "bystanders_urgent": "urgent"}
+NOBODY: dict[str, Any] = {"bystanders": "", "bystanders_phase": "", "bystanders_pause_us": 0, "bystanders_urgent": 0}
 COUNTS = ["intervals", "wrong_intervals", "extra", "missed"]
 KERNEL = "kernel"  # the counter that only exact results have
 SCALE = {TIME: 1e-9, INSTRUCTIONS: 1.0}  # from nanoseconds of the clock
 
 WORKER = ("worker_vmas", "worker_resident_bytes")  # what clear_refs walks besides the mapping
 _WORDS = ("suite", "workload", "kind", "setting", "file_system", "interface", "phase", "where", "kernel_release", "cpu",
-          "sharing", "populate", "masks", "machine")  # fmt: skip
-_WHOLE = ("pages", "writes", "written_pages", "boot", "process", "seed", *COUNTS, "overlapped", "vmas_left")
+          "sharing", "populate", "masks", "machine", "bystanders", "bystanders_phase", "then", "orders_before",
+          "orders_after")  # fmt: skip
+_WHOLE = ("pages", "writes", "written_pages", "accessed_pages", "boot", "process", "seed", *COUNTS, "overlapped",
+          "vmas_left", "periods", "late", "orders_changed")  # fmt: skip
+# Of older results.
+_LACKING = {"exact": False, "periods": 0, "late": 0, "orders_before": "", "orders_after": "", "orders_changed": 0}
 _NONE: dict[Any, Any] = {}  # nobody adds to it
-_MEASURES = ["interval", "untracked", "cost", "tracker", "tracked"]
+RENAMED = {"populate": "populated_by", "life": "life_ends"}  # settings whose names are measures of intervals()
+_MEASURES = ["interval", "untracked", "cost", "tracker", "tracked", "residue", "life"]
 
 
 class Result(NamedTuple):
@@ -52,7 +60,11 @@ class Result(NamedTuple):
     Columns of frame: the point (POINT, and every field of Point, typed), `interface`, `atomic`, `phase`, `boot`,
     `process`, `round` (number of the value in its process), `quantity`, `unit`, `value`; and what is known of the whole
     process at that point: `intervals`, `wrong_intervals`, `extra`, `missed`, `overlapped` (pages, over all intervals),
-    `vmas_left`, `writes`, `written_pages`, `suite`, `seed`, `file_system`, `where`, `kernel_release`, `cpu`, `tsc_hz`;
+    `periods` and `late` (of writers that have a rhythm), `vmas_left`, `orders_before`, `orders_after` (of folios:
+    4:16384 none:12; empty: nobody looked), `orders_changed`, `writes`, `written_pages`, `accessed_pages`, `suite`,
+    `seed`, `file_system`, `where`, `kernel_release`, `cpu`, `tsc_hz`;
+    of its bystanders WAITS (in the frame's unit, NaN without any), `bystanders_phase` (which the slowest operation
+    overlapped), `bystanders_pause_us` and `bystanders_urgent` as in records.Beside;
     `exact`: the instructions of the value's own work were counted, without interrupts and other tasks.
 
     host: facts that all boots share (numbers that differ from boot to boot as their median, words as all of them),
@@ -157,14 +169,24 @@ def _columns(plan: Plan, machines: dict[int, Machine], runs: list[tuple[Timed, S
             points[record.point] = record.point._asdict() | {"setting": record.point.setting}
     keys = [*Point._fields, "setting"]
     columns: dict[str, list[Any]] = {key: [points[record.point][key] for record, _ in runs] for key in keys}
-    for key in ("interface", "atomic", "intervals", "extra", "missed", "overlapped", "vmas_left"):
+    for key in ("interface", "atomic", "intervals", "extra", "missed", "overlapped", "vmas_left", "periods", "late"):
         columns[key] = [getattr(one, key) for _, one in runs]
+    for key in ("orders_before", "orders_after"):
+        columns[key] = [" ".join(f"{name}:{pages}" for name, pages in getattr(one, key).items()) for _, one in runs]
+    columns["orders_changed"] = [one.orders_changed for _, one in runs]
     columns["wrong_intervals"] = [wrong_intervals(one.wrong, one.extra, one.missed) for _, one in runs]
+    waits = [(one.beside.waits, SCALE[machines[record.boot].quantity]) for record, one in runs]
+    columns |= {key: [some[key] * scale for some, scale in waits] for key in WAITS}
+    columns |= {key: [getattr(one.beside, name) for _, one in runs] for key, name in BESIDE.items()}
     columns |= {"boot": [r.boot for r, _ in runs], "process": [r.process for r, _ in runs]}
     columns["exact"] = [any(KERNEL in some for some in one.counters.values()) for _, one in runs]
     of_point: dict[str, str | int] = {"writes": 0, "written_pages": 0, "file_system": ""}
     for key, default in of_point.items():
         columns[key] = [record.facts.get(key, default) for record, _ in runs]
+    columns["accessed_pages"] = [
+        record.facts.get("accessed_pages", written)
+        for (record, _), written in zip(runs, columns["written_pages"], strict=True)
+    ]
     columns["quantity"] = [machines[record.boot].quantity for record, _ in runs]
     columns |= {"suite": [plan.suite] * len(runs), "seed": [plan.seed] * len(runs)}
     of_machine = {"where": "unknown", "kernel_release": "unknown", "cpu_model_name": "unknown CPU", "tsc_hz": 0.0}
@@ -197,7 +219,8 @@ def assemble(columns: dict[str, list[Any]], values: list[list[float]]) -> pd.Dat
 
     Raises BadInput for what can't be.
     """
-    table = _typed(pd.DataFrame({"exact": False} | columns))
+    lacking = _LACKING | dict.fromkeys(WAITS, np.nan) | NOBODY | {"accessed_pages": columns["written_pages"]}
+    table = _typed(pd.DataFrame(lacking | columns))  # older results only write
     lengths = np.fromiter(map(len, values), dtype=np.int64)
     frame = table.loc[np.repeat(table.index, lengths)].reset_index(drop=True)
     frame["round"] = np.arange(len(frame)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -240,9 +263,11 @@ def intervals(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per tracked interval of a Result's frame: (point, form, process, round), all in the frame's unit.
 
     Columns besides the point's: `form` (ordered category), `quantity`, `unit`, each phase (NaN where the form has
-    none), `interval` (all phases), `untracked` (median `dirty` of the untracked baseline in the same process), `cost`
-    (interval - untracked: the headline), `tracker` (reset + collect, or collect_reset), `tracked` (dirty - untracked),
-    and the frame's counts. Raises BadInput where a phase or the baseline is missing: a sum without it would look fast.
+    none), `interval` (all phases), `untracked` (median `dirty` of the untracked baseline in the same process, of which
+    `untracked_periods` and `untracked_late` are the writers' rhythm), `cost` (interval - untracked: the headline),
+    `tracker` (reset + collect, or collect_reset, and act), `tracked` (dirty - untracked), `residue` (after - the same
+    without tracking), `life` (all that a life of one interval costs, without untracked writes), and the frame's counts.
+    Raises BadInput where a phase or the baseline is missing: a sum without it would look fast.
     """
     keys = [*POINT, *FORM, "process", "round"]
     tracked = frame[frame["interface"] != UNTRACKED]
@@ -251,19 +276,24 @@ def intervals(frame: pd.DataFrame) -> pd.DataFrame:
     phases = [*PHASES, POPULATE]
     wide = tracked.set_index([*keys, "phase"])["value"].unstack("phase").reindex(columns=phases)
     facts = tracked.drop_duplicates(keys).set_index(keys).drop(columns=["phase", "value"])
-    facts = facts.rename(columns={"populate": "populated_by"})
+    facts = facts.rename(columns=RENAMED)
     rows = pd.concat([wide, facts.reindex(wide.index)], axis=1).reset_index()
     baseline = frame[(frame["interface"] == UNTRACKED) & (frame["phase"] == "dirty")]
     medians = baseline.groupby([*POINT, "process"], observed=True)["value"].median().rename("untracked")
-    rows = rows.merge(medians.reset_index(), how="left", on=[*POINT, "process"])
-    rows["collect"] = rows["collect"].mask(rows["interface"].isin(SLOTS), 0.0)  # who wipes asks nothing
+    rhythm = baseline.groupby([*POINT, "process"], observed=True)[["periods", "late"]].first().add_prefix("untracked_")
+    rows = rows.merge(rhythm.assign(untracked=medians).reset_index(), how="left", on=[*POINT, "process"])
+    for phase in ("reset", "collect"):  # who wipes all asks nothing, and who copies all resets nothing either
+        has_none = [row.name for row in INTERFACES.values() if row.instead and not row.has(phase)]
+        rows[phase] = rows[phase].mask(rows["interface"].isin(has_none), 0.0)
     idle = rows["writes"] == 0
     for column in ("dirty", "untracked"):
         rows[column] = rows[column].mask(idle, 0.0)
     rows["tracker"] = rows["collect_reset"].where(rows["atomic"], rows["reset"] + rows["collect"])
+    rows["tracker"] += rows["act"].fillna(0.0)
     rows["interval"] = rows["tracker"] + rows["dirty"]
     rows["tracked"] = rows["dirty"] - rows["untracked"]
     rows["cost"] = rows["interval"] - rows["untracked"]
+    rows = _lives(frame, rows)
     if rows["cost"].isna().any():
         bad = rows[rows["cost"].isna()].iloc[0]
         raise BadInput(
@@ -272,6 +302,18 @@ def intervals(frame: pd.DataFrame) -> pd.DataFrame:
         )
     rows["form"] = _ordered_forms(rows)
     return rows
+
+
+def _lives(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Add `residue` and `life`, NaN where there is none."""
+    known = frame[(frame["interface"] == UNTRACKED) & (frame["phase"] == "after")]
+    usual = known.groupby([*POINT, "process"], observed=True)["value"].median().rename("untracked_after")
+    rows = rows.merge(usual.reset_index(), how="left", on=[*POINT, "process"])
+    rows["residue"] = rows["after"] - rows["untracked_after"]
+    around = rows[["open", "arm", "disarm", "residue", "close"]].sum(axis=1)  # of which some have not all
+    armed = rows["reset"].where(~rows["atomic"], 0.0)  # by the first reset, which is no interval's
+    rows["life"] = (around + rows["cost"] - armed).where(rows["open"].notna())
+    return rows.drop(columns="untracked_after")
 
 
 def in_cycles(rows: pd.DataFrame) -> pd.DataFrame | None:

@@ -144,7 +144,7 @@ def _of_records(name: str, path: Path) -> Verdicts:
         (scenario, name): _unplayed(machines[0].unavailable[name], answered[0].get(name, ""))
         for scenario in plan.scenarios
         for name in names
-        if name in machines[0].unavailable
+        if name in machines[0].unavailable and catalogue.suits(scenario, name)
     }
     cells |= {(one.scenario, one.interface): _cell(one) for one in records if isinstance(one, Played)}
     fallen, failed = log.failures(records)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From which size on tracking pays: what it costs against the cheapest way of doing the same job without it."""
+
+import pandas as pd
+
+from bench.plan.interfaces import INSTEAD
+from bench.stats import samples
+
+KEYS = ["then", "dirty_percent", "pages"]
+
+
+def against(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each of KEYS and each form that tracks, of frames.intervals()' rows that have a job (`then`).
+
+    Columns besides: `form`, `cost` (median, in the rows' unit), `cheapest` (the form without tracking that costs least
+    there), `without` (its median cost), `ratio` (without / cost: above 1 tracking pays). Where nothing without tracking
+    does a job there are no rows.
+    """
+    some = rows[rows["then"] != ""]
+    if some.empty:
+        return pd.DataFrame(columns=[*KEYS, "form", "cost", "cheapest", "without", "ratio"])
+    medians = samples.medians(some, [*KEYS, "form"], "cost")["median"].rename("cost").reset_index()
+    medians = medians[medians["cost"].notna()]
+    without = medians["form"].isin(INSTEAD)
+    least = medians[without].sort_values("cost").drop_duplicates(KEYS)
+    least = least.rename(columns={"form": "cheapest", "cost": "without"})
+    found = medians[~without].merge(least, on=KEYS)
+    found["ratio"] = found["without"] / found["cost"].where(found["cost"] > 0)
+    return found
+
+
+def pays_from(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the fewest pages from which on, at all larger sizes measured, tracking costs less; NaN where never.
+
+    found: of against(); one row per then, dirty_percent and form, with `pages`, `largest` and `ratio` (at the largest
+    size) and `cheapest` (without tracking, there).
+    """
+    made = []
+    for (then, dirty, form), some in found.groupby(["then", "dirty_percent", "form"], observed=True):
+        own = some.sort_values("pages", ascending=False)
+        paying = own[(own["ratio"] > 1).cummin()]
+        top = own.iloc[0]
+        pages = paying["pages"].min() if len(paying) else float("nan")
+        made.append((then, dirty, form, pages, top["pages"], top["ratio"], top["cheapest"]))
+    return pd.DataFrame(made, columns=["then", "dirty_percent", "form", "pages", "largest", "ratio", "cheapest"])
