@@ -37,7 +37,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     axes.set_yscale("log")
     ends, wrong = [], []
     for form, look in style.looks(rows).items():
-        cost = unit.factor * estimates.loc[[form], ["median", "low", "high"]].droplevel("form")
+        own = estimates.index.get_level_values("form") == form
+        cost = unit.factor * estimates.loc[own, ["median", "low", "high"]].droplevel("form")
         cost = cost[cost["median"] > 0]
         wrong += style.ring_wrong(axes, rows[rows["form"] == form], cost["median"], "{:g}%".format)
         if not cost.empty:

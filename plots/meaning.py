@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from bench.errors import Unsupported
-from bench.plan.interfaces import INTERFACES
+from bench.plan.interfaces import ACCESSED, INTERFACES, WRITTEN
 from bench.plan.records import ENDINGS, REFUSED
 from bench.report import numbers, tables, verdict_tables
 from bench.store.verdicts import EXACT, HERE, LACKS, NOT_POSSIBLE, UNFIT
@@ -40,6 +40,8 @@ MARKS = {
     UNFIT: Mark("#FFFFFF", "", "black"),
     HERE: Mark("#FFFFFF", "", "black", "////"),
 }
+# What a cell compares with, by property: the pages, and what was done to them.
+TRUTHS = {WRITTEN: ("whose content changed", "wrote", "written"), ACCESSED: ("that were accessed", *2 * ("accessed",))}
 ROW = 21  # pixels, whole ones: rows that are alike are so to a PNG, too, which is a third as large then
 KEYS = 3  # side by side below the matrix
 GAP = 0.35  # columns, between two interfaces
@@ -66,7 +68,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     heads = 0.07 * frame["column"].str.len().max() - 0.15 if several else 0
     around = 1.77 + heads + 0.21 * -(-len(keys) // KEYS)  # inches: titles, names of columns, keys
     inches = around + ROW * height / style.RC["figure.dpi"]
-    figure = style.titled("Pages reported against pages written", lines, height=inches)
+    figure = style.titled(f"Pages reported against pages {_truths(frame)[2]}", lines, height=inches)
     axes = figure.subplots()
     places = _places(frame)
     for row in frame.itertuples():
@@ -111,13 +113,20 @@ def _rows(frame: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
 
 def _legend(frame: pd.DataFrame, left_out: int, *, counts: bool) -> str:
     """What a cell says, and how many scenarios are not drawn."""
+    truth, did, done = _truths(frame)
     text = (
-        f"every cell: the worst of {numbers.many(int(frame['plays'].max()), 'play')}; exact: just the pages whose "
-        "content changed; extra: pages that nobody wrote, too; missed: not all that were written"
+        f"every cell: the worst of {numbers.many(int(frame['plays'].max()), 'play')}; exact: just the pages "
+        f"{truth}; extra: pages that nobody {did}, too; missed: not all that were {done}"
     )
     unsteady = counts and bool(frame["text"].str.endswith("~").any())
     rest = f"; not drawn: {numbers.many(left_out, 'scenario')} without another verdict than exact" * bool(left_out)
     return f"{text}{'; numbers: pages' * counts}{'; ~: not every time' * unsteady}{rest}"
+
+
+def _truths(frame: pd.DataFrame) -> tuple[str, str, str]:
+    """The words of TRUTHS: of what is written, where anything reports that."""
+    found = set(map(verdict_tables.prop, frame["interface"]))
+    return TRUTHS[WRITTEN if WRITTEN in found else ACCESSED]
 
 
 def _machines(frame: pd.DataFrame) -> str:

@@ -67,6 +67,10 @@ LOOKS = (
     Look("#CC79A7", "-.", "d", "#A2407A"),
     Look("#000000", "--", "H", "#000000"),
     Look("#999999", "-.", "4", "#666666"),
+    Look("#E69F00", ":", "<", "#946600"),
+    Look("#56B4E9", ":", "D", "#1F7FB8"),
+    Look("#D55E00", "-.", "o", "#B34F00"),
+    Look("#D55E00", "--", "s", "#B34F00"),
 )
 _KNOWN = tuple(
     form(row.name, atomic) for row in INTERFACES.values() if row.tracks and not row.path_of for atomic in row.forms
@@ -162,13 +166,16 @@ def ticks(axis: Any, unit: Unit) -> None:
         axis.set_minor_locator(NullLocator())
 
 
-def size_ticks(axes: Any, sizes: Iterable[int]) -> None:
-    """Label a logarithmic x axis with the sizes that were measured, leaving out those that would run into another."""
+def size_ticks(axes: Any, sizes: Iterable[int], panels: int = 1) -> None:
+    """Label a logarithmic x axis with the sizes that were measured, leaving out those that would run into another.
+
+    panels: that stand side by side.
+    """
     known = sorted(set(sizes), reverse=True)
     ends = np.log([known[-1], known[0]])
     kept: list[int] = []
     for size in known:
-        if not kept or np.log(kept[-1] / size) >= 0.13 * (ends[1] - ends[0]) * (len(f"{kept[-1]:,}") / 7):
+        if not kept or np.log(kept[-1] / size) >= 0.13 * panels * (ends[1] - ends[0]) * (len(f"{kept[-1]:,}") / 7):
             kept.append(size)
     axes.set_xticks(kept)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
@@ -222,6 +229,11 @@ def reach(values: NDArray[np.float64]) -> float:
 def percent(value: float) -> str:
     """A change as axes and notes show it: +25%, 0, -0.05%."""
     return f"{value:+.3g}%" if value else "0"
+
+
+def columns(names: Iterable[str]) -> int:
+    """How many columns a legend below the axes has room for."""
+    return max(1, min(4, 88 // (max(map(len, names)) + 8)))
 
 
 def name_rows(axes: Any, looks: dict[str, Look]) -> None:

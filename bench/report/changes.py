@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.plan.kernel_log import MANY
+from bench.plan.records import PHASES
 from bench.report import numbers, sentences
 from bench.report.numbers import many, percent
 from bench.stats.comparison import Comparison, Differs, case_name
@@ -18,10 +19,15 @@ METRICS = {
     "interval": "all phases",
     "tracker": "the tracker's phases",
     "tracked": "the tracked program's writes less the untracked ones",
-    "reset": "phase reset",
-    "dirty": "phase dirty",
-    "collect": "phase collect",
-    "collect_reset": "phase collect_reset",
+    **{phase: f"phase {phase}" for phase in PHASES},
+    "life": "the life of a tracker, with one interval",
+    "bystanders_median": "a bystander's operation",
+    "bystanders_p99": "99th percentile of a bystander's operations",
+    "bystanders_max": "the slowest of a bystander's operations",
+    "bystanders_each": "a bystander's operations, one after the other, each",
+    "bystanders_reset": "a bystander's operation that meets a reset",
+    "bystanders_dirty": "a bystander's operation that meets the writes",
+    "bystanders_collect": "a bystander's operation that meets a collect",
 }
 FACTS = {
     "where": "kind of machine",

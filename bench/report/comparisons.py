@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.plan.interfaces import INTERFACES
+from bench.plan.records import WAITS
 from bench.report import changes, numbers, sentences, tables
 from bench.report.functions import Section
 from bench.report.layout import grid, note, paragraph
@@ -168,7 +169,8 @@ def notes(made: Comparison, sign: str) -> str:
         unclear = (
             f"a change counts where the ranges of the {units} (of ten or more, without a tenth on each side) do not "
             f"overlap, and the medians are further apart than both ranges together, than {least}, and than what the "
-            f"{units} of the middle case differ by{_walked(made)}; ~ = it does not; says nothing about hardware"
+            f"{units} of the middle case differ by{_walked(made)}{_chance(made)}; ~ = it does not; says nothing about "
+            "hardware"
         )
     else:
         tests = many(made.tests, "test")
@@ -179,6 +181,13 @@ def notes(made: Comparison, sign: str) -> str:
     if (made.frame[["base_extra", "base_missed", "new_extra", "new_missed"]] != 0).any(axis=None):
         said.append("* = not every interval was exact")
     return note("; ".join(said))
+
+
+def _chance(made: Comparison) -> str:
+    """What else a change of what bystanders note must be."""
+    if made.metric not in WAITS:
+        return ""
+    return f", and than {comparison.WAITS_TIMES} times: which operations meet a phase is chance"
 
 
 def _walked(made: Comparison) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.plan.interfaces import form
 from bench.plan.plan import SCHEMA
 from bench.plan.points import Point
+from bench.plan.records import WAITS
 from bench.report import changes
 from bench.stats.comparison import Comparison
 from bench.store import frames
@@ -73,6 +74,7 @@ def result_csv(result: frames.Result) -> str:
     columns = [
         *("schema", *POINT, *_SETTINGS, "form", "interface", "atomic", "phase", "boot", "process", "round"),
         *("quantity", "unit", "value", *COUNTS, "overlapped", "vmas_left", "writes", "written_pages"),
-        *("seed", "file_system", "where", "kernel_release", "cpu"),
+        *("periods", "late", "orders_before", "orders_after", "orders_changed"),
+        *("seed", "file_system", "where", "kernel_release", "cpu", *WAITS, "bystanders_phase", "bystanders_pause_us"),
     ]
     return frame[columns].rename(columns={"extra": "extra_pages", "missed": "missed_pages"}).to_csv(index=False)

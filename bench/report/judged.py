@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bench.plan import catalogue
 from bench.plan.records import FAILED, REFUSED
 from bench.report import sentences
 from bench.stats import verdict_changes
@@ -63,7 +64,7 @@ def plain(text: str) -> str:
 
 def _scenario(result: Verdicts, base: Verdicts | None, scenario: str) -> Test:
     parts = []
-    for name in result.interfaces:
+    for name in (one for one in result.interfaces if catalogue.suits(scenario, one)):
         cell = result.cells.get((scenario, name), NOT_PLAYED)
         was = base.cells.get((scenario, name)) if base else None
         parts.append(_part(f"{scenario}.{name}", cell, was))

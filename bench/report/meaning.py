@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
+from bench.plan import catalogue
+from bench.plan.interfaces import WRITTEN
 from bench.plan.records import INSTRUCTIONS, TIME
 from bench.report import numbers, origin, sentences, tables, verdict_reasons, verdict_tables
 from bench.report.layout import grid, note, paragraph
@@ -20,9 +22,9 @@ def page(results: Sequence[Verdicts]) -> list[str]:
     several, marks = len(results) > 1, verdict_reasons.marks(results)
     parts = [first(results), verdict_tables.outcomes(results), verdict_reasons.unsteady(results), measured(results)]
     parts += verdict_tables.by_kernel(results, marks) if several else verdict_tables.by_interface(results[0], marks)
-    parts += [note(f"{verdict_tables.LEGEND}; letters: see below"), verdict_tables.paths(results, marks)]
+    parts += [note(f"{verdict_tables.legend(results)}; letters: see below"), verdict_tables.paths(results, marks)]
     parts += [verdict_reasons.explanations(results), verdict_reasons.not_possible(results)]
-    parts += [] if several else [cost(results[0])]
+    parts += [cost(results[0])] if not several and WRITTEN in verdict_tables.properties(results) else []
     return [part for part in parts if part]
 
 
@@ -61,11 +63,13 @@ def measured_lines(results: Sequence[Verdicts]) -> list[str]:
 def _measured(result: Verdicts) -> list[str]:
     plays = max((cell.plays for cell in result.cells.values()), default=0)
     played = len({scenario for (scenario, _), cell in result.cells.items() if cell.plays})
-    asked, there = len(result.scenarios) * len(result.interfaces), len(result.cells)
+    asked = sum(catalogue.suits(scenario, name) for scenario in result.scenarios for name in result.interfaces)
+    there = len(result.cells)
     lines = [f"INCOMPLETE: {there} of {asked} verdicts."] if there < asked else []
     lines += [f"{one.rstrip('.')}." for one in result.notes]
+    suite, where = result.host.get("suite", "meaning"), tables.where(pd.DataFrame([result.host]))
     lines.append(
-        f"Measured: suite meaning, {many(played, 'scenario')}, {tables.where(pd.DataFrame([result.host]))}, "
+        f"Measured: suite {suite}, {many(played, 'scenario')}, {where}, "
         f"{result.host.get('cpu_model_name', 'unknown CPU')}; each played {many(plays, 'time')}."
     )
     return lines

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.errors import PermissionDenied
 from bench.files import replacing
 from bench.report import (
+    bystanders,
     comparisons,
     counts,
     events,
@@ -29,6 +30,7 @@ from bench.report.numbers import many
 from bench.stats import choice, comparison
 from bench.stats.comparison import Side
 from bench.stats.ledger import Change
+from bench.store import bystanders as stored_bystanders
 from bench.store import events as stored_events
 from bench.store import frames, ledger, log
 from bench.store.events import Events
@@ -70,6 +72,10 @@ def write(folder: Path, draw: Draw) -> Document:
     """
     made = read(folder)
     drawn, omitted = _draw(draw, made.rows, folder, "intervals")
+    stood_by = (made.result.frame["bystanders"] != "").any()  # else the log need not be read again
+    if stood_by and (waits := stored_bystanders.load(folder)) is not None:
+        more = _draw(draw, waits, folder, "bystanders")
+        drawn, omitted = [*drawn, *more[0]], [*omitted, *more[1]]
     made = made._replace(drawn=drawn, omitted=omitted)
     _write(folder / "report.txt", page(made).encode())
     return made
@@ -80,7 +86,8 @@ def page(made: Document) -> str:
     phases = pd.concat([choice.empty(made.rows), choice.headline(choice.breakdown(made.rows))]).drop_duplicates()
     tail = [*_files(made), *origin.repeat(made.result.host)]
     own = questions.answers(str(made.result.host.get("suite", "")), made.rows)
-    parts = [*_opening(made), _headline(made.rows), *own, tables.phases(phases)]
+    waits = bystanders.table(made.result.frame)
+    parts = [*_opening(made), _headline(made.rows), *own, waits, tables.phases(phases)]
     return joined([*parts, origin.machine(made.result.host, origin.SHORT), tail])
 
 
@@ -90,7 +97,7 @@ def everything(made: Document) -> str:
     first = choice.foremost(rows).iloc[0]
     dirty = f"{first['dirty_percent']:g}% dirty" if first["dirty_percent"] else ""
     own = questions.answers(str(made.result.host.get("suite", "")), rows)
-    parts: list[str | list[str]] = [*_opening(made), _headline(rows), *own]
+    parts: list[str | list[str]] = [*_opening(made), _headline(rows), *own, bystanders.table(made.result.frame)]
     for some, vary, share in (
         (choice.fractions(rows), "dirty_percent", str(first["workload"])),
         (choice.patterns(rows), "workload", dirty),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from bench.report import numbers, tables
+from bench.report import batching, instead, life, numbers, scaling, tables
 from bench.report.layout import grid, note, paragraph
 from bench.report.numbers import amount, fine, three
 from bench.stats import choice, samples
@@ -16,8 +16,11 @@ from bench.store.published import Published, published
 
 
 def answers(suite: str, rows: pd.DataFrame) -> list[str]:
-    """The tables that this suite has beside those of every report; rows of frames.intervals()."""
-    return [text for table in _TABLES.get(suite, ()) if (text := table(rows))]
+    """The tables that this suite has beside those of every report, and of writers that have a rhythm and whole lives.
+
+    rows: of frames.intervals().
+    """
+    return [text for table in (*_TABLES.get(suite, ()), scaling.rhythm, life.text) if (text := table(rows))]
 
 
 def _columns(rows: pd.DataFrame, column: str, shown: Callable[[float], str]) -> tuple[list[int], dict[str, list[str]]]:
@@ -84,7 +87,7 @@ def _whole(rows: pd.DataFrame, *notes: str) -> str:
 def faults(rows: pd.DataFrame) -> str:
     """What the first write to a page costs more, per page, at the largest mapping; and the published latencies."""
     top, unit = rows[rows["pages"] == rows["pages"].max()].copy(), numbers.unit(rows)
-    top["fault"] = top["tracked"] / top["written_pages"]
+    top["fault"] = top["tracked"] / top["accessed_pages"]
     medians = samples.medians(top, ["form"], "fault")
     body = [[str(form), amount(row["median"], unit), numbers.spread(row)] for form, row in medians.iterrows()]
     known = published("fault-latency")
@@ -205,4 +208,7 @@ _TABLES: dict[str, tuple[Callable[[pd.DataFrame], str], ...]] = {
     "arm": (arming,),
     "predump": (freezing,),
     "callers": (freezing,),
+    "scaling": (scaling.text,),
+    "batching": (batching.table,),
+    "instead": (instead.table,),
 }

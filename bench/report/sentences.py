@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.harmless import harmless
-from bench.plan.interfaces import INTERFACES, LEGACY, form
+from bench.plan.interfaces import INTERFACES, LEGACY, WRITTEN, Interface, form
 from bench.plan.kernel_log import MANY
 from bench.plan.records import CRASHED, HUNG, Messages
 from bench.report import numbers, tables
@@ -46,25 +46,29 @@ def wrong(rows: pd.DataFrame, result: frames.Result, name: str = "") -> list[str
     if bad.empty:
         return lines
     total = f"{bad['wrong_intervals'].sum()} of {counts['intervals'].sum()}"
-    lines.append(f"WRONG PAGES: {whose}{total} intervals did not report exactly the pages that were written.")
+    rows_of = {form(row.name, i): row for row in INTERFACES.values() for i in row.forms}
+    wrongs = {name: rows_of[name] for name in dict.fromkeys(bad["form"].astype(str)) if name in rows_of}
+    done = " or ".join(sorted({row.prop for row in wrongs.values()}, reverse=True)) or WRITTEN
+    lines.append(f"WRONG PAGES: {whose}{total} intervals did not report exactly the pages that were {done}.")
     for _, row in bad.head(WRONG_LINES).iterrows():
         example = result.examples.get(tuple(row[key] for key in CASE), "")
+        done = wrongs[row["form"]].prop if row["form"] in wrongs else WRITTEN
         lines.append(
             f"{case(row)}: {row['wrong_intervals']} of {row['intervals']} intervals; {row['extra']} pages reported "
-            f"but not written, {row['missed']} written but not reported{f' (first {example})' if example else ''}"
+            f"but not {done}, {row['missed']} {done} but not reported{f' (first {example})' if example else ''}"
         )
     if len(bad) > WRONG_LINES:
         lines.append(f"and {len(bad) - WRONG_LINES} more cases; ./bench.py report NAME --all shows each")
-    wrongs = set(bad["form"].astype(str))
-    known = [
-        row.name for row in INTERFACES.values() if not row.flushes and {form(row.name, i) for i in row.forms} & wrongs
-    ]
-    if known:
-        lines.append(
-            f"Known of {' and '.join(known)}: a reset leaves TLB entries, through which what was written before is "
-            "written again unseen."
-        )
-    return lines
+    return lines + _known_of([row for row in INTERFACES.values() if row in wrongs.values() and not row.flushes])
+
+
+def _known_of(rows: Sequence[Interface]) -> list[str]:
+    """What explains wrong pages of interfaces that do not see everything."""
+    if not all(row.prop == WRITTEN for row in rows):
+        return [f"Known of {row.name}: {row.misses}." for row in rows]
+    names = " and ".join(row.name for row in rows)
+    text = "a reset leaves TLB entries, through which what was written before is written again unseen."
+    return [f"Known of {names}: {text}"] if names else []
 
 
 def fallen(boots: Sequence[str], name: str = "") -> list[str]:

@@ -10,13 +10,14 @@ import pandas as pd
 from bench.plan import catalogue
 from bench.plan.interfaces import ATOMIC, INTERFACES, IOCTL, LEGACY
 from bench.plan.kinds import KINDS, USUAL_KIND
-from bench.plan.points import DEFAULTS, SETTINGS
+from bench.plan.points import DEFAULTS
+from bench.plan.settings import SETTINGS
 from bench.report import numbers
 from bench.report.layout import fitting, grid, note, paragraph
 from bench.report.numbers import amount, many, spread, times
 from bench.stats import choice, samples
 from bench.store import frames
-from bench.store.frames import CASE, POINT
+from bench.store.frames import CASE, POINT, RENAMED
 
 _HEADS = {"dirty_percent": "dirty", "workload": "pattern", "kind": "memory", "case": "pages"}
 _WORDS = ("workload", "kind", "setting")  # what a table can vary that is no number
@@ -54,7 +55,8 @@ def against(rows: pd.DataFrame, vary: str, title: str) -> str:
     interfaces than fit, several tables.
     """
     known = (LEGACY, *reversed(IOCTL))
-    measured = list(rows["form"].cat.categories)
+    here = set(rows["form"])  # what stands in for tracking is measured at some points only
+    measured = [form for form in rows["form"].cat.categories if form in here]
     others = [form for form in measured if form not in known and _tabled(form)]  # phases() has those that are not
     forms = [form for form in known if form in measured] + others or measured
     order = in_order(rows, vary)
@@ -200,7 +202,8 @@ def units_name(estimates: pd.DataFrame) -> str:
 
 def phases(rows: pd.DataFrame) -> str:
     """Table of who pays: the phases of each form at each point of rows (frames.intervals())."""
-    columns = ["reset", "dirty", "collect", "collect_reset", "cost"]
+    more_phases = ["act"] if rows["act"].notna().any() else []
+    columns = ["reset", "dirty", "collect", "collect_reset", *more_phases, "cost"]
     estimates = {column: samples.medians(rows, CASE, column) for column in columns}
     cost, unit = estimates["cost"], numbers.unit(rows)
     bad = _wrong_cells(rows, CASE)
@@ -208,23 +211,26 @@ def phases(rows: pd.DataFrame) -> str:
     body: list[list[str]] = []
     for point, some in rows.sort_values(["pages", "dirty_percent"]).groupby(POINT, observed=True, sort=False):
         untracked = some["untracked"].median()
-        body += [[""] * 6] if body else []
+        none = [""] * len(more_phases)
+        body += [[*[""] * 6, *none]] if body else []
         body += [[describe(some)]]
-        body += [["  untracked", "", amount(untracked, unit), "", "", ""]] if untracked else []
+        body += [["  untracked", "", amount(untracked, unit), "", *none, "", ""]] if untracked else []
         for form in (f for f in some["form"].cat.categories if (*point, f) in cost.index):
             found = middle.loc[(*point, form)]
             once = "collect_reset" if math.isnan(found["collect"]) else "collect"
-            shown = [found["reset"], found["dirty"] or math.nan, found[once], found["cost"]]
+            shown = [found[phase] or math.nan for phase in ("reset", "dirty", once)]  # 0: there is none
+            shown += [found[phase] for phase in (*more_phases, "cost")]
             cells = ["" if math.isnan(x) else amount(x, unit) for x in shown]
             cells[-1] = ("*" if bad[(*point, form)] else "") + cells[-1]
             body.append([f"  {form}", *cells, spread(cost.loc[(*point, form)])])
-    heads = [["", "reset", "dirty", "collect", "cost", "+-"]]
+    heads = [["", "reset", "dirty", "collect", *more_phases, "cost", "+-"]]
     more = "".join(f"; {text}" for text in concurrent(rows))
     legend = (
         "dirty = the program's own writes; atomic collects and "
         f"resets in one call; cost = all phases less the untracked writes; each number is a median of its own, and "
         f"they need not add up; +- = of the cost, {interval_name(cost)}"
     )
+    legend += "; act = what is done with the pages reported, or without tracking with all" if more_phases else ""
     legend += more + ("; * = not every interval was exact" if any(bad.values()) else "")
     return "\n".join([_title("Who pays: phases of a tracking interval", "", rows), "", grid(heads, body), note(legend)])
 
@@ -268,8 +274,8 @@ def in_order(rows: pd.DataFrame, vary: str) -> list[Any]:
 
 def _settings(rows: pd.DataFrame) -> Iterable[Any]:
     """The points of rows that differ in settings, each field under its own name."""
-    some = rows.drop_duplicates("setting").drop(columns="populate").rename(columns={"populated_by": "populate"})
-    return some.itertuples()
+    some = rows.drop_duplicates("setting").drop(columns=list(RENAMED))
+    return some.rename(columns={ours: name for name, ours in RENAMED.items()}).itertuples()
 
 
 def _changed(one: Any) -> list[tuple[int, Any]]:

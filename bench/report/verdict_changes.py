@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -25,10 +25,15 @@ SCHEMA = "pagemap-bench verdict comparison 1"
 _NAMES = 20  # characters of interfaces in a column
 _MOST = 5  # names of what only one result has
 _LINES = 20  # changes that a cover letter has room for, the worse ones first
-LEGEND = (
-    "+N: N pages reported that nobody changed, -N: N missed; in parentheses: as documented; breaks: a call of the "
+_LEGEND = (
+    "+N: N pages reported that nobody {did}, -N: N missed; in parentheses: as documented; breaks: a call of the "
     "tracked program fails; ~: not every time; refused: with an error"
 )
+
+
+def legend(results: Iterable[Verdicts]) -> str:
+    """What verdicts mean in tables of changes."""
+    return _LEGEND.format(did=" or ".join(verdict_tables.DONE[one] for one in verdict_tables.properties(results)))
 
 
 class Row:
@@ -151,7 +156,8 @@ def _table(one: Changes, listed: Sequence[Row]) -> str:
         body += [["", more, "", ""] for more in names[1:]]
     if not body:
         return ""
-    return f"{grid([['scenario', 'interface', *titles(one)]], body, left=2, bar=BAR)}\n{note(LEGEND)}"
+    table = grid([["scenario", "interface", *titles(one)]], body, left=2, bar=BAR)
+    return f"{table}\n{note(legend([one.base, one.new]))}"
 
 
 def _stories(listed: Sequence[Row], *, whole: bool) -> str:
@@ -217,9 +223,8 @@ def as_html(results: Sequence[Verdicts]) -> str:
                 title = f"{' to '.join(titles(one))}: {_TITLES[way]}"
                 sections.append(Section(title, heads, body, [], words=(0, 1, 4, 5), total=False))
     said = [line for one in made(results) for line in (verdict(one), *warnings(one))]
-    return html.ledger(
-        [*said, *meaning.first_lines(results, _keys(results))], sections, [LEGEND, *meaning.measured_lines(results)]
-    )
+    first, notes = meaning.first_lines(results, _keys(results)), [legend(results), *meaning.measured_lines(results)]
+    return html.ledger([*said, *first], sections, notes)
 
 
 def markdown(results: Sequence[Verdicts]) -> str:
@@ -234,7 +239,7 @@ def markdown(results: Sequence[Verdicts]) -> str:
             for row in rows(one, way)
         ]
         parts += [verdict(one), *warnings(one), "\n".join(lines) if one.changed else ""]
-    return "\n\n".join(filter(None, [*parts, LEGEND]))
+    return "\n\n".join(filter(None, [*parts, legend(results)]))
 
 
 def _plain(cell: str) -> str:

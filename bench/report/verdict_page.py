@@ -71,7 +71,7 @@ def page(results: Sequence[Verdicts], machines: str, figures: Mapping[str, str])
         name=", ".join(one.name for one in results),
         first="\n".join(meaning.first_lines(results)),
         measured=meaning.measured_lines(results),
-        legend=verdict_tables.LEGEND,
+        legend=verdict_tables.legend(results),
         ends=verdict_tables.ENDS,
         ended=verdict_tables.ENDED,
         summed=verdict_tables.summed(results),

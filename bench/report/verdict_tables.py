@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bench.plan import catalogue
-from bench.plan.interfaces import INTERFACES
+from bench.plan.interfaces import ACCESSED, INTERFACES, WRITTEN
 from bench.plan.records import REFUSED
 from bench.report import origin, tables
 from bench.report.layout import fitting, grid, note, paragraph
@@ -31,8 +31,8 @@ from bench.store.verdicts import (
 )
 
 BAR = "  "
-LEGEND = (
-    "exact: just the pages whose content changed; +N: N extra pages, -N: N missed, the most of any play; in "
+_LEGEND = (
+    "exact: just the pages {truth}; +N: N extra pages, -N: N missed, the most of any play; in "
     "parentheses: as documented; without, an extra page is worse than documented, a missed one broken; breaks: a call "
     "of the tracked program fails; ~: not every time; refused: by the kernel, with an error; n/a: it has no such call; "
     "no: not possible here"
@@ -42,6 +42,9 @@ ENDED = (
     "exact: just what changed, as promised; documented: otherwise, as the kernel's documents have it; better: exact "
     "where they promise less; worse: extra pages; broken: missed ones, or a call that fails"
 )
+# Of a property, in titles and legends: what was done to pages that should be reported, and which they are.
+DONE = {WRITTEN: "changed", ACCESSED: "accessed"}
+_TRUTH = {WRITTEN: "whose content changed", ACCESSED: "that were accessed"}
 _OTHER = "other"  # the theme of scenarios that this version has not
 _MACHINES = {"bare-metal": "metal", "kvm": "KVM", "tcg": "TCG", "tcg-icount": "TCG"}
 Marks = Mapping[str, str]  # the letter of each reason
@@ -79,6 +82,27 @@ def themed(scenarios: Iterable[str]) -> dict[str, list[str]]:
         theme = known[name].theme if name in known else _OTHER
         found[theme if theme in found else _OTHER].append(name)
     return {theme: some for theme, some in found.items() if some}
+
+
+def properties(results: Iterable[Verdicts]) -> list[str]:
+    """Return the properties that the interfaces of results report, in the order of tables."""
+    found = {prop(name) for result in results for name in result.interfaces}
+    return [one for one in DONE if one in found]
+
+
+def prop(name: str) -> str:
+    """The property that an interface reports."""
+    return INTERFACES[name].prop if name in INTERFACES else WRITTEN
+
+
+def truths(results: Iterable[Verdicts]) -> str:
+    """Which pages an interface should report, in words."""
+    return " or ".join(_TRUTH[one] for one in properties(results))
+
+
+def legend(results: Iterable[Verdicts]) -> str:
+    """What the cells of tables mean."""
+    return _LEGEND.format(truth=truths(results))
 
 
 def every(results: Iterable[Verdicts]) -> list[str]:
@@ -159,11 +183,16 @@ def counted(result: Verdicts, name: str) -> list[int]:
 
 
 def by_interface(result: Verdicts, marks: Marks) -> list[str]:
-    """Tables of scenarios by interface, as many as are needed to stay narrow."""
-    names, scenarios = columns([result]), every([result])
+    """Tables of scenarios by interface, of each property as many as are needed to stay narrow."""
+    return [table for one in properties([result]) for table in _by_interface(result, one, marks)]
+
+
+def _by_interface(result: Verdicts, about: str, marks: Marks) -> list[str]:
+    names = [name for name in columns([result]) if prop(name) == about]
+    scenarios = [s for s in every([result]) if any(_asked(result, s, name) for name in names)]
     texts = {name: {s: text(result.cells.get((s, name)), marks) for s in scenarios} for name in names}
     widths = [max(map(len, [*texts[name].values(), *split(name)])) for name in names]
-    title = f"Pages reported against pages changed; {tables.where(pd.DataFrame([result.host]))}"
+    title = f"Pages reported against pages {DONE[about]}; {tables.where(pd.DataFrame([result.host]))}"
     parts = []
     for cut in fitting(widths, _left(scenarios), len(BAR)) if names else ():
         some = names[cut]
@@ -173,16 +202,22 @@ def by_interface(result: Verdicts, marks: Marks) -> list[str]:
     return parts
 
 
+def _asked(result: Verdicts, scenario: str, name: str) -> bool:
+    """Whether the scenario was played with it, or should have been."""
+    return (scenario, name) in result.cells or catalogue.suits(scenario, name)
+
+
 def by_kernel(results: Sequence[Verdicts], marks: Marks) -> list[str]:
     """Return a table for each interface: scenarios by kernel, those exact everywhere in one line."""
-    titles, scenarios = headings(results), every(results)
+    titles = headings(results)
     parts = []
     for name in columns(results):
+        scenarios = [s for s in every(results) if any(_asked(one, s, name) for one in results)]
         able = [i for i, result in enumerate(results) if result.able(name)]
         texts = [{s: text(results[i].cells.get((s, name)), marks) for s in scenarios} for i in able]
         heads = [[titles[i], origin.distribution(results[i].host), machine(results[i].host)] for i in able]
         widths = [max(map(len, [*some.values(), *head])) for some, head in zip(texts, heads, strict=True)]
-        title = paragraph(f"{name}: pages reported against pages changed, by kernel")
+        title = paragraph(f"{name}: pages reported against pages {DONE[prop(name)]}, by kernel")
         for cut in fitting(widths, _left(scenarios), len(BAR)):
             rows = {s: [some[s] for some in texts[cut]] for s in scenarios}
             exact = [s for s, row in rows.items() if set(row) == {EXACT}]
@@ -254,6 +289,6 @@ def noted(cell: Cell) -> bool:
 
 
 def split(name: str) -> tuple[str, str]:
-    """Split an interface's name over two lines: scan- and softdirty."""
-    cut = max(name.rfind("-"), name.find("_")) + 1
-    return (name[:cut], name[cut:]) if cut else ("", name)
+    """Split an interface's name over two lines, so that neither is long: scan- and softdirty."""
+    cuts = [cut for cut in (name.rfind("-") + 1, name.find("_") + 1) if cut]
+    return min(((name[:cut], name[cut:]) for cut in cuts), key=lambda two: max(map(len, two)), default=("", name))
