@@ -59,7 +59,9 @@ def list_everything() -> None:
     """Print the names a run or report can be given, each with what it is."""
     _list_suites()
     _list("workloads", {name: one.summary for name, one in catalogue.workloads().items()})
-    _list(f"scenarios of the suite {suites.MEANING.name}", {n: one.summary for n, one in catalogue.scenarios().items()})
+    for suite in suites.PLAYED.values():
+        some = catalogue.scenarios(*(INTERFACES[name].prop for name in suite.interfaces))
+        _list(f"scenarios of the suite {suite.name}", {name: one.summary for name, one in some.items()})
     _list("kinds of memory", {name: kind.summary for name, kind in KINDS.items()})
     _list("interfaces", {name: row.summary for name, row in INTERFACES.items()})
     found = {
@@ -76,12 +78,13 @@ def _list_suites() -> None:
 
     print("suites, with about how long they take on the running kernel and the most memory they need")
     free, here = free_memory(), machines.here()
-    for suite in (*suites.SUITES.values(), suites.MEANING):
+    for suite in (*suites.SUITES.values(), *suites.PLAYED.values()):
         plan = usual(suite, free)
         took = progress.human(progress.estimate((plan, here)))
         what = f"{len(suite.points)} points" if suite.points else f"{len(plan.scenarios)} scenarios"
         if left_out := len(suite.points) - len(plan.points):
-            what += f", {left_out} of them left out: too large for this machine"
+            why = "too large for this machine" if not suite.by_cpus else "for a machine of more CPUs, or memory"
+            what += f", {left_out} of them left out: {why}"
         print(f"  {suite.name:15} {suite.summary}\n  {'':15} {suite.source}")
         print(f"  {'':15} {what}; {took}{f', {plan.bytes_needed >> 20} MiB' if suite.points else ''}")
 

@@ -16,12 +16,12 @@ from typing import Any
 import click
 
 from bench.errors import BenchError
-from bench.plan.records import PHASES
+from bench.plan.records import PHASES, WAITS
 from bench.run import commands, measuring, options, tell
 from bench.run.request import OPTIONS, Request
 from bench.run.settle import version
 
-METRICS = ("cost", "interval", "tracker", "tracked", *PHASES)
+METRICS = ("cost", "interval", "tracker", "tracked", *PHASES, "life", *WAITS)
 PROGRAM, OUTPUT = "./bench.py", "standard output"
 LEAST_MEMORY = 512 << 20  # bytes of addresses
 

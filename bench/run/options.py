@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import click
 
-from bench.plan.points import ASKING, MEMORY, SETTINGS
+from bench.plan.settings import ASKING, MEMORY, SETTINGS
 
 # The groups of --help, in their order.
 WHAT, OFTEN, WHERE, OUTPUT = "What to measure", "How often", "Where", "Output"

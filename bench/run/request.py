@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import click
 
 from bench.errors import BadInput
-from bench.plan.points import MEMORY, SETTINGS
-from bench.plan.suites import MEANING
+from bench.plan.settings import MEMORY, SETTINGS
+from bench.plan.suites import PLAYED
 from bench.run import tell
 from bench.run.options import (
     COUNTS,
@@ -229,13 +229,13 @@ class Need(NamedTuple):
 
 NEEDS = {
     TIMINGS: Need(
-        lambda request: request.suite != MEANING.name,
-        "{} has no meaning in the suite meaning",
+        lambda request: request.suite not in PLAYED,
+        "{} has no meaning in a suite of scenarios",
         "it boots once and plays scenarios one after the other: --filter GLOB chooses them, --values N says how often",
     ),
     SCENARIOS: Need(
-        lambda request: request.suite == MEANING.name,
-        "{} ktap, tap and kcidb are for the suite meaning",
+        lambda request: request.suite in PLAYED,
+        "{} ktap, tap and kcidb are for suites of scenarios",
         "leave out {}, or give --suite meaning",
     ),
     GUEST: Need(

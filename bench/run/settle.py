@@ -14,10 +14,11 @@ from pathlib import Path
 from bench import processes
 from bench.errors import BadInput, ProgramFailed, Unsupported
 from bench.plan import catalogue, interfaces, suites
+from bench.plan.grids import grid
 from bench.plan.interfaces import UNTRACKED
 from bench.plan.kinds import DIRECTORY
 from bench.plan.plan import Plan
-from bench.plan.points import Point, grid, matches, matching
+from bench.plan.points import Point, matches, matching
 from bench.plan.suites import Suite
 from bench.run.options import GUEST, HERE, UpTo
 from bench.run.request import (
@@ -92,6 +93,11 @@ def changed(request: Request, suite: Suite, *, counted: bool) -> tuple[int, int]
     return processes, boots
 
 
+def runnable(suite: Suite, cpus: int) -> list[Point]:
+    """Return the suite's points, less those for more CPUs; of one too: two threads get in each other's way there."""
+    return [point for point in suite.points if not suite.by_cpus or point.threads <= max(2, cpus)]
+
+
 def fitting(points: Sequence[Point], free: int) -> list[Point]:
     """Return the points that need no more than half of the memory that is free; all, if none does."""
     return [point for point in points if point.bytes_needed <= free // 2] or list(points)
@@ -109,6 +115,15 @@ def free_memory() -> int:
         ) from None
 
 
+def _fits(row: interfaces.Interface, points: Sequence[Point]) -> None:
+    """Raise BadInput for an interface that was named and is measured at none of the points."""
+    if not row.baseline and not any(point.forms([row]) for point in points):
+        other = (
+            f"give --then {row.instead}" if row.instead == "copy" else "leave it out, or --then, --life or --concurrent"
+        )
+        raise BadInput(f"{row.name} can do nothing at these points", other)
+
+
 def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) -> Plan:
     """Decide what was left open. Raises BadInput for unknown names, and for what contradicts itself or can't be.
 
@@ -119,7 +134,9 @@ def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) 
     request.refuse()
     names = _interfaces(request, suite)
     points = tuple(_points(request, suite, say)) if suite.points else ()
-    scenarios = () if suite.points else tuple(_scenarios(request.pattern))
+    for name in request.interface if points else ():
+        _fits(interfaces.INTERFACES[name], points)
+    scenarios = () if suite.points else tuple(_scenarios(request.pattern, names))
     request = _placed(request, say)
     request = _often(request, suite, say, counts or (lambda placed: _counted(placed, echo)))
     return Plan(
@@ -150,15 +167,16 @@ def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) 
 
 def usual(suite: Suite, free: int) -> Plan:
     """Return what a suite does on the running kernel where nothing else is asked for, with so much free memory."""
-    scenarios = () if suite.points else tuple(catalogue.scenarios())
     request = Request(suite=suite.name, where="here")
+    names = _interfaces(request, suite)
+    scenarios = () if suite.points else tuple(catalogue.scenarios(*_properties(names)))
     return Plan(
         suite=suite.name,
         command=request.command,
         version=revision(),
-        interfaces=_interfaces(request, suite),
-        optional=_optional(request, _interfaces(request, suite)),
-        points=tuple(fitting(suite.points, free)),
+        interfaces=names,
+        optional=_optional(request, names),
+        points=tuple(fitting(runnable(suite, len(os.sched_getaffinity(0))), free)),
         scenarios=scenarios,
         processes=suite.processes,
         values=suite.values,
@@ -168,10 +186,16 @@ def usual(suite: Suite, free: int) -> Plan:
 def _interfaces(request: Request, suite: Suite) -> tuple[str, ...]:
     """Return the interfaces to measure, in the table's order: the baseline too, where there are times."""
     timed = bool(suite.points)
-    usual = [row.name for row in interfaces.INTERFACES.values() if not (row.wipes or (timed and row.path_of))]
+    rows = list(interfaces.INTERFACES.values())
+    then = set(filter(None, request.settings.get("then", ()))) if request.own_points else set()
+    usual = [
+        row.name
+        for row in rows
+        if row.prop == interfaces.WRITTEN and (not row.instead or row.instead in then) and not (timed and row.path_of)
+    ]
     chosen = [interfaces.find(name).name for name in request.interface] or suite.interfaces or usual
-    rows = [row for row in interfaces.INTERFACES.values() if row.name in chosen]
-    tracking = tuple(row.name for row in rows if row.tracks or (timed and row.wipes))
+    rows = [row for row in rows if row.name in chosen]
+    tracking = tuple(row.name for row in rows if row.tracks or (timed and row.instead))
     if not tracking:
         what = "a measurement" if timed else "a scenario"
         raise BadInput(f"{what} needs an interface that tracks", f"leave out --interface {UNTRACKED}, or add another")
@@ -185,7 +209,9 @@ def _optional(request: Request, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _points(request: Request, suite: Suite, say: Say) -> list[Point]:
     """Return the suite's points, or a grid where its axes were given, as far as memory allows."""
-    points = list(suite.points)
+    points = runnable(suite, request.cpus or len(os.sched_getaffinity(0)))
+    if (many := len(suite.points) - len(points)) and not request.own_points:
+        say(f"{many} of {len(suite.points)} points are for more CPUs than there are: left out.")
     if request.own_points:
         sizes, fractions = request.pages or [OWN_PAGES], request.dirty or [OWN_DIRTY]
         points = grid(request.workload or [OWN_WORKLOAD], sizes, fractions, **request.settings)
@@ -204,8 +230,13 @@ def _points(request: Request, suite: Suite, say: Say) -> list[Point]:
     return points
 
 
-def _scenarios(pattern: str | None) -> list[str]:
-    found = [name for name in catalogue.scenarios() if matches(name, pattern or "*")]
+def _properties(names: Sequence[str]) -> set[str]:
+    """Return the properties that these interfaces report."""
+    return {interfaces.INTERFACES[name].prop for name in names}
+
+
+def _scenarios(pattern: str | None, names: Sequence[str]) -> list[str]:
+    found = [name for name in catalogue.scenarios(*_properties(names)) if matches(name, pattern or "*")]
     if not found:
         raise BadInput(f"--filter {pattern!r} matches no scenario", "./bench.py list names them; try 'merge*'")
     return found
