@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
-MEASURED = example-lkml-2022
+MEASURED = example-lkml-2022 example-accessed
 PLAYED = example-meaning-6.1 example-meaning-v6 example-meaning-6.12 example-meaning-6.18 example-meaning-7.0 example-meaning-7.1 example-meaning-7.2 example-meaning-7.3 example-meaning-here
 # of kernels built by hand: make measure-example-v6 STOCK=linux-6.1/arch/x86/boot/bzImage V6=linux-v6/arch/x86/boot/bzImage
 MATRICES = example-matrix example-itself example-v6 example-v6-partial example-range
@@ -100,6 +100,7 @@ measure-example-v6-partial: OPTIONS = --kernel stock=$(STOCK) --kernel v6=$(V6) 
 	--interface v6-no-reused --pages 65536 --dirty 1 --watch 10,100 --prior 0,10 --first
 measure-example-range: OPTIONS = --kernel 6.12=debian:6.12 --kernel 7.3=debian:7.3 --interface clear_refs \
 	--interface scan-softdirty --interface scan-wp --pages 65536 --dirty 1 --watch 10,100
+measure-example-accessed: OPTIONS = --suite accessed --kernel debian:7.3 --accel icount --processes 2 --boots 2
 measure-example-lkml-2022: OPTIONS = --suite lkml-2022 --where here
 measure-example-meaning-here: OPTIONS = --suite meaning --values 20 --where here
 measure-example-meaning-v6: OPTIONS = --suite meaning --values 20 --kernel $(V6)
