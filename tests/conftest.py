@@ -24,6 +24,10 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if hasattr(config.option, "mpl"):  # not in a guest, which draws nothing
         config.option.mpl = True  # else pytest-mpl draws the images and compares nothing
+        from hypothesis import settings
+
+        settings.register_profile("busy", deadline=None)  # how long an example takes is the machine's doing
+        settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items):

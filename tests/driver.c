@@ -24,7 +24,7 @@
 INTERFACES(DECLARE)
 static const struct interface *const all[] = { INTERFACES(LIST) };
 
-enum who { ALONE, THREADS, CONCURRENT, OUTSIDE };
+enum who { ALONE, THREADS, CONCURRENT, TRACKERS, OUTSIDE, TARGETS };
 
 static const int cpus[] = { 0 };
 static int refused;
@@ -37,7 +37,10 @@ static int refuse(const char *name)
 
 static void track(const struct interface *interface, const struct mapping *m, struct pattern *p, enum who who)
 {
-	const struct ask ask = { .vec_len = 7, .max_pages = 30, .read_bytes = 64 };
+	const struct ask ask = {
+		.vec_len = 7, .max_pages = 30, .read_bytes = 64, .trackers = who == TRACKERS || who == TARGETS ? 2 : 1
+	};
+	const struct rhythm rhythm = { .paced = 1, .budget = 8, .period_ns = 1000 };
 	struct interval intervals[INTERVALS];
 	struct team *team = NULL;
 	struct tracker t;
@@ -48,6 +51,8 @@ static void track(const struct interface *interface, const struct mapping *m, st
 	}
 	if ((who == THREADS || who == CONCURRENT) && writers_start(&team, m, p, 2, who == CONCURRENT, cpus, 1))
 		refuse("threads");
+	if (team && who == THREADS)
+		writers_pace(team, &rhythm);
 	for (int atomic = 0; atomic <= (interface->collect_reset ? 1 : 0); atomic++)
 		if (run_intervals(&t, p, atomic, team, who == CONCURRENT, intervals, INTERVALS, 1))
 			refuse(interface->name);
@@ -55,26 +60,36 @@ static void track(const struct interface *interface, const struct mapping *m, st
 	tracker_close(&t);
 }
 
+static int make(struct mapping *m, const struct layout *layout, enum who who)
+{
+	if (who == TARGETS)
+		return mapping_create_targets(m, layout, 3, cpus, 1);
+	return who == OUTSIDE ? mapping_create_outside(m, layout, -1) : mapping_create(m, layout);
+}
+
 static void measure(const struct interface *interface, enum kind kind, enum who who)
 {
 	static uint32_t order[PAGES];
-	static uint64_t bitmaps[3][(PAGES + 63) / 64];
+	static uint64_t bitmaps[4][(PAGES + 63) / 64];
 	static struct example example;
-	struct layout layout = { PAGES,
-				 kind,
-				 0,
-				 kind == KIND_SHMEM ? POPULATE_READ : POPULATE_WRITE,
-				 kind == KIND_ANON ? PAGES / 2 : PAGES,
-				 kind == KIND_ANON ? 4 : 1,
-				 PAGES - 3,
-				 "/tmp" };
-	struct pattern p = { order, WRITES, bitmaps[0], bitmaps[1], bitmaps[2], &example };
+	struct layout layout = { .pages = PAGES,
+				 .kind = kind,
+				 .populate = kind == KIND_SHMEM ? POPULATE_READ : POPULATE_WRITE,
+				 .populated = kind == KIND_ANON ? PAGES / 2 : PAGES,
+				 .vmas = kind == KIND_ANON ? 4 : 1,
+				 .watched = PAGES - 3,
+				 .directory = "/tmp" };
+	struct pattern p = { order, WRITES, bitmaps[0], bitmaps[1], bitmaps[2], &example, NULL, bitmaps[3], NULL };
 	struct mapping m;
 	uint64_t kib;
 
 	sample_pages(order, PAGES, WRITES, 7);
 	pattern_init(&p, layout.watched);
-	if (who == OUTSIDE ? mapping_create_outside(&m, &layout, -1) : mapping_create(&m, &layout)) {
+	if (who == TRACKERS || who == TARGETS)
+		layout.vmas = 1;
+	if (who == TARGETS)
+		layout.watched = PAGES;
+	if (make(&m, &layout, who)) {
 		refuse("the mapping");
 		return;
 	}
@@ -90,7 +105,9 @@ static void others(void)
 	char signature[13];
 	struct events events;
 	const struct ask ask = { 0 };
-	struct layout layout = { PAGES, KIND_ANON, 0, POPULATE_WRITE, PAGES, 1, PAGES, "/tmp" };
+	struct layout layout = {
+		.pages = PAGES, .kind = KIND_ANON, .populated = PAGES, .vmas = 1, .watched = PAGES, .directory = "/tmp"
+	};
 	struct mapping m;
 	struct tracker t;
 
@@ -120,7 +137,7 @@ static void others(void)
 int main(int argc, char **argv)
 {
 	const enum kind kinds[] = { KIND_ANON, KIND_SHMEM, KIND_FILE_PRIVATE };
-	const enum who most = argc > 1 && !strcmp(argv[1], "outside") ? OUTSIDE : CONCURRENT;
+	const enum who most = argc > 1 && !strcmp(argv[1], "outside") ? TARGETS : TRACKERS;
 
 	for (uint64_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		for (uint64_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)

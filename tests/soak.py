@@ -77,7 +77,7 @@ def points() -> list[Point]:
         {"external": 1, "concurrent": 1}, {"external": 1, "kind": "shmem"}, {"vmas": 8}, {"watch_percent": 30.0},
         {"populated_percent": 50.0}, {"populate": "read"}, {"populate": "madvise-read"}, {"populate": "none"},
         {"first": 1}, {"ballast": 16 << 20}, {"vec_len": 10}, {"max_pages": 50}, {"read_bytes": 4096},
-        {"masks": "extra"}, {"prior_percent": 20.0},
+        {"masks": "extra"}, {"prior_percent": 20.0}, {"bystanders": "fault"}, {"bystanders": "smaps"},
     ]  # fmt: skip
     base = Point("random", 1000, 10)
     return [*usual, *huge, *plain, *(base._replace(**one) for one in more), Point("sequential", 30_000, 1)]

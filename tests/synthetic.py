@@ -1,18 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Makes small invented results through the coder of records. The numbers mean nothing: for tests only."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.plan import records
-from bench.plan.interfaces import INTERFACES, Reason, form
+from bench.plan import catalogue, records
+from bench.plan.interfaces import INSTEAD, INTERFACES, Reason, form
+from bench.plan.kinds import KINDS
 from bench.plan.plan import Plan
 from bench.plan.points import Point
-from bench.plan.records import INSTRUCTIONS, TIME, Facts, Machine, Messages, Played, Plays, Record, Series, Timed
+from bench.plan.records import (
+    INSTRUCTIONS,
+    TIME,
+    Beside,
+    Facts,
+    Machine,
+    Messages,
+    Played,
+    Plays,
+    Record,
+    Series,
+    Timed,
+)
 from bench.store import log
 
 ALL = ("none", "clear_refs", "scan-softdirty", "scan-wp")
@@ -51,6 +64,7 @@ FUNCTIONS = {
     "dirty": {"handle_mm_fault": 0.5, "do_wp_page.isra.0": 0.3, "asm_exc_page_fault": 0.2},
     "collect": {"pagemap_pmd_range": 0.7, "vm_normal_page": 0.3},
     "collect_reset": {"pagemap_scan_pmd_entry": 0.9, "tlb_finish_mmu": 0.1},
+    "act": {"copy_page_range": 1.0},
 }
 USER = 10  # instructions of the program in each phase
 FOREIGN = {"timer_interrupt": 700, "tick_sched_handle": 300}
@@ -63,17 +77,20 @@ def points() -> list[tuple[str, int, float]]:
     return sweep + ends + [(name, 65536, 10.0) for name in ("sequential", "strided", "clustered", "hotset")]
 
 
-def phases(interface: str, atomic: bool, pages: int, written: int) -> dict[str, float]:
+def phases(interface: str, atomic: bool, pages: int, written: int, then: str = "") -> dict[str, float]:
     """Invented seconds of each phase."""
     dirty = {"dirty": 40e-9 * written} if written else {}
     if interface == "none":
         return dirty
+    if instead := INTERFACES[interface].instead:
+        return {"reset" if instead == "wipe" else "act": (1 + INSTEAD.index(interface)) * 40e-9 * pages, **dirty}
+    act = {"act": 160e-9 * written} if then else {}
     call, reset, collect, write = COST[interface]
     if written:
         dirty["dirty"] += write * written
     if atomic:
-        return {**dirty, "collect_reset": call + (reset + collect) * pages * 0.8}
-    return {"reset": call + reset * pages, **dirty, "collect": call / 4 + collect * pages}
+        return {**dirty, "collect_reset": call + (reset + collect) * pages * 0.8, **act}
+    return {"reset": call + reset * pages, **dirty, "collect": call / 4 + collect * pages, **act}
 
 
 def result(
@@ -88,6 +105,7 @@ def result(
     boots: int = 1,
     luck: int = 7,
     factor: dict[str, float] | None = None,
+    scaled: Callable[[str, str, Point], float] = lambda *_: 1.0,
     unavailable: dict[str, str] | None = None,
     refused: dict[str, str] | None = None,
     planned: int | None = None,
@@ -108,7 +126,7 @@ def result(
     planned: processes of each point that were planned, where not all of them ended; facts: of the machine.
     exact: phase -> function -> its share of the kernel's instructions, such as FUNCTIONS: a result of exact counts
     (of where="tcg-icount"); shares that do not add up to one make the phase longer. findings: of the machine; messages:
-    of the kernel's log.
+    of the kernel's log. scaled: form, phase and point -> by how much that is slower.
     """
     known = [Point(*one) for one in (points() if what is None else what)]
     plan = Plan(suite, command, version, tuple(interfaces), tuple(known), (), planned or processes, rounds, boots, seed)
@@ -118,7 +136,7 @@ def result(
     usual = 0.0002 if counted else 0.02
     made: dict[tuple[int, int], Timed] = {}
     for (index, point), process in product(enumerate(known), range(processes)):
-        some = _series(point, plan, wrong or {}, factor or {}, rng, usual if noise is None else noise)
+        some = _series(point, plan, wrong or {}, factor or {}, rng, usual if noise is None else noise, scaled)
         own: Facts = {"writes": point.dirty, "written_pages": point.dirty}
         own |= {"file_system": facts["file_system"]} if "file_system" in facts else {}
         made[process, index] = Timed(process * boots // processes, point, process, list(some), refused or {}, own)
@@ -139,22 +157,63 @@ def _series(
     factor: dict[str, float],
     rng: np.random.Generator,
     noise: float,
+    scaled: Callable[[str, str, Point], float],
 ) -> Iterator[Series]:
     """What one process measures: every form at one point."""
-    forms = [(name, atomic) for name in plan.interfaces for atomic in INTERFACES[name].forms]
-    for name, atomic in forms:
-        if atomic and point.first:
-            continue
+    for name, atomic in [
+        (row.name, atomic) for row, atomic in point.forms(INTERFACES[name] for name in plan.interfaces)
+    ]:
         label, count = form(name, atomic), plan.values * LOOPS
         extra, missed = wrong.get((label, point.workload, point.pages), (0, 0))
-        took = phases(name, atomic, point.pages, point.dirty)
+        took = phases(name, atomic, point.pages, point.dirty, point.then)
         took |= {"populate": 250e-9 * point.pages} if point.first else {}
+        took |= {phase: ONCE[phase] * point.pages for phase in point.life_phases(INTERFACES[name])}
         values = {
-            phase: (1e9 * seconds * factor.get(label, 1.0) * rng.lognormal(0, noise, plan.values)).tolist()
+            phase: (
+                1e9
+                * seconds
+                * factor.get(label, 1.0)
+                * scaled(label, phase, point)
+                * rng.lognormal(0, noise, plan.values)
+            ).tolist()
             for phase, seconds in took.items()
         }
         runs = f"{count - 1}x+0-0 1x+{extra}-{missed}" if extra or missed else ""
-        yield Series(name, atomic, count, extra, missed, values, {}, runs)
+        orders = {str(KINDS[point.kind].order or 0): point.pages} if plan.folios else {}
+        beside = _beside(point, label, atomic, rng)
+        one = Series(name, atomic, count, extra, missed, values, {}, runs, beside=beside)
+        yield one._replace(orders_before=orders, orders_after=orders)
+
+
+# Invented seconds of a life's phases, for each page.
+ONCE = {"open": 20e-9, "arm": 100e-9, "disarm": 300e-9, "close": 10e-9, "after": 5e-9}
+
+# Nanoseconds of a bystander's operations: the usual one, and what one in twenty waits for, by form.
+OPERATION, WAITS = (
+    3000,
+    {"clear_refs": 400_000, "scan-softdirty": 400_000} | dict.fromkeys(("scan-wp", "scan-wp atomic"), 20_000),
+)
+
+
+def _beside(point: Point, label: str, atomic: bool, rng: np.random.Generator) -> Beside:
+    """What a bystander noted, where the point has one: all waiting is in the first call of the tracker."""
+    if not point.bystanders:
+        return Beside()
+    usual = (OPERATION * rng.lognormal(0, 0.1, 95)).round().astype(int).tolist()
+    slow = (WAITS.get(label, OPERATION) * rng.lognormal(0, 0.1, 5)).round().astype(int).tolist()
+    phases = {"dirty": usual, "collect_reset" if atomic else "reset": slow} if label != "none" else {"dirty": usual}
+    phases["any"] = [took for some in phases.values() for took in some]
+    counts = {
+        phase: {str(at): sum(bucket(took) == at for took in some) for at in sorted(set(map(bucket, some)))}
+        for phase, some in phases.items()
+    }
+    return Beside(counts, {key: max(some) for key, some in phases.items()}, 100, sum(phases["any"]))
+
+
+def bucket(took: int) -> int:
+    """Where the core counts a time."""
+    power = max(took.bit_length() - 1, 4)
+    return took if took < 32 else (power - 4) * 32 + (took >> (power - 5)) % 32
 
 
 def _counts(one: Series, shares: Mapping[str, Mapping[str, float]]) -> Series:
@@ -203,7 +262,7 @@ def played(
     refused = {"uffd-sync": Reason("userfaultfd is refused", "allow it")}
     lines: list[Record] = [plan, Machine(0, machine, refused, findings=findings or {})]
     for scenario, name in product(plan.scenarios, plan.interfaces):
-        if name != "uffd-sync":
+        if name != "uffd-sync" and catalogue.suits(scenario, name):
             contract = "new memory counts" if scenario.startswith("fork") else ""
             found = runs.get((scenario, name), [Plays(100, written=1)])
             lines.append(Played(0, scenario, name, contract, found))

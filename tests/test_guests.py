@@ -12,7 +12,10 @@ import pyperf
 import pytest
 
 from bench.errors import GuestFailed
+from bench.plan import catalogue
+from bench.plan.interfaces import ACCESSED, INTERFACES, TRACKERS, WRITTEN
 from bench.plan.records import BREAKS
+from bench.report import bystanders
 from bench.run.machines import GUEST_PACKAGES
 from bench.store import frames, verdicts
 from bench.vm import kernel, qemu
@@ -23,11 +26,13 @@ from tests.support import bench, refused
 
 PYTEST = ["pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-timeout"]
 LIVE_SECONDS = 900  # on a busy machine
-# with huge pages reserved, which on a machine that is not ours only its owner may do
+# with huge pages reserved and folios of all sizes allowed, which on a machine that is not ours only its owner may do
 LIVE = [
     "-c",
-    "import pytest, sys\n"
+    "import pathlib, pytest, sys\n"
     "with open('/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages', 'w') as reserved: reserved.write('16')\n"
+    "for setting in pathlib.Path('/sys/kernel/mm/transparent_hugepage').glob('hugepages-*/enabled'):\n"
+    "    setting.write_text('madvise')\n"
     "sys.exit(pytest.main(['-p', 'no:cacheprovider', '--json-lines', '--timeout=120', 'tests/measure', '-k', "
     "'not test_a_scenario_ends_as_expected']))",  # the suite meaning plays them, below
 ]
@@ -128,6 +133,49 @@ def test_a_run_in_a_guest_measures_all_interfaces_exactly(tmp_path, image):
     assert not re.search(r"\bus\b|faster|as fast", done.stdout) or not counted
 
 
+def test_a_page_fault_elsewhere_waits_for_clear_refs_and_not_for_the_ioctl(tmp_path, image):
+    """mmap_lock for writing over the whole walk, and every VMA locked; its readers are in no way of a fault elsewhere.
+
+    Instructions are counted, so what it waits does not depend on what else the host does.
+    """
+    folder = tmp_path / "bystanders"
+    words = [
+        "--suite",
+        "bystanders",
+        "--filter",
+        "*pages=1024 *=fault",
+        "--interface",
+        "clear_refs",
+        "--interface",
+        "scan-wp",
+    ]
+    done = bench("run", *words, "--kernel", "debian:6.12", "--accel", "icount", "--processes", "1", "--name", folder)
+    assert done.returncode == 0, done.stderr
+    found = bystanders.rows(frames.load(folder).frame).set_index("form")
+    usual = found.loc["none", "bystanders_max"]
+    assert found.loc["clear_refs", "bystanders_max"] > 10 * usual
+    assert found.loc["clear_refs", "bystanders_phase"] == "reset"
+    assert found.loc["clear_refs", "bystanders_max"] == pytest.approx(found.loc["clear_refs", "value"].max(), rel=0.3)
+    assert max(found.loc[["scan-wp", "scan-wp atomic"], "bystanders_max"]) < 5 * usual
+    assert set(found["exact"]) == {True}, "the tracker's own instructions are counted without the bystander's"
+    assert "How long bystanders wait" in done.stdout
+    assert (folder / "bystanders.png").exists()
+
+
+def test_accesses_are_tracked_exactly_where_the_kernel_can(tmp_path, image):
+    """Of a first interval clear_refs 1 is right too: it leaves TLB entries, and nobody has used any of them yet."""
+    folder = tmp_path / "accessed"
+    names = [name for name in TRACKERS[ACCESSED] if not INTERFACES[name].young] + ["clear_refs-1", "damon"]
+    words = [word for name in names for word in ("--interface", name)]
+    words += ["--pages", "200", "--dirty", "30", "--reads", "0,50,100", "--first", "--processes", "1", "--boots", "1"]
+    done = bench("run", "--kernel", "debian:7.3", *words, "--name", folder)
+    assert done.returncode in (0, 1), "DAMON estimates"
+    counts = frames.exactness(frames.intervals(frames.load(folder).frame)).set_index("form")
+    assert set(counts.index) == set(names), "DAMON is there too: DAMON_STAT has made room"
+    wrong = counts[["extra", "missed"]].groupby(level=0, observed=True).sum().sum(axis=1)
+    assert not wrong.drop("damon").any()
+
+
 def test_a_guest_without_the_ioctl_is_measured_for_what_it_has(tmp_path, image):
     folder = tmp_path / "old"
     words = ["run", "--kernel", "debian:6.1", "--pages", "100", "--processes", "1", "--values", "2", "--name", folder]
@@ -186,18 +234,27 @@ KNOWN = {
     ("stale_tlb", "clear_refs"): ("exact", "exact", "exact", "exact"),
     ("stale_tlb_other_cpu", "scan-wp"): ("", "exact", "exact", "exact"),
     ("writers_atomic", "scan-wp"): ("", "exact", "exact", "exact"),
+    ("accessed_write", "rwp-async"): ("", "", "", "exact"),
+    ("accessed_read", "rwp-sync"): ("", "", "", "exact"),
+    ("accessed_mlock", "rwp-async"): ("", "", "", "+7"),
+    ("accessed_scan_protect", "rwp-async"): ("", "", "", "-1"),
+    ("accessed_thp_byte", "rwp-async"): ("", "", "", "(+511)"),
+    ("accessed_write", "clear_refs-1"): ("exact", "exact", "exact", "exact"),
+    ("accessed_stale_tlb", "clear_refs-1"): ("-20", "-20", "-20", "-20"),
+    ("accessed_stale_tlb", "mprotect-none"): ("exact", "exact", "exact", "exact"),
 }
 
 
-WHOLE = "6.12"  # where all scenarios are played; elsewhere those above
+WHOLE = {"6.12": WRITTEN, "7.3": ACCESSED}  # where all scenarios about a property are played; elsewhere those above
 
 
 @pytest.mark.timeout(LIVE_SECONDS + 60)
 @pytest.mark.parametrize("version", KERNELS)
 def test_the_suite_meaning_finds_what_is_known(tmp_path, image, version):
     folder = tmp_path / version
-    some = [] if version == WHOLE else ["--filter", "|".join({scenario for scenario, _ in KNOWN})]
-    words = ["--suite", "meaning", "--kernel", f"debian:{version}", "--values", "2", *some]
+    some = {scenario for scenario, _ in KNOWN} | set(catalogue.scenarios(WHOLE[version]) if version in WHOLE else ())
+    names = [f"--interface={name}" for name, row in INTERFACES.items() if row.tracks and not (row.draft or row.samples)]
+    words = ["--suite", "meaning", "--kernel", f"debian:{version}", "--values", "2", "--filter", "|".join(some), *names]
     done = bench("run", *words, "--name", folder, timeout=LIVE_SECONDS)
     assert done.returncode == 0, done.stderr
     found = verdicts.load(folder)

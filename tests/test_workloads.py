@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from bench.errors import BadInput
 from bench.measure.core import Pattern, draw, sample
 from bench.plan import catalogue
-from bench.plan.points import Point, grid, make_point, matching
+from bench.plan.grids import grid, make_point
+from bench.plan.points import Point, matching
 from bench.plan.suites import SUITES
 from tests.measure.conftest import order as ordered
 

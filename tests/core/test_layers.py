@@ -67,7 +67,7 @@ def test_what_is_declared_is_used_by_whom_it_is_for(symbols):
     python = "".join(path.read_text() for path in PYTHON)
     for_python = [name for names in sections(CORE).values() for name in names]
     shared = [name for names in sections(LAYERS).values() for name in names]
-    assert len(for_python) > 40 > len(shared) > 20
+    assert min(len(for_python), len(shared)) > 30
     assert not [name for name in for_python if f"lib.{name}" not in python]
     assert not [name for name in shared if not callers(symbols, name)]
     assert CORE.index("cffi: begin") < CORE.index("struct") < CORE.index(for_python[-1]) < CORE.index("cffi: end")

@@ -169,7 +169,8 @@ def sensible(param):
     known = {"--suite": suites.SUITES.keys() | {"meaning"}, "--workload": catalogue.workloads(),
              "--name": ["new", "./n"],
              "--interface": INTERFACES, "--kind": KINDS, "--populate": POPULATE, "--sharing": ["shared"],
-             "--masks": ["extra"], "--memory": ["2G"], "--boots": ["5", "+1", "3-5"], "--filter": ["*", "random*"],
+             "--masks": ["extra"], "--then": ["copy"], "--life": ["busy"], "--bystanders": ["mmap"],
+    "--memory": ["2G"], "--boots": ["5", "+1", "3-5"], "--filter": ["*", "random*"],
              "--kernel": ["bzImage", "debian:6.12", "a=bzImage"], "--into": ["letter"], "--alpha": ["0.01"],
              "--resume": ["example"], "--vmlinux": ["bzImage"], "--append": ["quiet"], "--directory": ["."],
              "--qemu-arg": ["-device x", "'"], "--fail-on": ["1%"], "--until": ["1%"]}  # fmt: skip

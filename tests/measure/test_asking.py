@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bench.measure.core import Ask, Mapping, Pattern, Tracker
-from bench.plan.points import make_point
+from bench.plan.grids import make_point
 from tests.measure.conftest import order, rounds
 from tests.measure.test_interfaces import merged, ranges, write
 

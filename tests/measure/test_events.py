@@ -10,13 +10,13 @@ import pytest
 from bench.measure import events
 from bench.measure.core import Mapping, Pattern, Tracker, Writers, lib
 from bench.measure.events import KERNEL, SAMPLES, USER, WATCHES, Events
-from bench.plan import points, records
+from bench.plan import grids, records
 from bench.plan.kinds import Layout
 from bench.plan.plan import Plan, Timing
 from tests.measure.conftest import order
 from tests.measure.test_worker import serve
 
-POINT = points.make_point("random", 2000, 10)
+POINT = grids.make_point("random", 2000, 10)
 DIRTY = 200
 FAULTS = {USER: "page-faults:u", KERNEL: "page-faults:k"}
 
@@ -61,7 +61,7 @@ def test_hardware_counts_more_the_more_is_done(scan_wp):
 
 
 def test_samples_of_a_scan_are_of_the_scan(scan_wp):
-    pattern = Pattern(order(points.make_point("random", 20_000, 10), 3), 20_000)
+    pattern = Pattern(order(grids.make_point("random", 20_000, 10), 3), 20_000)
     with Events(SAMPLES) as found, Mapping(20_000) as mapping, Tracker(scan_wp.name, mapping) as tracker:
         found.run(tracker, pattern, 60, atomic=False, writers=None, warmups=1)
         samples = found.samples()
@@ -181,6 +181,6 @@ def test_a_worker_has_them_beside_the_time(scan_wp):
 def test_where_instructions_are_counted_or_phases_overlap_there_are_none(scan_wp):
     for record in (
         measured(POINT, scan_wp, 0, counted=True),
-        measured(points.make_point("random", 2000, 10, writers=2, concurrent=1), scan_wp, 0),
+        measured(grids.make_point("random", 2000, 10, writers=2, concurrent=1), scan_wp, 0),
     ):
         assert [(one.counters, one.samples) for one in record.series] == [({}, {})] * len(record.series)

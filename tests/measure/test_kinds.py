@@ -11,13 +11,16 @@ import pytest
 from bench.errors import Unsupported
 from bench.measure import probe
 from bench.measure.core import Mapping, Pattern, Tracker
+from bench.plan.grids import make_point
 from bench.plan.interfaces import INTERFACES, UNTRACKED
 from bench.plan.kinds import DIRECTORY, KINDS, POPULATE, Layout
-from bench.plan.points import make_point
 from tests.measure.conftest import order, rounds, working
 from tests.measure.test_mapping import address, vmas
 
 PAGES = 2048
+# UFFDIO_RWPROTECT does not protect huge pages of shmem, it unmaps them: who accesses them next sends no message
+# (pgtable_split_needed() in mm/mprotect.c, seen on 7.3.4).
+LOST = {("rwp-sync", "shmem-thp")}
 
 
 def mapping(pages, **layout):
@@ -32,6 +35,9 @@ def test_what_the_probe_promises_for_a_kind_holds(any_interface, kind):
     """Exact at the granularity of the memory where the probe says yes; where it says no, there is a reason."""
     interface = any_interface
     found = probe.probe(interface, Layout(kind=kind))
+    if (interface.name, kind) in LOST and found.wrong:
+        assert "missed" in found.wrong
+        return
     assert not found.wrong
     why = found.refused
     if why:
@@ -44,7 +50,7 @@ def test_what_the_probe_promises_for_a_kind_holds(any_interface, kind):
     with Mapping(PAGES, Layout(kind=kind)) as made, Tracker(interface.name, made) as tracker:
         for one in tracker.run(pattern, rounds(interface, 3), atomic=False):
             assert one.missed == 0
-            assert one.extra in ({0} if KINDS[kind].unit == 1 else {0, 512 * blocks - pattern.written})
+            assert one.extra in ({0} if KINDS[kind].granule == 1 else {0, 512 * blocks - pattern.written})
 
 
 def test_a_byte_in_a_huge_page_of_shmem_is_reported_as_512_pages(scan_wp):
@@ -65,7 +71,9 @@ def test_a_byte_in_a_huge_page_of_anonymous_memory_splits_it(scan_wp):
         assert made.huge_kib() == 2048
 
 
-@pytest.mark.parametrize(("kind", "huge"), [(kind, KINDS[kind].huge) for kind in KINDS if kind != "hugetlb"])
+@pytest.mark.parametrize(
+    ("kind", "huge"), [(kind, KINDS[kind].huge and not KINDS[kind].folio) for kind in KINDS if kind != "hugetlb"]
+)
 def test_huge_pages_are_there_or_not_as_the_kind_says(kind, huge):
     with mapping(1024, kind=kind) as made:
         assert made.huge_kib() == (4096 if huge else 0)

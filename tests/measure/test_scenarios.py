@@ -11,21 +11,31 @@ import pytest
 
 from bench.measure import play, stage
 from bench.measure.memory import NotPossible
-from bench.plan import catalogue
+from bench.plan import catalogue, suites
+from bench.plan.interfaces import ACCESSED, WRITTEN
 from bench.plan.interfaces import INTERFACES as ROWS
 from bench.plan.plan import Play
 from bench.plan.records import Plays
 from bench.store import verdicts
 from tests.measure.conftest import TRACKING, why_not, working
-from tests.measure.known import DIFFERENT, EXPECTED, INTERFACES, unexpected
+from tests.measure.known import DIFFERENT, EXPECTED, columns, unexpected
 
 PLAYS = 10
 
 
-@pytest.fixture(params=[name for name, row in ROWS.items() if row.tracks and row.flushes])
+@pytest.fixture(params=[name for name, row in ROWS.items() if row.tracks and row.flushes and row.prop == WRITTEN])
 def interface(request):
     """An interface that sees every write, by each of its paths through the kernel."""
     return working(request.param)
+
+
+# Of those that miss what a TLB entry hides, all who report accesses: scenarios keep the TLB out of it.
+PAIRS = [
+    (row.name, name)
+    for row in ROWS.values()
+    for name in catalogue.scenarios(row.prop)
+    if row.tracks and (row.flushes or row.prop != WRITTEN)
+]
 
 
 def played(name, interface, times=1):
@@ -36,12 +46,12 @@ def played(name, interface, times=1):
 
 def test_every_entry_is_a_scenario_with_a_verdict_of_each_interface():
     assert set(EXPECTED) <= set(catalogue.scenarios())
-    assert all(len(row.split()) == len(INTERFACES) for row in EXPECTED.values())
+    assert all(len(row.split()) == len(columns(name)) for name, row in EXPECTED.items())
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_verdict_that_is_neither_the_truth_nor_in_the_contract_is_explained(name):
-    rows = [(ROWS[one], row) for one, row in zip(INTERFACES, EXPECTED[name].split(), strict=True)]
+    rows = [(ROWS[one], row) for one, row in zip(columns(name), EXPECTED[name].split(), strict=True)]
     rows += [(ROWS[path], row) for (other, path), row in DIFFERENT.items() if other == name]
     for interface, row in rows:
         if any(not re.fullmatch(r"exact|no|-\*|\(.*\)", text) for text in row.split("|")):
@@ -62,14 +72,15 @@ def test_a_scenario_says_what_happens_and_why(name):
     assert not blank
     assert rest
     assert found.play.__doc__
-    assert set(getattr(found, "WHY", {})) <= {*ROWS, "soft-dirty", "handlers", "any"}, "whose verdict is it?"
+    whose = {*ROWS, "any", *(group for row in ROWS.values() for group in catalogue.groups(row))}
+    assert set(getattr(found, "WHY", {})) <= whose, "whose verdict is it?"
     assert found.THEME in catalogue.THEMES
 
 
-@pytest.mark.parametrize("name", catalogue.scenarios())
-def test_a_scenario_ends_as_expected(interface, name):
-    found, record = played(name, interface.name)
-    assert not unexpected(name, interface.name, found), record
+@pytest.mark.parametrize(("one", "name"), PAIRS)
+def test_a_scenario_ends_as_expected(one, name):
+    found, record = played(name, working(one).name)
+    assert not unexpected(name, one, found), record
 
 
 @pytest.mark.parametrize("harm", ["drop", "add", "shift", "repeat", "nothing"])
@@ -97,6 +108,80 @@ def test_a_broken_interface_is_caught(interface, monkeypatch, name, harm):
     assert (found.extra, found.missed) == (rounds * extra, rounds * missed)
     assert found.broken == (harm != "nothing")
     assert (found.plays, found.unsteady) == (3, False)
+
+
+@pytest.mark.parametrize("harm", ["drop", "add", "nothing"])
+@pytest.mark.parametrize("name", [n for n, row in ROWS.items() if row.prop == ACCESSED and not row.samples])
+def test_a_broken_report_of_accesses_is_caught(monkeypatch, name, harm):
+    """By those that say which pages, and by those that say how many."""
+    working(name)
+    by, sums = {"drop": -1, "add": 1, "nothing": 0}[harm], not ROWS[name].addresses
+
+    class Broken(stage.Tracker):
+        def collect(self):
+            found = super().collect()
+            if not sums:
+                return [*found[:-1], (found[-1][0], found[-1][1] + by)]
+            self.struct.sum = int(self.struct.sum) + by
+            return found
+
+    monkeypatch.setattr(stage, "Tracker", Broken)
+    found, record = played("accessed_write", name, times=2)
+    assert (found.extra, found.missed) == (by > 0, by < 0), record
+    assert found.broken == bool(by)
+
+
+def test_what_samples_may_be_wrong_by_contract():
+    name = next(name for name, row in ROWS.items() if row.samples)
+    one = stage.Stage(ROWS[name])
+    mapping = one.map(8, populate=False)
+    one.accessed(mapping[2])
+    one.judge(mapping, [(mapping[4].address, mapping[6].address)])
+    assert one.verdict() == Plays(1, extra=2, missed=1, written=1)
+    assert one.contract == [stage.SAMPLED]
+    one.close()
+    assert name not in suites.find("meaning-accessed").interfaces, "the next time it says something else"
+
+
+def test_of_a_sum_the_contract_excuses_as_many_pages_as_it_names(monkeypatch):
+    name = next(name for name, row in ROWS.items() if not row.addresses)
+    working(name)
+
+    def play(one):
+        mapping = one.map(8)
+        one.track(mapping)
+        one.reset_afresh()
+        one.read(mapping[2:6])
+        one.unchanged(mapping[2:6])
+        one.may_report(mapping[2], "one may be")
+        one.collect()
+
+    monkeypatch.setitem(sys.modules, "workloads.scripted", types.SimpleNamespace(play=play))
+    _, record = played("scripted", name)
+    assert record.runs == [Plays(1, extra=4, broken=3, surplus=3)]
+
+
+def test_accesses_are_noted_for_those_who_report_them_and_move_along(monkeypatch):
+    """Reads and writes, by the program or the kernel for it; what was read before the reset does not count."""
+    name = working("mprotect-none").name
+
+    def play(one):
+        mapping, to = one.map(8), one.reserve(8)
+        one.track(mapping)
+        one.reset()
+        one.read(mapping[1])
+        one.reset()
+        one.read(mapping[2])
+        one.write(mapping[4])
+        one.collect()
+        assert one.verdict().written == 2
+        one.moved(mapping, to)
+        one.accessed(to[6])
+        one.collect()
+
+    monkeypatch.setitem(sys.modules, "workloads.scripted", types.SimpleNamespace(play=play))
+    _, record = played("scripted", name)
+    assert record.runs == [Plays(1, missed=1, broken=1, written=5)]
 
 
 def test_a_report_beyond_the_mapping_is_extra_and_costs_no_time(monkeypatch):
@@ -197,8 +282,10 @@ def test_a_contract_is_for_whom_the_kernel_documents_it(name):
     played.expanded(mapping)
     assert played.contract == [stage.ONE_BIT, stage.EXPANDED] * ROWS[name].soft_dirty
     played.unmapped(mapping)
-    handler = not (ROWS[name].soft_dirty or ROWS[name].wp_async)
-    assert (stage.UNMAPPED in played.contract) == handler
+    bits = ROWS[name].soft_dirty or ROWS[name].wp_async or (ROWS[name].kernel_writes and not ROWS[name].uffd)
+    assert (stage.UNMAPPED in played.contract) == (not bits), "bits of the page table move along; a scan refuses"
+    played.filled(mapping)
+    assert (stage.FILLED in played.contract) == (name == "rwp-sync"), "others see that a page came, or protect holes"
     played.close()
 
 
@@ -224,6 +311,8 @@ def test_nothing_stays_behind():
 
     mprotect = working("mprotect")
     for name in (
+        "accessed_fork_gone",
+        "accessed_vmsplice",
         "dontunmap_new",
         "fork_parent_writes",
         "fork_thp_parent",

@@ -12,7 +12,7 @@ import pytest
 
 from bench.measure import isolated, timing
 from bench.measure.core import Mapping, ffi
-from bench.plan import points, records
+from bench.plan import grids, points, records
 from bench.plan.interfaces import INTERFACES
 from bench.plan.plan import Plan, Play, Timing
 from bench.plan.records import Failed, Machine, Messages, Played, Timed
@@ -45,7 +45,7 @@ def work(point, names, values=2):
 def test_a_worker_measures_all_interfaces_that_work_here():
     if not WORKING:
         pytest.skip(f"no interface works here: {why_not(TRACKING[0]).why}")
-    point = points.make_point("random", 1000, 10)
+    point = grids.make_point("random", 1000, 10)
     record = work(point, ["none", *WORKING], values=3)
     assert isinstance(record, Timed)
     assert (record.point, record.process, record.refused) == (point, 0, {})
@@ -66,7 +66,7 @@ def test_a_worker_measures_all_interfaces_that_work_here():
 @pytest.mark.parametrize("pages", [1, 65_536])
 def test_a_worker_stays_small(pages):
     """At most 40 MiB plus 48 bytes a page beyond the mapping, since clear_refs walks all of it."""
-    record = work(points.make_point("random", pages, 50), ["none", *WORKING], values=1)
+    record = work(grids.make_point("random", pages, 50), ["none", *WORKING], values=1)
     assert 0 < record.facts["worker_bytes"] < points.WORKER_BYTES + points.WORKER_BYTES_PER_PAGE * pages
 
 
@@ -94,7 +94,7 @@ def test_a_worker_that_cannot_work_says_which_call_failed():
     broken = [name for name in TRACKING if why_not(name) and "PAGEMAP_SCAN" in why_not(name).why]
     if not broken:
         pytest.skip("every interface's calls succeed here")
-    plan = Plan("own", "", "", (broken[0],), points=(points.make_point("random", 8, 50),))
+    plan = Plan("own", "", "", (broken[0],), points=(grids.make_point("random", 8, 50),))
     [said], trouble = isolated.run(lambda say: say(attempt(Timing(plan.points[0], 0), plan, [broken[0]])), 60)
     assert not trouble
     assert re.search(r"ioctl\(PAGEMAP_SCAN.*\) failed: (Inappropriate ioctl|Invalid argument)", said)
@@ -109,7 +109,7 @@ def attempt(job, plan, names):
 
 def test_a_job_that_dies_leaves_the_others(monkeypatch):
     """A job whose process is killed is a record that says so, and the server goes on."""
-    point = points.make_point("random", 64, 10)
+    point = grids.make_point("random", 64, 10)
     plan = Plan("own", "", "", ("none", *WORKING), points=(point,), seed=5, processes=2)
     server = subprocess.Popen(
         [sys.executable, "-m", "bench.measure.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -123,7 +123,7 @@ def test_a_job_that_dies_leaves_the_others(monkeypatch):
         ask(records.encode(plan))
         ask("0")
         assert isinstance(records.decode(server.stdout.readline()), Machine)
-        large = points.make_point("random", 400_000, 100)
+        large = grids.make_point("random", 400_000, 100)
         ask(records.encode(Timing(large, 0)))
         end = time.monotonic() + 60
         while not (workers := psutil.Process(server.pid).children()) and time.monotonic() < end:
@@ -176,7 +176,7 @@ def test_wrong_intervals_are_kept_one_by_one():
     found = [(0, 0), (0, 0), (512, 0), (0, 3)]
     rounds = [{
         "warmup": {}, "value": {}, "populate": 1, "huge_kib": 0, "vmas": 1, "example": "extra 7 and 511 more",
-        "intervals": [[count, [*pages, 0]] for count, pages in records.coded(found)],
+        "rhythm": [0, 0], "intervals": [[count, [*pages, 0]] for count, pages in records.coded(found)],
     }]  # fmt: skip
     one = timing._series(INTERFACES["scan-wp"], False, rounds)
     assert one.wrong == "2x+0-0 1x+512-0 1x+0-3"

@@ -14,9 +14,9 @@ import pytest
 
 from bench.measure import probe
 from bench.measure.core import Mapping, Pattern, Tracker, Writers
+from bench.plan.grids import make_point
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import Layout
-from bench.plan.points import make_point
 from tests.measure.conftest import TRACKING, order, working
 
 PAGES = 2048

@@ -4,9 +4,9 @@
 import pytest
 
 from bench.plan import expected
+from bench.plan.grids import make_point
 from bench.plan.interfaces import Reason
 from bench.plan.plan import Plan, Play, Timing
-from bench.plan.points import make_point
 from bench.plan.records import INSTRUCTIONS, Failed, Machine, Messages, Played, Plays
 from tests.run.scripted import PLAN, POINTS, answer, series
 

@@ -4,8 +4,9 @@
 import pytest
 
 from bench.errors import BadInput
-from bench.plan import points
-from bench.plan.points import DEFAULTS, SETTINGS, Point, make_point
+from bench.plan.grids import make_point
+from bench.plan.points import DEFAULTS, Point
+from bench.plan.settings import SETTINGS, size
 
 
 def test_a_name_says_what_differs_from_the_usual_and_nothing_else():
@@ -34,6 +35,27 @@ def test_a_name_says_what_differs_from_the_usual_and_nothing_else():
         ({"max_pages": 2**32}, "default"),
         ({"sharing": "both"}, "disjoint, shared"),
         ({"masks": "slow"}, "fast, extra"),
+        ({"life": "long"}, "idle, busy"),
+        ({"life": "idle", "first": 1}, "--first"),
+        ({"life": "idle", "prior_percent": 5}, "--prior"),
+        ({"trackers": 257}, "1 to 256"),
+        ({"trackers": 65}, "at most 64"),
+        ({"kind": "hugetlb", "pages": 1024, "trackers": 3}, "at most 2"),
+        ({"trackers": 2, "vmas": 4}, "--vmas"),
+        ({"trackers": 2, "scanners": 2}, "--scanners"),
+        ({"trackers": 2, "prior_percent": 10}, "--prior"),
+        ({"trackers": 2, "external": 1}, "--targets 2"),
+        ({"targets": 2}, "--external"),
+        ({"targets": 2, "external": 1, "populated_percent": 50}, "--populated"),
+        ({"targets": 2, "external": 1, "life": "idle"}, "--targets"),
+        ({"paced": 2}, "--writers"),
+        ({"budget": 3}, "--paced"),
+        ({"paced": 1, "budget": 0}, "--budget"),
+        ({"paced": 1, "external": 1}, "--paced"),
+        ({"life": "idle", "bystanders": "mmap"}, "--bystanders"),
+        ({"bystanders": "sleep"}, "mmap, fault"),
+        ({"bystanders": "fault", "concurrent": 1}, "--concurrent"),
+        ({"bystanders": "fault", "external": 1}, "smaps or pagemap"),
     ],
 )
 def test_what_can_not_be_is_refused_with_a_hint(settings, hint):
@@ -52,7 +74,14 @@ def test_memory_needed_follows_from_what_is_populated():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"sharing": "shared", "writers": 2}, {"first": 1}, {"workload": "hotset"}], ids=str
+    "settings",
+    [
+        {"sharing": "shared", "writers": 2},
+        {"sharing": "overlapping", "writers": 2},
+        {"first": 1},
+        {"workload": "hotset"},
+    ],
+    ids=str,
 )
 def test_concurrent_intervals_that_could_not_be_checked_are_refused(settings):
     name = settings.pop("workload", "random")
@@ -61,6 +90,6 @@ def test_concurrent_intervals_that_could_not_be_checked_are_refused(settings):
 
 
 def test_sizes_in_names_are_in_the_largest_whole_unit():
-    assert points.size(1536 << 20) == "1536MiB"
-    assert points.size(100) == "100B"
+    assert size(1536 << 20) == "1536MiB"
+    assert size(100) == "100B"
     assert Point("random", 8, 10).changed == {}

@@ -2,15 +2,18 @@
 """The suites: what each promises."""
 
 from bench.plan import suites
+from bench.plan.bystanders import BYSTANDERS
+from bench.plan.grids import make_point
 from bench.plan.kinds import KINDS
-from bench.plan.points import make_point
 
 MIB = 1 << 20
 
 
 def test_every_suite_that_was_promised_is_there_with_its_source():
     names = {"quick", "lkml-2022", "density", "scale", "who-pays", "getwritewatch", "predump", "kinds", "writers"}
-    assert names | {"buffers", "surroundings", "arm", "callers", "slots"} == set(suites.SUITES)
+    names |= {"buffers", "surroundings", "arm", "callers", "slots", "scaling", "bystanders", "batching", "instead"}
+    names |= {"accessed", "life"}
+    assert names == set(suites.SUITES)
     for one in suites.SUITES.values():
         assert one.summary
         assert one.source
@@ -33,7 +36,9 @@ def test_the_suites_cover_what_was_asked_for():
     assert max(axis("scale", "pages")) == 4 * 2**20
     assert axis("who-pays", "pages") == {n * 256 for n in (1, 10, 50, 100, 250, 500, 1024)}
     assert axis("predump", "external") == {1}
-    assert axis("kinds", "kind") == set(KINDS)
+    assert axis("kinds", "kind") | axis("batching", "kind") == set(KINDS)
+    assert axis("instead", "then") == {"copy", "wipe"}
+    assert {"anon", "anon-16k", "anon-1m", "anon-thp-ptes"} <= axis("batching", "kind")
     assert axis("writers", "writers") >= {1, 2, 4}
     assert axis("writers", "concurrent") == {0, 1}
     assert axis("buffers", "vec_len") == {0, 1, 32, 64, 512}
@@ -44,4 +49,8 @@ def test_the_suites_cover_what_was_asked_for():
     assert axis("callers", "scanners") >= {1, 4, 20}
     assert axis("callers", "every_us") == {0, 1000, 3000}
     assert (2 << 30) // 4096 in axis("callers", "pages")
+    assert axis("bystanders", "bystanders") == set(BYSTANDERS)
+    assert axis("bystanders", "pages") == {MIB // 1024, 16 * MIB // 1024, 256 * MIB // 1024}
     assert min(axis("getwritewatch", "watch_percent")) < 1
+    assert axis("accessed", "read_percent") == {0, 50, 100}
+    assert axis("accessed", "kind") == {"anon", "anon-thp", "shmem", "shmem-thp"}

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from bench.plan import catalogue
+from bench.plan.interfaces import WRITTEN
 from bench.plan.records import Plays
 from bench.report import meaning
 from bench.store import verdicts
@@ -53,11 +54,19 @@ def test_the_plot_shows_every_verdict(several, count):
 
 
 def test_a_plot_of_many_scenarios_and_kernels_stays_small(tmp_path):
-    every = list(catalogue.scenarios())
+    every = list(catalogue.scenarios(WRITTEN))
     names = ["clear_refs", "scan-softdirty", "scan-wp", "v6", "v6-no-reused", "uffd-sync", "mprotect"]
     runs = {(s, n): [Plays(1, extra=7, broken=len(s) % 2)] for s in every[::2] for n in names}
     made = [verdicts.load(synthetic.played(tmp_path / f"r{i}", f"6.{i}.1", runs, names, every)) for i in range(5)]
     assert len(draw(made)[1]) < 100_000
+
+
+def test_the_plot_says_which_property_was_reported(tmp_path):
+    runs = {("accessed_read", "rwp-async"): [Plays(1, extra=7, broken=7)]}
+    made = verdicts.load(synthetic.played(tmp_path / "r", "7.3.4", runs, ["rwp-async"], ["accessed_read"]))
+    words = " ".join(text.get_text() for text in draw([made])[0].texts)
+    assert "against pages accessed" in words
+    assert "that nobody accessed" in " ".join(words.split())
 
 
 def test_nothing_in_the_plot_overlaps(several):

@@ -18,10 +18,12 @@ from matplotlib.text import Text
 
 from bench.errors import Unsupported
 from bench.plan import suites
-from bench.plan.interfaces import INTERFACES
+from bench.plan.interfaces import INSTEAD, INTERFACES
+from bench.plan.points import Point
 from bench.report import comparisons, meaning, numbers, tables
 from bench.report import functions as report_functions
 from bench.stats import choice, comparison, samples
+from bench.store import bystanders as stored_bystanders
 from bench.store import frames, verdicts
 from bench.store.frames import CASE
 from plots import (
@@ -107,10 +109,17 @@ def of_suites(tmp_path_factory):
     """Rows of suites whose headline is about something else than sizes, or that others published numbers for."""
     folder = tmp_path_factory.mktemp("suites")
     wrong = {("scan-wp", "random", 10_000): (0, 4), ("scan-wp", "all", 1000): (7, 0)}
+    wrong |= {("scan-wp", "random", 16_384): (5, 0)}
     names = ["none", "scan-wp", "uffd-sync", "mprotect"]
+    wrong |= {("scan-wp", "random", 262_144): (2, 0)}
+    points = {
+        name: suites.SUITES[name].points for name in ("buffers", "scaling", "lkml-2022", "life", "batching", "instead")
+    }
+    points["scaling"] = [one for one in points["scaling"] if one.threads <= 2 and one.pages == 16_384]
+    more = {"instead": INSTEAD}
     return {
-        name: intervals(folder / name, what=suites.SUITES[name].points, suite=name, wrong=wrong, interfaces=names)
-        for name in ("buffers", "lkml-2022")
+        name: intervals(folder / name, what=what, suite=name, wrong=wrong, interfaces=[*names, *more.get(name, ())])
+        for name, what in points.items()
     }
 
 
@@ -130,13 +139,21 @@ def of_functions(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def frame_of(rows, many, of_suites, of_functions):
+def of_bystanders(tmp_path_factory):
+    """What the plot of bystanders takes: two kinds of them beside two sizes."""
+    what = [Point("random", pages, 10.0, bystanders=who) for pages in (1000, 10_000) for who in ("fault", "smaps")]
+    return stored_bystanders.load(synthetic.result(tmp_path_factory.mktemp("bystanders"), what=what, processes=2))
+
+
+@pytest.fixture(scope="module")
+def frame_of(rows, many, of_suites, of_functions, of_bystanders):
     """Function that gives the frame that a plot draws: the first one of its kind that is about what it shows."""
     kinds = {
         "intervals": [rows, *of_suites.values()],
         "comparison": [of_comparison(many, patched=patched(many))],
         "meaning": [of_meaning()],
         "functions": [of_functions],
+        "bystanders": [of_bystanders],
     }
 
     @functools.cache
@@ -178,7 +195,7 @@ def test_files_are_small_titled_and_reproducible(frame_of, name):
     assert ", KVM" in text or PLOTS[name].FRAME == "functions", "where functions are counted"
     if PLOTS[name].FRAME != "meaning":
         assert all(part in text for part in ("is better", flavour, host["cpu_model_name"], "THP off"))
-        assert "wrong" in text or PLOTS[name].FRAME == "functions", "which are about nothing else"
+        assert "wrong" in text or PLOTS[name].FRAME in ("functions", "bystanders"), "which are about nothing else"
     assert b"<dc:date>" not in svg
 
 
@@ -574,6 +591,21 @@ def test_the_bars_of_functions_add_up_to_the_change(of_functions):
         assert axes.get_yticklabels()[-1].get_text() == "other, 5 functions"
 
 
+def test_a_line_of_bystanders_falls_from_all_to_the_slowest(of_bystanders):
+    figure = draw(PLOTS["bystanders"], of_bystanders)[0]
+    assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == ["fault, 10000 pages", "smaps, 10000 pages"]
+    for axes in figure.axes[:2]:
+        drawn = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+        assert set(drawn) == {"nothing", *FORMS}
+        for label, line in drawn.items():
+            x, y = line.get_xdata(), line.get_ydata()
+            assert y[0] == 1
+            assert (np.diff(y) <= 0).all()
+            assert (np.diff(x) >= 0).all()
+            slow = synthetic.WAITS.get(label.removesuffix(" atomic"), 0) if label in ("clear_refs", "scan-wp") else 0
+            assert x[-1] * 1000 >= max(slow, synthetic.OPERATION), "the slowest, in us"
+
+
 def test_plots_about_something_else_are_left_out(rows, of_suites):
     assert points.plot(rows) is None
     assert published.plot(rows) is None
@@ -583,7 +615,8 @@ def test_plots_about_something_else_are_left_out(rows, of_suites):
 def test_every_module_is_a_plot_or_what_plots_share():
     files = {path.stem for path in Path(style.__file__).parent.glob("[!_]*.py")}
     assert files - PLOTS.keys() == {"style", "drawing"}
-    assert {module.FRAME for module in PLOTS.values()} <= {"intervals", "comparison", "functions", "meaning"}
+    kinds = {"intervals", "comparison", "functions", "meaning", "bystanders"}
+    assert {module.FRAME for module in PLOTS.values()} <= kinds
 
 
 def test_every_form_has_a_look_of_its_own_that_stays(rows):

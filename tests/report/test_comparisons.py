@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import BadInput
-from bench.plan import kconfig
+from bench.plan import kconfig, records
 from bench.report import blocks, changes, comparisons, exports, pages
 from bench.stats import comparison, samples
 from plots import drawing
@@ -205,7 +205,11 @@ def test_the_geometric_mean_of_the_verdict_has_the_tables_sign(pair):
     assert re.match(r"8 of 16 cases differ: 4 are faster, by up to 1\d\.\d%.* geomean \+\d", text)
 
 
-@pytest.mark.parametrize("metric", comparison.METRICS)
+THERE = {"reset", "dirty", "collect", "collect_reset"}
+NOT_THERE = {*records.PHASES, *records.WAITS, "life"} - THERE
+
+
+@pytest.mark.parametrize("metric", [one for one in comparison.METRICS if one not in NOT_THERE])
 def test_every_metric(pair, metric):
     found = made(pair, metric=metric)
     assert_mailable(comparisons.text(found))
@@ -214,6 +218,11 @@ def test_every_metric(pair, metric):
         assert set(found.frame["form"]) == phase
     if metric in ("dirty", "tracked"):
         assert "idle" not in set(found.frame["workload"])
+
+
+def test_a_phase_that_no_case_has_is_refused(pair):
+    with pytest.raises(BadInput, match="no case has disarm"):
+        made(pair, metric="disarm")
 
 
 def test_filter_sort_sign_and_alpha(pair):

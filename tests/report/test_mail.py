@@ -5,15 +5,22 @@ from itertools import product
 
 import pytest
 
-from bench.plan.interfaces import INTERFACES, UNTRACKED
-from bench.plan.records import PHASES
+from bench.plan.interfaces import INSTEAD, INTERFACES, UNTRACKED
 from bench.plan.suites import SUITES
 from bench.report import blocks, comparisons, pages
 from bench.stats import comparison
 from tests import synthetic
 from tests.texts import assert_mailable
 
-COUNTED = ("quick", "lkml-2022", "arm", "scale", "who-pays")  # the usual tables, and those that some suites have
+COUNTED = (
+    "quick",
+    "lkml-2022",
+    "arm",
+    "scale",
+    "who-pays",
+    "instead",
+    "batching",
+)  # the usual tables, and those that some suites have
 LONG = {
     "kernel_release": "6.18.0-rc7-next-20261122-my-own-branch-of-the-pagemap-scan-series-v12+",
     "cpu_model_name": "Some CPU whose vendor likes names with (R) and (TM) in them E5-0000 v4 @ 0.00GHz " * 2,
@@ -31,6 +38,7 @@ CASES = [*product(EXACT, [""]), *product(SUITES, ["times"]), *product(COUNTED, [
 def test_every_text_of_every_suite(tmp_path, suite, extreme):
     what = [tuple(point) for point in SUITES[suite].points]
     names = [name for name in INTERFACES if name in synthetic.COST or name == UNTRACKED]
+    names += [name for name in SUITES[suite].interfaces if name in INSTEAD]
     wrong = {(form, p[0], p[1]): (10**6, p[1]) for form, p in product([*names, "scan-wp atomic"], what)}
     options = {"what": what, "interfaces": names, "suite": suite, "rounds": 1, "boots": 2 if extreme else 7}
     if extreme:
@@ -44,7 +52,7 @@ def test_every_text_of_every_suite(tmp_path, suite, extreme):
     made = pages.read(folders[0])
     for text in (pages.page(made), pages.everything(made), *(blocks.block(folders[:n]) for n in (1, 2, 3))):
         assert_mailable(text)
-    metrics = [metric for metric in comparison.METRICS if metric not in PHASES or made.rows[metric].notna().any()]
+    metrics = [metric for metric in comparison.METRICS if made.rows[metric].notna().any()]
     sides = comparison.load(folders)
     for count, metric in [(3, "cost"), *((2, metric) for metric in metrics)]:
         found = comparison.compare(sides[:count], metric=metric)

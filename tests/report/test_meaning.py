@@ -8,9 +8,9 @@ import re
 import pytest
 
 from bench.plan import catalogue
-from bench.plan.interfaces import Reason
+from bench.plan.interfaces import WRITTEN, Reason
 from bench.plan.records import Failed, Messages, Plays, encode
-from bench.report import ktap, meaning, pages, verdict_tables
+from bench.report import ktap, meaning, pages, verdict_changes, verdict_tables
 from bench.store import log, verdicts
 from tests import synthetic
 from tests.support import bench
@@ -96,7 +96,7 @@ def test_two_results_of_one_kernel_have_names(tmp_path):
 @pytest.mark.parametrize("kernels", [1, 5, 9])
 def test_wide_tables_are_cut(tmp_path, kernels):
     names = ["clear_refs", "scan-softdirty", "scan-wp", "v6", "v6-no-reused", "mprotect", "more-of-it", "and_more"]
-    every = list(catalogue.scenarios())
+    every = list(catalogue.scenarios(WRITTEN))
     runs = {(s, name): [Plays(9, extra=511, missed=512)] for s in every for name in names}
     made = [
         verdicts.load(synthetic.played(tmp_path / f"r{i}", f"6.{i}.117-rc7-my-own", runs, names, every))
@@ -121,6 +121,29 @@ def test_kernels_come_in_order_with_their_distribution_and_machine(tmp_path):
     text = pages.meant(made[:2] + made[3:])
     assert re.search(r"scenario +6.1.176  6.12.9  7.3.0\n +Debian *\n +KVM +KVM +TCG\n", text)
     assert "Machine of 6.1.176, 6.12.9, 7.3.0:" in text, "alike but for the kernel"
+
+
+def test_results_of_both_properties_are_told_apart(tmp_path):
+    """Each interface has its own scenarios in tables by kernel; words name what should have been reported."""
+    done = [Plays(1, extra=1, broken=1, written=1)]
+    made = []
+    for release in ("6.12.1", "7.3.4"):
+        runs = {("plain", "clear_refs"): done, ("accessed_read", "rwp-async"): done}
+        path = synthetic.played(
+            tmp_path / release, release, runs, ["clear_refs", "rwp-async"], ["plain", "accessed_read"]
+        )
+        made.append(verdicts.load(path))
+    text = pages.meant(made)
+    assert_mailable(text)
+    whole = " ".join(text.split())
+    first, second = (whole.index(f"{name}: pages reported against pages {did}, by kernel")
+                     for name, did in (("clear_refs", "changed"), ("rwp-async", "accessed")))  # fmt: skip
+    assert "accessed_read" not in whole[first:second]
+    assert "plain" not in whole[second:].partition("exact: just the pages")[0]
+    assert "whose content changed or that were accessed" in whole
+    changed = " ".join(verdict_changes.markdown(made).split())
+    assert "that nobody changed or accessed" in changed
+    assert verdict_tables.split("clear_refs-1") == ("clear_", "refs-1")
 
 
 def test_scenarios_stand_below_their_themes(one):

@@ -4,8 +4,8 @@
 import threading
 
 from bench.plan import records
+from bench.plan.grids import make_point
 from bench.plan.plan import Plan
-from bench.plan.points import make_point
 from bench.plan.records import Machine, Series, Timed
 from bench.run import machines
 

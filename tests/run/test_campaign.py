@@ -17,9 +17,9 @@ import pytest
 from bench.errors import BadInput, GuestFailed, PermissionDenied, Unsupported, WorkerFailed
 from bench.measure import isolated
 from bench.plan import records
+from bench.plan.grids import make_point
 from bench.plan.interfaces import Reason
 from bench.plan.plan import Plan, Timing
-from bench.plan.points import make_point
 from bench.plan.records import Failed, Machine, Messages, Timed
 from bench.run import campaign, folders, machines, resume
 from bench.run.share import Part

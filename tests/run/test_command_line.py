@@ -211,9 +211,9 @@ def test_list_names_what_holds_a_result_of_any_version(tmp_path, monkeypatch, ca
         (["--kernel", __file__, "--where", "vm"], "is no bzImage"),
         (["--kernel", "/nonexistent", "--where", "vm"], "/nonexistent"),
         (["--accel", "tcg"], "--accel needs a virtual machine"),
-        (["--suite", "meaning", "--pages", "10"], "--pages has no meaning in the suite meaning"),
-        (["--format", "ktap"], "are for the suite meaning"),
-        (["--format", "tap"], "--format ktap, tap and kcidb are for the suite meaning"),
+        (["--suite", "meaning", "--pages", "10"], "--pages has no meaning in a suite of scenarios"),
+        (["--format", "ktap"], "are for suites of scenarios"),
+        (["--format", "tap"], "--format ktap, tap and kcidb are for suites of scenarios"),
         (["--bogus"], "No such option"),
     ],
 )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bench.plan.grids import make_point
 from bench.plan.plan import Timing
-from bench.plan.points import make_point
 from bench.plan.records import Machine, Messages, Timed
 from bench.run import campaign, enough, resume
 from bench.run.options import More

@@ -7,8 +7,8 @@ import pytest
 
 from bench.errors import BadInput, GuestFailed, Unsupported
 from bench.plan import kconfig
+from bench.plan.grids import make_point
 from bench.plan.interfaces import INTERFACES
-from bench.plan.points import make_point
 from bench.run import machines
 from bench.vm import counting, kernel, qemu
 from tests.run.scripted import PLAN

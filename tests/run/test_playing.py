@@ -3,8 +3,10 @@
 
 import pytest
 
-from bench.plan import catalogue
+from bench.plan import catalogue, suites
+from bench.plan.interfaces import ACCESSED, INTERFACES, WRITTEN
 from bench.plan.records import Played
+from bench.run import settle
 from bench.store import log, verdicts
 from tests import synthetic
 from tests.measure.conftest import working
@@ -38,6 +40,37 @@ def test_a_run_ends_with_its_report_and_keeps_what_it_was(run):
     words = "--interface scan-wp --filter 'p[al]*' --values 3 --where here"
     assert found.host["command"] == f"./bench.py run --suite meaning {words}"
     assert bench("report", folder).stdout == done.stdout
+
+
+def test_interfaces_play_the_scenarios_about_what_they_report(tmp_path):
+    """Of two that report different properties each plays its own, and KTAP has no parts but those."""
+    names = [working("mprotect").name, working("mprotect-none").name]
+    words = ["--suite", "meaning", "--where", "here", "--values", "1", "--filter", "plain|accessed_write"]
+    done = bench("run", *words, *(f"--interface={name}" for name in names), "--name", tmp_path / "both")
+    assert done.returncode == 0, done.stderr
+    assert_mailable(done.stdout)
+    text = " ".join(done.stdout.split())
+    assert "Pages reported against pages changed" in text
+    assert "Pages reported against pages accessed" in text
+    assert "whose content changed or that were accessed" in text
+    assert "INCOMPLETE" not in text
+    found = verdicts.load(tmp_path / "both")
+    assert {key: cell.text() for key, cell in found.cells.items()} == {
+        ("plain", "mprotect"): "exact", ("accessed_write", "mprotect-none"): "exact",
+    }  # fmt: skip
+    ktap = bench("report", tmp_path / "both", "--format", "ktap").stdout
+    parts = [line.split()[-1] for line in ktap.splitlines() if line.startswith("  ok ")]
+    assert parts == ["plain.mprotect", "accessed_write.mprotect-none"]
+
+
+def test_each_suite_of_scenarios_has_its_property():
+    for suite, prop in (("meaning", WRITTEN), ("meaning-accessed", ACCESSED)):
+        plan = settle.usual(suites.find(suite), 1 << 30)
+        assert set(plan.scenarios) == set(catalogue.scenarios(prop))
+        assert {INTERFACES[name].prop for name in plan.interfaces} == {prop}
+        assert len(list(plan.jobs(0))) == len(plan.scenarios) * len(plan.interfaces)
+    both = settle.usual(suites.find("meaning"), 1 << 30)._replace(interfaces=("mprotect", "mprotect-none"))
+    assert {job.interface for job in both.jobs(0)} == {"mprotect"}, "none of its scenarios suits the other"
 
 
 def test_ktap_of_a_run_and_its_exit_status(run, tmp_path):
@@ -75,10 +108,11 @@ def test_ctrl_c_keeps_the_verdicts_that_were_there(tmp_path):
     words = ["run", "--suite", "meaning", "--where", "here", "--interface", "mprotect", "--name", folder]
     interrupted(lambda: path.exists() and '"type":"played"' in path.read_text(), *words)
     played = [record for record in log.read(path)[0] if isinstance(record, Played)]
-    assert 0 < len(played) < len(catalogue.scenarios())
+    every = len(catalogue.scenarios(WRITTEN))
+    assert 0 < len(played) < every
     text = bench("report", folder).stdout
     assert_mailable(text)
-    assert f"INCOMPLETE: {len(played)} of {len(catalogue.scenarios())} verdicts" in " ".join(text.split())
+    assert f"INCOMPLETE: {len(played)} of {every} verdicts" in " ".join(text.split())
 
 
 def test_what_cannot_be_is_refused(tmp_path, run):
@@ -88,7 +122,7 @@ def test_what_cannot_be_is_refused(tmp_path, run):
     assert "boots once" in refused(*suite, "--processes", "3")
     assert "needs an interface that tracks" in refused(*suite, "--interface", "none")
     assert "there is no interface" in refused(*suite, "--interface", "bogus")
-    assert "are for the suite meaning" in refused(
+    assert "are for suites of scenarios" in refused(
         "run", "--format", "ktap", "--where", "here", "--name", tmp_path / "x"
     )
     assert "exists" in refused(*suite[:-1], run[0], "--filter", "plain")

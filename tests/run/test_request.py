@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from bench.errors import BadInput
 from bench.measure import probe
 from bench.plan import catalogue, suites
-from bench.plan.interfaces import INTERFACES, LEGACY, UNTRACKED, Reason
+from bench.plan.bystanders import BYSTANDERS
+from bench.plan.interfaces import INTERFACES, LEGACY, TRACKERS, UNTRACKED, WRITTEN, Reason
 from bench.plan.kinds import KINDS, POPULATE
-from bench.plan.points import SETTINGS
+from bench.plan.settings import SETTINGS
 from bench.run import options, request, settle
 from bench.run.main import run
 from bench.run.request import BOOTS, COUNTED_BOOTS, NEEDS, OPTIONS, Request
@@ -76,7 +77,7 @@ TYPED = {
     "--filter": glob,
     "--kind": lists(st.sampled_from(list(KINDS))),
     "--writers": lists(st.integers(1, 4)),
-    "--sharing": lists(st.sampled_from(["disjoint", "shared"])),
+    "--sharing": lists(st.sampled_from(["disjoint", "shared", "overlapping"])),
     "--concurrent": flag,
     "--external": flag,
     "--vmas": lists(st.sampled_from([1, 2])),
@@ -91,7 +92,16 @@ TYPED = {
     "--masks": lists(st.sampled_from(["fast", "extra"])),
     "--prior": lists(st.sampled_from([0, 10, 100])),
     "--scanners": lists(st.integers(1, 4)),
+    "--reads": lists(percents),
+    "--life": lists(st.sampled_from(["idle", "busy"])),
+    "--paced": lists(st.integers(0, 2)),
+    "--budget": lists(st.integers(1, 100)),
+    "--period": lists(st.integers(1, 3000)),
+    "--trackers": lists(st.integers(1, 4)),
+    "--targets": lists(st.integers(1, 4)),
     "--every": lists(st.sampled_from([0, 100, 3000])),
+    "--bystanders": lists(st.sampled_from(list(BYSTANDERS))),
+    "--then": lists(st.sampled_from(["copy", "wipe"])),
     "--directory": st.just("/dev/shm"),
     "--processes": st.integers(1, 30),
     "--values": st.integers(1, 1000),
@@ -366,7 +376,7 @@ def test_interfaces_stand_in_the_tables_order_with_the_baseline_where_there_are_
         "scan-wp",
     )
     assert planned(["--suite=lkml-2022"])[0].interfaces == tuple(
-        name for name, row in INTERFACES.items() if not (row.path_of or row.wipes)
+        name for name, row in INTERFACES.items() if row.prop == WRITTEN and not (row.path_of or row.instead)
     )
     assert planned([])[0].interfaces == (UNTRACKED, *suites.LEGACY_AND_IOCTL)
     drafts = tuple(name for name, row in INTERFACES.items() if row.draft)
@@ -374,7 +384,7 @@ def test_interfaces_stand_in_the_tables_order_with_the_baseline_where_there_are_
     assert planned([])[0].optional == planned(["--suite=meaning"])[0].optional == drafts
     assert planned([f"--interface={drafts[0]}"])[0].optional == (), "who asks for it is told where it is absent"
     meaning, _ = planned(["--suite=meaning", "--filter=p*"])
-    assert meaning.interfaces == tuple(name for name, row in INTERFACES.items() if row.tracks)
+    assert meaning.interfaces == TRACKERS[WRITTEN]
     assert meaning.scenarios == tuple(name for name in catalogue.scenarios() if name.startswith("p"))
     assert (meaning.values, meaning.processes, meaning.boots) == (suites.MEANING.values, 1, 1)
     for suite in ("quick", "meaning"):

@@ -7,8 +7,9 @@ import shutil
 import pytest
 
 from bench.errors import Unsupported, WorkerFailed
+from bench.plan.grids import make_point
 from bench.plan.plan import Plan
-from bench.plan.points import make_point
+from bench.plan.points import ATOMIC, LIFE, SEPARATE
 from bench.plan.records import Series, Timed
 from bench.run import campaign, machines
 from bench.run.share import Part
@@ -20,6 +21,7 @@ ALONE = make_point("random", PAGES, 10)
 TEAM = make_point("random", PAGES, 10, writers=2)
 OUTSIDE = make_point("random", PAGES, 10, external=1)
 MEETING = make_point("random", PAGES, 10, writers=2, concurrent=1)
+LIVED = make_point("random", PAGES, 10, life="idle")
 FORMS = ("none", "clear_refs", "scan-wp", "uffd-sync", "mprotect")
 
 
@@ -27,7 +29,7 @@ FORMS = ("none", "clear_refs", "scan-wp", "uffd-sync", "mprotect")
 def boots(image, tmp_path_factory):
     """Return the records of two boots of one plan."""
     accel = qemu.accelerator("icount", image, [], print)
-    points = (ALONE, TEAM, OUTSIDE, MEETING)
+    points = (ALONE, TEAM, OUTSIDE, MEETING, LIVED)
     plan = Plan("own", "", "", FORMS, points=points, boots=2, processes=2, where="vm", counted=True, seed=1)
     site = machines.guests(plan, kernel.find("debian:6.12", echo=print), accel, print)
     if site.remarks:
@@ -50,13 +52,29 @@ def every_phase(boots):
 
 def test_functions_add_up_to_the_kernel_and_with_the_user_to_the_value(boots):
     phases = every_phase(boots)
-    assert {phase for _, phase in phases} == {"reset", "dirty", "collect", "collect_reset"}
+    assert {phase for _, phase in phases} == {*SEPARATE, *ATOMIC, *LIFE}
     for series, phase in phases:
         counters = series.counters[phase]
         for i, value in enumerate(series.values[phase]):
             assert counters["user"][i] + counters["kernel"][i] == value
             assert sum(series.functions[phase][i].values()) == counters["kernel"][i]
             assert sum(series.foreign[phase][i].values()) == counters["foreign"][i]
+
+
+def test_a_life_is_counted_once_by_the_functions_that_make_it(boots):
+    """What ends tracking is in its own ledger, and what a handler's thread does beside it in none of a life's."""
+    makes = {
+        "clear_refs": {"open": "do_sys_openat2", "arm": "clear_refs_write", "close": "filp_flush"},
+        "scan-wp": {"open": "userfaultfd_register", "arm": "pagemap_scan_pmd_entry", "disarm": "userfaultfd_ioctl"},
+        "uffd-sync": {"open": "userfaultfd_register", "arm": "mwriteprotect_range", "disarm": "userfaultfd_ioctl"},
+        "mprotect": {"arm": "mprotect_fixup", "disarm": "mprotect_fixup"},
+    }
+    for interface, by in makes.items():
+        one = of(boots[0][LIVED], interface)
+        for phase, function in by.items():
+            assert len(one.values[phase]) == len(one.functions[phase]) == 1
+            assert function in one.functions[phase][0], sorted(one.functions[phase][0])
+    assert of(boots[0][LIVED], "none").values.keys() == {"dirty", "after"}
 
 
 def test_the_clock_counts_the_same_where_nothing_disturbs(boots):
