@@ -265,6 +265,7 @@ void note_page(struct tracker *tracker, uint64_t page);
 int noted_collect(struct tracker *tracker);
 
 /* loop.c */
+int intervals_settle(struct tracker *tracker, const struct pattern *pattern, struct interval *last);
 int intervals_run(struct tracker *tracker, const struct pattern *pattern, int atomic, struct team *team, int concurrent,
 		  struct interval *intervals, uint64_t count, uint64_t warmups);
 

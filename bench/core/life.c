@@ -175,6 +175,8 @@ static int again(struct tracker *t, const struct pattern *p, struct team *team, 
 		err = tracker_reset(t);
 	if (!err)
 		err = interval(t, p, t->interface->collect, team, value, &next);
+	if (!err)
+		err = intervals_settle(t, p, &next);
 	last->extra = next.extra;
 	last->missed = next.missed;
 	return err ?: tracker_stop(t);

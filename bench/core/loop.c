@@ -191,7 +191,7 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
  * A last reset, after which nobody writes: nothing may be reported. Every interval writes the same pages,
  * so a reset that did nothing would otherwise go unseen, and fast. What is reported is extra in the last interval.
  */
-static int settle(struct tracker *t, const struct pattern *p, struct interval *last)
+int intervals_settle(struct tracker *t, const struct pattern *p, struct interval *last)
 {
 	uint64_t extra = 0, missed = 0;
 	int err;
@@ -228,7 +228,7 @@ int intervals_run(struct tracker *t, const struct pattern *p, int atomic, struct
 		return err;
 	err = (concurrent && team ? overlap : alternate)(t, p, atomic, team, intervals, count, warmups);
 	if (!err && count)
-		err = settle(t, p, &intervals[count - 1]);
+		err = intervals_settle(t, p, &intervals[count - 1]);
 	return err;
 }
 

@@ -112,8 +112,8 @@ def test_a_second_life_that_differs_is_wrong(any_interface):
 
     with Life(any_interface, reset=once) as life:
         _, intervals = life.live()
-    assert len(resets) == COUNT + 2, "arm, two intervals, one in which nobody writes, a second life"
-    assert any(one.extra or one.missed for one in intervals[-1:])
+    assert len(resets) == COUNT + 3, "arm, two intervals, one in which nobody writes, a second life and its end"
+    assert intervals[-1].extra or intervals[-1].missed
     assert not any(one.extra for one in intervals[:-1])
 
 
