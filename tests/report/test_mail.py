@@ -36,7 +36,8 @@ CASES = [*product(EXACT, [""]), *product(SUITES, ["times"]), *product(COUNTED, [
 
 @pytest.mark.parametrize(("suite", "extreme"), CASES)
 def test_every_text_of_every_suite(tmp_path, suite, extreme):
-    what = [tuple(point) for point in SUITES[suite].points]
+    points = [one for one in SUITES[suite].points if one.threads <= 64][:32]  # more is more of the same
+    what = [tuple(point) for point in points]
     names = [name for name in INTERFACES if name in synthetic.COST or name == UNTRACKED]
     names += [name for name in SUITES[suite].interfaces if name in INSTEAD]
     wrong = {(form, p[0], p[1]): (10**6, p[1]) for form, p in product([*names, "scan-wp atomic"], what)}
