@@ -24,9 +24,14 @@ def vmas(first=0, end=1 << 47):
     return [vma for vma in split if first <= vma[0] < end]
 
 
+def near(mapping):
+    """What is near a mapping, in bytes: libraries begin up to 1 TiB and 16 GiB below the end of the address space."""
+    return base(mapping) - (2 << 40), base(mapping) + (1 << 40)
+
+
 def around(mapping):
-    """The VMAs within 2 TiB of the mapping: libraries and heap are further away."""
-    return vmas(base(mapping) - (2 << 40), base(mapping) + (2 << 40))
+    """The VMAs near the mapping."""
+    return vmas(*near(mapping))
 
 
 def seen_by(name):
@@ -75,9 +80,9 @@ def test_a_second_one_goes_elsewhere_and_both_work():
 def test_all_is_given_back():
     with Mapping(PAGES) as mapping:
         where = mapping
-        near = base(mapping) - (2 << 40), base(mapping) + (2 << 40)
+        area = near(mapping)
         with Tracker("mprotect", mapping) as tracker:
             assert len(around(where)) == 4
         tracker.close()  # again does nothing
     where.close()
-    assert not vmas(*near)
+    assert not vmas(*area)
