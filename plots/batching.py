@@ -13,6 +13,7 @@ from bench.stats import choice
 from plots import style
 
 FRAME = "intervals"  # what plot() takes: see __init__.py
+_SAME = ["workload", "pages", "setting"]  # what else tells points apart
 _PHASES = {"reset": "reset", "dirty": "tracked writes", "collect": "collect", "collect_reset": "collect + reset"}
 
 
@@ -23,6 +24,8 @@ def plot(rows: pd.DataFrame) -> Figure | None:
     if not kinds or not (rows["kind"] == USUAL_KIND).any():
         return None
     rows = choice.usual(rows[rows["kind"].isin([USUAL_KIND, *kinds])])
+    one = rows[rows["kind"].isin(kinds)][_SAME].iloc[0]
+    rows = rows[(rows[_SAME] == one).all(axis=1)]
     looks = style.looks(rows)
     costs = {form: batching.per_page(rows[rows["form"] == form]) for form in looks}
     first = rows[rows["kind"] == USUAL_KIND]

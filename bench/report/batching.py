@@ -20,6 +20,10 @@ _SAME = [key for key in POINT if key != "kind"]
 
 def table(rows: pd.DataFrame) -> str:
     """Cost a page of each phase on each kind of memory, and its ratio to order-0's; empty where that is not beside."""
+    if (rows["orders_before"].astype(str) == "").all() and any(
+        KINDS[str(name)].folio for name in rows["kind"].unique()
+    ):
+        return paragraph("No table by order: nobody could look at folios, since page frame numbers are root's alone.")
     rows = rows[rows["orders_before"].astype(str) != ""]
     if rows["kind"].nunique() < 2 or not (rows["kind"] == USUAL_KIND).any():
         return ""

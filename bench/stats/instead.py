@@ -14,9 +14,9 @@ def against(rows: pd.DataFrame) -> pd.DataFrame:
 
     Columns besides: `form`, `cost` (median, in the rows' unit), `cheapest` (the form without tracking that costs least
     there), `without` (its median cost), `ratio` (without / cost: above 1 tracking pays). Where nothing without tracking
-    does a job there are no rows.
+    does a job there are no rows. Of points that differ in more than KEYS, those of which there are most.
     """
-    some = rows[rows["then"] != ""]
+    some = _alike(rows[rows["then"] != ""])
     if some.empty:
         return pd.DataFrame(columns=[*KEYS, "form", "cost", "cheapest", "without", "ratio"])
     medians = samples.medians(some, [*KEYS, "form"], "cost")["median"].rename("cost").reset_index()
@@ -27,6 +27,13 @@ def against(rows: pd.DataFrame) -> pd.DataFrame:
     found = medians[~without].merge(least, on=KEYS)
     found["ratio"] = found["without"] / found["cost"].where(found["cost"] > 0)
     return found
+
+
+def _alike(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that have the workload, memory and other settings of most of them."""
+    other = rows["setting"].astype(str).str.replace(r"\bthen=\w+ ?", "", regex=True).str.strip()
+    kind = rows["workload"].astype(str) + " " + rows["kind"].astype(str) + " " + other
+    return rows[kind == kind.mode().iloc[0]] if len(rows) else rows
 
 
 def pays_from(found: pd.DataFrame) -> pd.DataFrame:
