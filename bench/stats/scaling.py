@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How much faster several are than one: writers, scanners, trackers, tracked processes, and where that ends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -51,7 +51,13 @@ def sweeps(rows: pd.DataFrame, axis: Axis) -> Iterator[pd.DataFrame]:
     others = [RENAMED.get(key, key) for key in Point._fields if key not in (axis.key, *axis.with_it)]
     for _, some in own.groupby(others, observed=True, sort=True, dropna=False):
         if some[axis.key].nunique() > 1 and some[axis.key].min() == 1:
-            yield some
+            yield some[some[axis.key].isin(_shown(some[axis.key].unique()))]
+
+
+def _shown(counts: Iterable[int]) -> list[int]:
+    """All numbers, or, where they are more than eight, powers of two and the largest."""
+    known = sorted(int(n) for n in counts)
+    return known if len(known) <= 8 else [n for n in known if n & (n - 1) == 0 or n == known[-1]]
 
 
 def speedups(rows: pd.DataFrame, axis: Axis, column: str | None = None) -> pd.DataFrame:

@@ -120,13 +120,13 @@ def _of_records(name: str, found: Sequence[Record], path: Path, notes: list[str]
         why = f": {fallen[0]}" if fallen else ""
         raise BadInput(f"{path} has no values{why}", "the run ended before its first worker did; measure again")
     runs = [(record, one) for record in timed for one in record.series]
-    columns = _columns(plan, machines, runs)
+    columns, shared = _columns(plan, machines, runs)
     values = [(phase, some) for _, one in runs for phase, some in one.values.items()]
     repeat = [len(one.values) for _, one in runs]
     spread = {key: list(chain.from_iterable([x] * n for x, n in zip(column, repeat, strict=True)))
               for key, column in columns.items()}  # fmt: skip
     spread["phase"] = [phase for phase, _ in values]
-    frame = _checked(path, spread, [some for _, some in values])
+    frame = _checked(path, spread | shared, [some for _, some in values])
     unavailable = {
         what: why.why for one in machines.values() for what, why in one.unavailable.items() if what not in plan.optional
     }
@@ -161,23 +161,31 @@ def planned(plan: Plan, machines: dict[int, Machine]) -> int:
     return len(left) * plan.processes
 
 
-def _columns(plan: Plan, machines: dict[int, Machine], runs: list[tuple[Timed, Series]]) -> dict[str, list[Any]]:
-    """One cell for each process and form, by column."""
+def _columns(
+    plan: Plan, machines: dict[int, Machine], runs: list[tuple[Timed, Series]]
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """One cell for each process and form, by column; and what all points share, which most of their fields are."""
     points: dict[Point, dict[str, Any]] = {}
     for record, _ in runs:
         if record.point not in points:
             points[record.point] = record.point._asdict() | {"setting": record.point.setting}
     keys = [*Point._fields, "setting"]
-    columns: dict[str, list[Any]] = {key: [points[record.point][key] for record, _ in runs] for key in keys}
+    first = next(iter(points.values()))
+    shared = {key: first[key] for key in keys if all(one[key] == first[key] for one in points.values())}
+    columns: dict[str, list[Any]] = {
+        key: [points[record.point][key] for record, _ in runs] for key in keys if key not in shared
+    }
     for key in ("interface", "atomic", "intervals", "extra", "missed", "overlapped", "vmas_left", "periods", "late"):
         columns[key] = [getattr(one, key) for _, one in runs]
-    for key in ("orders_before", "orders_after"):
-        columns[key] = [" ".join(f"{name}:{pages}" for name, pages in getattr(one, key).items()) for _, one in runs]
-    columns["orders_changed"] = [one.orders_changed for _, one in runs]
+    if any(one.orders_before for _, one in runs):
+        for key in ("orders_before", "orders_after"):
+            columns[key] = [" ".join(f"{name}:{pages}" for name, pages in getattr(one, key).items()) for _, one in runs]
+        columns["orders_changed"] = [one.orders_changed for _, one in runs]
     columns["wrong_intervals"] = [wrong_intervals(one.wrong, one.extra, one.missed) for _, one in runs]
-    waits = [(one.beside.waits, SCALE[machines[record.boot].quantity]) for record, one in runs]
-    columns |= {key: [some[key] * scale for some, scale in waits] for key in WAITS}
-    columns |= {key: [getattr(one.beside, name) for _, one in runs] for key, name in BESIDE.items()}
+    if any(one.beside.counts for _, one in runs):
+        waits = [(one.beside.waits, SCALE[machines[record.boot].quantity]) for record, one in runs]
+        columns |= {key: [some[key] * scale for some, scale in waits] for key in WAITS}
+        columns |= {key: [getattr(one.beside, name) for _, one in runs] for key, name in BESIDE.items()}
     columns |= {"boot": [r.boot for r, _ in runs], "process": [r.process for r, _ in runs]}
     columns["exact"] = [any(KERNEL in some for some in one.counters.values()) for _, one in runs]
     of_point: dict[str, str | int] = {"writes": 0, "written_pages": 0, "file_system": ""}
@@ -194,7 +202,7 @@ def _columns(plan: Plan, machines: dict[int, Machine], runs: list[tuple[Timed, S
     for key, lacking in of_machine.items():
         columns[key] = [machines[record.boot].facts.get(key, lacking) for record, _ in runs]
     columns["cpu"] = columns.pop("cpu_model_name")
-    return columns
+    return columns, shared
 
 
 def _of_old(folder: Path) -> Result:
