@@ -89,10 +89,10 @@ def _check_numbers(point: Point) -> None:
 
 def _sizes(point: Point) -> Iterator[Rule]:
     """Yield what numbers have to do with each other, and with the kind of memory."""
-    unit = KINDS[point.kind].unit
+    unit, units = KINDS[point.kind].unit, "folios" if KINDS[point.kind].folio else "huge pages"
     yield (
         point.pages % unit,
-        f"{point.pages} pages make no whole units of {unit}, which {point.kind} consists of",
+        f"{point.pages} pages make no whole {units}, which {point.kind} consists of",
         f"give --pages in steps of {unit}",
     )
     yield (
@@ -129,11 +129,6 @@ def _exclusions(point: Point) -> Iterator[Rule]:
         point.targets > 1 and catalogue.workload(point.workload).repeats,
         f"{point.workload} writes some pages often: no share of it is that of a process",
         "leave out --targets, or take another --workload",
-    )
-    yield (
-        point.sharing != "disjoint" and point.writers == 1,
-        "one writer shares no pages with another",
-        "give --writers 2 or more, or leave out --sharing",
     )
     crowd = max(point.writers, point.scanners, point.trackers, point.targets)
     yield (

@@ -228,7 +228,7 @@ class Point(NamedTuple):
 
         Beside every second page of its own, a writer writes the page at that place of the next one's part: they meet.
         """
-        if self.sharing != "overlapping":
+        if self.sharing != "overlapping" or self.writers == 1:
             return order
         ends = [len(order) * i // self.writers for i in range(self.writers + 1)]
         parts = [order[first:end] for first, end in pairwise(ends)]
