@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from bench.errors import BadInput
@@ -39,64 +40,101 @@ def _finite(word: str) -> Any:
     raise ValueError(f"{word} is no number")
 
 
+class _Wrong(Exception):
+    """What a value is that it can't be, and where: said from the inside out, as most values are what they should be."""
+
+    def at(self, place: str) -> _Wrong:
+        return _Wrong(place + self.args[0])
+
+
 def typed(value: Any, wanted: Any, where: str) -> Any:
     """Return the value as the type that is wanted. Raises BadInput that names the place."""
+    try:
+        return _reader(wanted)(value)
+    except _Wrong as error:
+        raise BadInput(where + error.args[0]) from None
+
+
+@cache
+def _reader(wanted: Any) -> Callable[[Any], Any]:
+    """Return what takes a value of JSON for a type, once for each type. It raises _Wrong."""
     if hasattr(wanted, "_fields"):
-        return _fields(value, wanted, where)
+        return partial(_fields, wanted, {name: _reader(hint) for name, hint in get_type_hints(wanted).items()})
     origin, inner = get_origin(wanted), get_args(wanted)
     if origin in (list, tuple):
-        if not isinstance(value, list):
-            raise BadInput(f"{where} is no list")
-        return origin(typed(one, inner[0], f"{where}[{i}]") for i, one in enumerate(value))
+        return partial(_items, origin, _reader(inner[0]))
     if origin is dict:
-        if not isinstance(value, dict):
-            raise BadInput(f"{where} is no object")
-        return {_shown_safely(key, where): typed(one, inner[1], f"{where}.{key[:40]}") for key, one in value.items()}
-    allowed = inner if origin is Union or inner else (wanted,)
-    if not any(_is(value, one) for one in allowed):
-        raise BadInput(f"{where} is {shown(value)}, not {' or '.join(one.__name__ for one in allowed)}")
-    if isinstance(value, str):
-        return _shown_safely(value, where)
-    return float(value) if allowed == (float,) else value
+        return partial(_named, _reader(inner[1]))
+    return _plain(inner if origin is Union or inner else (wanted,))
 
 
-def _shown_safely(text: str, where: str) -> str:
-    """The text as anybody may show it. Raises BadInput for one that is too long."""
-    if len(text) > LONGEST_TEXT:
-        raise BadInput(f"{where} is a text of {len(text)} characters, more than {LONGEST_TEXT}")
-    return text if text.isascii() and text.isprintable() else harmless(text, LONGEST_TEXT)
+def _items(kind: type, read: Callable[[Any], Any], value: Any) -> Any:
+    if not isinstance(value, list):
+        raise _Wrong(" is no list")
+    made: list[Any] = []
+    try:
+        for one in value:
+            made.append(read(one))
+    except _Wrong as error:
+        raise error.at(f"[{len(made)}]") from None
+    return kind(made)
 
 
-def _is(value: Any, wanted: type) -> bool:
-    """Whether a value of JSON is of a plain type, and a number that can be."""
-    if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
-    if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _BIGGEST
-    return isinstance(value, wanted)
-
-
-def _fields(value: Any, wanted: Any, where: str) -> Any:
+def _named(read: Callable[[Any], Any], value: Any) -> Any:
     if not isinstance(value, dict):
-        raise BadInput(f"{where} is no object")
-    if unknown := value.keys() - set(wanted._fields):
-        raise BadInput(f"{where} has a field that is not known here, {min(unknown)[:40]!r}: is it of a later version?")
-    if missing := set(wanted._fields) - value.keys() - wanted._field_defaults.keys():
-        raise BadInput(f"{where} lacks {min(missing)}")
-    hints = _hints(wanted)
-    made = wanted(**{key: typed(one, hints[key], f"{where}.{key}") for key, one in value.items()})
-    if wanted in CHECKS and (bad := CHECKS[wanted](made)):
-        raise BadInput(f"{where}.{bad} can't be {shown(getattr(made, bad))}")
+        raise _Wrong(" is no object")
+    made = {}
+    for key, one in value.items():
+        try:
+            made[_shown_safely(key)] = read(one)
+        except _Wrong as error:
+            raise error.at(f".{key[:40]}") from None
     return made
 
 
-_known_hints: dict[Any, dict[str, Any]] = {}
+def _plain(allowed: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """Of numbers and texts: those that can be calculated with, and shown."""
+    names = " or ".join(one.__name__ for one in allowed)
+
+    def read(value: Any) -> Any:
+        kind = type(value)
+        if kind is int and (float in allowed or int in allowed):
+            if abs(value) < (_BIGGEST if int in allowed else _LARGEST):
+                return value if int in allowed else float(value)
+        elif kind in allowed:
+            if kind is str:
+                return _shown_safely(value)
+            if kind is not float or abs(value) < _LARGEST:
+                return value
+        raise _Wrong(f" is {shown(value)}, not {names}")
+
+    return read
 
 
-def _hints(wanted: Any) -> dict[str, Any]:
-    if wanted not in _known_hints:
-        _known_hints[wanted] = get_type_hints(wanted)
-    return _known_hints[wanted]
+def _shown_safely(text: str) -> str:
+    """The text as anybody may show it. Raises _Wrong for one that is too long."""
+    if len(text) > LONGEST_TEXT:
+        raise _Wrong(f" is a text of {len(text)} characters, more than {LONGEST_TEXT}")
+    return text if text.isascii() and text.isprintable() else harmless(text, LONGEST_TEXT)
+
+
+def _fields(wanted: Any, readers: dict[str, Callable[[Any], Any]], value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise _Wrong(" is no object")
+    if unknown := value.keys() - readers.keys():
+        raise _Wrong(f" has a field that is not known here, {min(unknown)[:40]!r}: is it of a later version?")
+    if missing := readers.keys() - value.keys() - wanted._field_defaults.keys():
+        raise _Wrong(f" lacks {min(missing)}")
+    fields = {}
+    for key, one in value.items():
+        try:
+            fields[key] = readers[key](one)
+        except _Wrong as error:
+            raise error.at(f".{key}") from None
+    made = wanted(**fields)
+    if wanted in CHECKS and (bad := CHECKS[wanted](made)):
+        raise _Wrong(f".{bad} can't be {shown(getattr(made, bad))}")
+    return made
 
 
 def shown(value: Any) -> str:
