@@ -86,12 +86,28 @@ def test_the_clock_counts_the_same_where_nothing_disturbs(boots):
         )
 
 
+# What a boot has left on the free lists decides how long these look for a page: of one boot in some dozens a few more.
+ALLOCATOR = {"get_page_from_freelist", "__zone_watermark_ok", "__alloc_pages_noprof", "__rmqueue_pcplist"}
+
+
 def test_two_boots_count_the_same(boots):
+    """Each phase, but for what takes a page from the free lists."""
     for point in (ALONE, TEAM, OUTSIDE):
         for name in ("none", "clear_refs", "scan-wp"):
-            first, second = (of(boot[point], name).values for boot in boots)
-            for phase in first:
-                assert first[phase][0] == pytest.approx(second[phase][0], rel=1e-4, abs=8), (point.name, name, phase)
+            first, second = (of(boot[point], name) for boot in boots)
+            for phase in first.values:
+                a, b = (one.functions[phase][0] for one in (first, second))
+                differ = {
+                    key: (a.get(key, 0), b.get(key, 0)) for key in a.keys() | b.keys() if a.get(key) != b.get(key)
+                }
+                found = sum(a.get(key, 0) - b.get(key, 0) for key in ALLOCATOR)
+                assert abs(found) < 200, differ
+                assert first.values[phase][0] - found == pytest.approx(second.values[phase][0], rel=1e-4, abs=8), (
+                    point.name,
+                    name,
+                    phase,
+                    differ,
+                )
 
 
 def test_work_is_where_it_is_done(boots):
