@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.core import build
 from tests.copies import copy
-from tests.sanitize import driver
+from tests.sanitize import SECONDS, driver
 from tests.support import ROOT
 
 LEAST = 95.0  # percent of the lines
@@ -91,7 +91,8 @@ def core() -> dict[str, tuple[int, int]]:
         subprocess.run(command, cwd=folder, env=env, check=False)
         (folder / "driver").mkdir()
         names = [path.stem for path in build.HERE.glob("interfaces/*.c")]
-        subprocess.run([driver(folder / "driver", names, "--coverage"), "outside"], check=True, capture_output=True)
+        subprocess.run([driver(folder / "driver", names, "--coverage"), "outside"], check=True, capture_output=True,
+                       timeout=SECONDS)  # fmt: skip
         return {str(name): (len(some), sum(some.values())) for name, some in lines(folder).items()}
 
 

@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 
 #include "clock.h"
 #include "layers.h"
@@ -65,7 +64,7 @@ static void let_go(struct tracker *t)
 {
 	if (t->holder > 0) {
 		kill(t->holder, SIGKILL);
-		waitpid(t->holder, NULL, 0);
+		reap(t->holder);
 	}
 	t->holder = 0;
 }
@@ -99,8 +98,12 @@ static int saved_page(const struct tracker *t, uint64_t page, const uint8_t **ou
 	const struct iovec here = { room, size }, there = { t->mapping->base + page * size, size };
 
 	*out = t->holder ? room : t->backup + page * size;
-	if (t->holder && process_vm_readv(t->holder, &here, 1, &there, 1, 0) != (ssize_t)size)
-		return fail("process_vm_readv(snapshot)");
+	if (t->holder) {
+		const ssize_t got = process_vm_readv(t->holder, &here, 1, &there, 1, 0);
+
+		if (got != (ssize_t)size)
+			return fail_short("process_vm_readv(snapshot)", got);
+	}
 	return 0;
 }
 

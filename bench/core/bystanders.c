@@ -6,10 +6,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "clock.h"
 #include "layers.h"
@@ -218,7 +218,7 @@ int bystander_stop(struct bystander *b, struct latencies *found)
 		watch_stop(&b->watch);
 	__atomic_store_n(&b->leave, 1, __ATOMIC_RELEASE);
 	if (b->process)
-		waitpid(b->process, &status, 0);
+		status = reap(b->process);
 	else
 		pthread_join(b->thread, NULL);
 	errno = -b->err;

@@ -32,6 +32,7 @@ struct crew {
 	uint64_t turn, busy; /* rises with each order; threads that have not finished it */
 	int phase;           /* PHASE_*, or LEAVE_CREW */
 	int err;
+	const char *call;        /* that failed */
 	int own;                 /* each part has a tracker of its own, and one member that works with it */
 	int scattered;           /* what they reported waits for crew_gather() */
 	uint64_t arrived;        /* of those with trackers of their own, who begin together */

@@ -71,7 +71,9 @@ static int read_pagemap(struct errand *e)
 	const uint64_t tables = (e->entries + sizeof(e->bytes) / 8 - 1) / (sizeof(e->bytes) / 8);
 	const uint64_t at = e->first * 8 + e->turn++ % tables * sizeof(e->bytes);
 
-	return pread(e->file, e->bytes, sizeof(e->bytes), (off_t)at) == sizeof(e->bytes) ? 0 : fail("pread(pagemap)");
+	const ssize_t got = pread(e->file, e->bytes, sizeof(e->bytes), (off_t)at);
+
+	return got == sizeof(e->bytes) ? 0 : fail_short("pread(pagemap)", got);
 }
 
 /* Choose one, which is not begun yet. m: the memory under test. */

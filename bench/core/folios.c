@@ -97,10 +97,8 @@ static int read_flags(const struct folios *seen, uint64_t frame, uint64_t count,
 {
 	const ssize_t got = pread(seen->flags_fd, flags, count * 8, (off_t)(frame * 8));
 
-	if (got < 8) {
-		errno = got < 0 ? errno : EIO;
-		return fail("read(/proc/kpageflags)");
-	}
+	if (got < 8)
+		return fail_short("read(/proc/kpageflags)", got);
 	memset((uint8_t *)flags + got, 0, count * 8 - (size_t)got);
 	return 0;
 }
@@ -185,9 +183,10 @@ int folios_look(struct folios *seen, const struct mapping *m)
 	for (uint64_t first = 0; first < m->pages && !err; first += CHUNK) {
 		const uint64_t n = m->pages - first < CHUNK ? m->pages - first : CHUNK;
 		const uint64_t number = (uintptr_t)m->base / m->page_size + first;
+		const ssize_t got = pread(seen->pagemap_fd, entries, n * 8, (off_t)(number * 8));
 
-		if (pread(seen->pagemap_fd, entries, n * 8, (off_t)(number * 8)) != (ssize_t)(n * 8))
-			return fail("read(pagemap)");
+		if (got != (ssize_t)(n * 8))
+			return fail_short("read(pagemap)", got);
 		err = count_pages(seen, entries, n, orders);
 	}
 	memcpy(seen->looks ? seen->after : seen->before, orders, sizeof(orders));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The threads of a crew: they wait for an order, do a phase on the parts that are theirs, and say so. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <sched.h>
 
 #include "clock.h"
@@ -76,6 +77,17 @@ static void meet(struct crew *crew)
 		sched_yield(); /* they may need this CPU */
 }
 
+/* Of several that fail the first one is named. */
+static void note_failure(struct crew *crew, int err)
+{
+	pthread_mutex_lock(&crew->lock);
+	if (!crew->err) {
+		crew->err = err;
+		crew->call = failed_call();
+	}
+	pthread_mutex_unlock(&crew->lock);
+}
+
 /* Take part after part until there is none. */
 static void work(struct member *member)
 {
@@ -97,7 +109,7 @@ static void work(struct member *member)
 		part->n_ranges = 0;
 		err = phase(part);
 		if (err)
-			__atomic_store_n(&crew->err, err, __ATOMIC_RELAXED);
+			note_failure(crew, err);
 	}
 	MARK(MARK_END, 0);
 	member->took_ns = now() - start;
@@ -157,6 +169,10 @@ void crew_do(struct crew *crew, int phase)
 	for (uint64_t i = 0; i < crew->n_members; i++)
 		most = crew->members[i].took_ns > most ? crew->members[i].took_ns : most;
 	crew->took[phase] += most;
+	if (crew->err) {
+		errno = -crew->err;
+		fail(crew->call);
+	}
 }
 
 /* Start the threads besides this one. */

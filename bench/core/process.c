@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "abi.h"
 #include "layers.h"
@@ -57,7 +56,7 @@ static void end(struct mapping *m)
 
 	if (team->process > 0) {
 		kill(team->process, SIGKILL); /* whatever it is doing, a protected page nobody answers for included */
-		waitpid(team->process, NULL, 0);
+		reap(team->process);
 	}
 	munmap(team, team->size);
 	munmap(process, process->size);

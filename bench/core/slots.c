@@ -51,9 +51,10 @@ int slot_kept(struct tracker *t, uint64_t *kept)
 	for (uint64_t first = 0; first < m->watched; first += ENTRIES) {
 		const uint64_t n = m->watched - first < ENTRIES ? m->watched - first : ENTRIES;
 		const uint64_t number = (uintptr_t)m->base / m->page_size + first;
+		const ssize_t got = pread(t->pagemap_fd, entries, n * 8, (off_t)(number * 8));
 
-		if (pread(t->pagemap_fd, entries, n * 8, (off_t)(number * 8)) != (ssize_t)(n * 8))
-			return fail("read(pagemap)");
+		if (got != (ssize_t)(n * 8))
+			return fail_short("read(pagemap)", got);
 		if (mincore(m->base + first * m->page_size, n * m->page_size, cached))
 			return fail("mincore");
 		for (uint64_t i = 0; i < n; i++)

@@ -52,6 +52,16 @@ int system_vm_read(int pid, uint64_t address, uint8_t value)
 	return process_vm_readv(pid, &to, 1, &from, 1, 0) == 1 ? 0 : fail("process_vm_readv");
 }
 
+int reap(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	return status;
+}
+
 /* Stop another process, write a word into its memory, let it go on. */
 int system_poke(int pid, uint64_t address, uint64_t value)
 {

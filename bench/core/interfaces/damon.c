@@ -64,7 +64,7 @@ static int64_t get(const char *file)
 		return fail("open(damon)");
 	got = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	return got > 0 ? strtoll(text, NULL, 10) : fail("read(damon)");
+	return got > 0 ? strtoll(text, NULL, 10) : fail_short("read(damon)", got);
 }
 
 /* A context of its own: the mapping as the one region, and a scheme that picks out what was accessed and does nothing. */

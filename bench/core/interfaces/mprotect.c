@@ -60,14 +60,19 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 int mprotect_open(struct tracker *t)
 {
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+	struct tracker *nobody = NULL;
 	int err;
 
-	if (active || t->mapping->process) {
-		errno = active ? EBUSY : EOPNOTSUPP;
-		return fail(active ? "sigaction(SIGSEGV)" : "mprotect of another process");
+	if (t->mapping->process) {
+		errno = EOPNOTSUPP;
+		return fail("mprotect of another process");
+	}
+	/* Two that begin at once must not both have it: each would pass the other's faults on to itself, for ever. */
+	if (!__atomic_compare_exchange_n(&active, &nobody, t, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+		errno = EBUSY;
+		return fail("sigaction(SIGSEGV)");
 	}
 	refused = 0;
-	active = t;
 	if (!sigaction(SIGSEGV, &action, &before))
 		return 0;
 	err = fail("sigaction(SIGSEGV)");

@@ -46,10 +46,8 @@ static int find_frames(struct tracker *t)
 		const ssize_t got = pread(t->pagemap_fd, t->entries + at, (t->n_entries - at) * 8,
 					  (off_t)((first + at) * 8));
 
-		if (got <= 0) {
-			errno = got ? errno : ENODATA;
-			return fail("read(pagemap)");
-		}
+		if (got <= 0)
+			return fail_short("read(pagemap)", got);
 		at += (uint64_t)got / 8;
 	}
 	for (uint64_t i = 0; i < t->n_entries; i++)
@@ -63,9 +61,10 @@ static int find_frames(struct tracker *t)
 static int write_out(const struct tracker *t, struct words *some)
 {
 	const ssize_t size = (ssize_t)(some->count * 8);
+	const ssize_t put = size ? pwrite(t->source_fd, some->words, (size_t)size, (off_t)(some->first * 8)) : 0;
 
-	if (size && pwrite(t->source_fd, some->words, (size_t)size, (off_t)(some->first * 8)) != size)
-		return fail("write(page_idle/bitmap)");
+	if (put != size)
+		return fail_short("write(page_idle/bitmap)", put);
 	some->count = 0;
 	return 0;
 }
