@@ -58,7 +58,8 @@ def _block(then: str, found: pd.DataFrame, rows: pd.DataFrame) -> str:
     heads = [["", *(f"{share:g}%" for share in shares)]]
     legend = (
         f"pages from which on, at all larger sizes measured, it costs less than the cheapest way without tracking, and "
-        f"the {unit.ratio} at {many(int(pays['largest'].max()), 'page')}: cheapest / form; not: there it costs more; "
+        f"the {unit.ratio} at {many(int(pays['largest'].max()), 'page')}: cheapest / form; not: there it does not cost "
+        "less, or not surely; "
         f"columns: share of pages written; {included}"
     )
     stars = ["* = not every interval was exact"] if any(line[0].startswith("*") for line in body if line) else []

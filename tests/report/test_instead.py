@@ -45,10 +45,21 @@ def test_tracking_pays_from_the_size_from_which_on_it_is_always_cheaper():
         + [("copy", 1.0, 2**i, "c", ratio, "fork-cow") for i, ratio in enumerate((2, 2, 3, 4))],
         columns=["then", "dirty_percent", "pages", "form", "ratio", "cheapest"],
     )
-    found = numbers.pays_from(frame).set_index("form")
+    found = numbers.pays_from(frame.assign(pays=frame["ratio"] > 1)).set_index("form")
     assert found["pages"].tolist()[::2] == [4, 1]
     assert pd.isna(found.loc["b", "pages"])
     assert found["ratio"].tolist() == [4, 0.9, 4]
+
+
+def test_tracking_that_costs_less_by_chance_does_not_pay(tmp_path):
+    """The lower median is not believed where the two costs' intervals overlap."""
+    names, what = ["none", "scan-wp", "slot-memset"], [make_point("random", 4096, 10, then="wipe")]
+    rows = intervals(tmp_path, what=what, interfaces=names, noise=0, processes=6, rounds=1)
+    for ratio, pays in ((1.02, False), (2.0, True)):
+        for form, share in (("scan-wp", 1.0), ("slot-memset", ratio)):
+            rows.loc[rows["form"] == form, "cost"] = [share * value for value in (1.0, 1.4, 0.8, 1.2, 0.9, 1.1)]
+        found = numbers.against(rows).set_index("form").loc["scan-wp"]
+        assert (found["ratio"], found["pays"]) == (pytest.approx(ratio), pays)
 
 
 def test_the_table_says_from_where_on_and_against_what(rows):
