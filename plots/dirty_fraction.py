@@ -28,7 +28,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     figure = style.figure(
         rows,
         "Cost of one tracking interval, by dirty fraction",
-        f"{style.cost(unit)}; {_what(rows)}; line: median; bar, where longer than the marker: "
+        f"{style.cost(rows)}; {_what(rows)}; line: median; bar, where longer than the marker: "
         f"{tables.interval_name(estimates)}{style.lost(estimates['median'], '{:g}%'.format)}",
     )
     axes = figure.subplots()

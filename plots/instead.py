@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from bench.report import numbers
 from bench.stats import instead
 from plots import style
 
@@ -27,8 +26,7 @@ def plot(rows: pd.DataFrame) -> Figure | None:
     figure = style.figure(
         rows,
         "Cost over that of the cheapest way without tracking",
-        f"{style.cost(numbers.unit(rows))}; below the line at 1 tracking pays; against: the "
-        "cheapest without it at the largest size",
+        f"{style.cost(rows)}; below the line at 1 tracking pays; against: the cheapest without it at the largest size",
         height=2.2 + 2.3 * len(jobs),
     )
     panels: Any = figure.subplots(len(jobs), len(shares), sharex=True, sharey="row", squeeze=False)

@@ -31,7 +31,7 @@ def plot(rows: pd.DataFrame) -> Figure | None:
     figure = style.figure(
         rows,
         "Cost of one tracking interval, by mapping size",
-        f"{style.cost(unit)}; {tables.shared(rows)}; line: median, band: middle 90% of the rounds{lost}",
+        f"{style.cost(rows)}; {tables.shared(rows)}; line: median, band: middle 90% of the rounds{lost}",
     )
     axes = figure.subplots()
     _floor(axes, whole, unit)

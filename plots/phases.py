@@ -19,8 +19,8 @@ PARTS = (
     ("reset", "tracker: reset", "#0072B2", ""),
     ("collect", "tracker: collect", "#56B4E9", ""),
     ("collect_reset", "tracker: collect + reset in one", "#56B4E9", "xx"),
-    ("tracked", "tracked program: extra cost of its writes", "#F0E442", ""),
-    ("untracked", "its writes untracked (no part of the cost)", "#ffffff", "////"),
+    ("tracked", "tracked program: extra cost of its {doings}", "#F0E442", ""),
+    ("untracked", "its {doings} untracked (no part of the cost)", "#ffffff", "////"),
 )
 
 
@@ -32,7 +32,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     figure = style.figure(
         rows,
         "Who pays: the phases of one tracking interval",
-        f"{unit.title}, lower is better; each a median of its own; number: cost (all phases less the untracked writes)",
+        f"{unit.title}, lower is better; each a median of its own; number: cost (all phases less the untracked "
+        f"{numbers.doings(rows)})",
         height=1.9 + len(points) * (0.4 + 0.27 * len(looks)),
     )
     panels = figure.subplots(len(points), 1, squeeze=False)[:, 0]
@@ -47,7 +48,8 @@ def plot(rows: pd.DataFrame) -> Figure:
 def _bars(axes: Any, some: pd.DataFrame, forms: list[str], unit: Unit) -> None:
     """One panel: a bar per form, its parts from left to right, its cost at the end."""
     left = pd.Series(0.0, index=forms)
-    for column, label, color, hatch in PARTS:
+    for column, meaning, color, hatch in PARTS:
+        label = meaning.format(doings=numbers.doings(some))
         median = unit.factor * samples.medians(some, ["form"], column)["median"].reindex(forms).fillna(0)
         width = median.clip(lower=0)  # noise can make the extra cost negative; a bar can't be
         if width.any():

@@ -31,7 +31,7 @@ def plot(rows: pd.DataFrame) -> Figure | None:
     figure = style.figure(
         rows,
         f"Cost of one tracking interval, by {ALONG[along]}",
-        f"{style.cost(unit)}; {tables.shared(rows)}; mark: median; bar, where longer: "
+        f"{style.cost(rows)}; {tables.shared(rows)}; mark: median; bar, where longer: "
         f"{tables.interval_name(estimates)}{lost}",
         height=2.2 + 0.3 * len(order),
     )

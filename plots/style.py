@@ -118,9 +118,9 @@ def _wrapped(text: str) -> list[str]:
     return [line for some in filter(None, lines) for line in textwrap.wrap(some, 101, break_on_hyphens=False)]
 
 
-def cost(unit: Unit) -> str:
+def cost(rows: pd.DataFrame) -> str:
     """What an axis of costs shows, for the lines below a title: unit, what is left out, direction."""
-    return f"{unit.title}, untracked writes deducted, lower is better"
+    return f"{numbers.unit(rows).title}, untracked {numbers.doings(rows)} deducted, lower is better"
 
 
 def lost(median: "pd.Series[float]", name: Callable[[Any], str]) -> str:

@@ -210,10 +210,10 @@ def _bystander(
 ) -> Bystander | None:
     """Let somebody stand by, where the point wants it: on a CPU of its own, or in turn with the tracker."""
     point = scene.point
-    cpu, *others = scene.cpus
     if not point.bystanders:
         return None
-    where = {"cpu": (others or [cpu])[0], "pause_us": scene.pause_us}
+    # The last CPU: a tracked process and a handler's thread have the first ones besides the tracker's.
+    where = {"cpu": scene.cpus[-1], "pause_us": scene.pause_us}
     return stack.enter_context(Bystander(tracker, point.bystanders, count, atomic=atomic, warmups=warmups, **where))
 
 

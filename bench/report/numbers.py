@@ -49,6 +49,11 @@ _SMALL = {TIME: Unit(1e9, "ns", "ns")}
 _LARGE = {TIME: Unit(1e3, "ms", "ms")}
 
 
+def doings(rows: pd.DataFrame) -> str:
+    """What the tracked program does in its dirty phase: writes, or accesses where some of them are reads."""
+    return "accesses" if (rows["read_percent"] > 0).any() else "writes"
+
+
 def unit(rows: pd.DataFrame) -> Unit:
     """The unit of rows that have a quantity."""
     return of_quantity(str(rows["quantity"].iloc[0]))

@@ -14,7 +14,7 @@ from bench.plan.points import DEFAULTS
 from bench.plan.settings import SETTINGS
 from bench.report import numbers
 from bench.report.layout import fitting, grid, note, paragraph
-from bench.report.numbers import amount, many, spread, times
+from bench.report.numbers import amount, doings, many, spread, times
 from bench.stats import choice, samples
 from bench.store import frames
 from bench.store.frames import CASE, POINT, RENAMED
@@ -225,10 +225,11 @@ def phases(rows: pd.DataFrame) -> str:
             body.append([f"  {form}", *cells, spread(cost.loc[(*point, form)])])
     heads = [["", "reset", "dirty", "collect", *more_phases, "cost", "+-"]]
     more = "".join(f"; {text}" for text in concurrent(rows))
+    what = doings(rows)
     legend = (
-        "dirty = the program's own writes; atomic collects and "
-        f"resets in one call; cost = all phases less the untracked writes; each number is a median of its own, and "
-        f"they need not add up; +- = of the cost, {interval_name(cost)}"
+        f"dirty = the program's own {what}; atomic collects and resets in one call; cost = all phases less the "
+        f"untracked {what}; each number is a median of its own, and they need not add up; "
+        f"+- = of the cost, {interval_name(cost)}"
     )
     legend += "; act = what is done with the pages reported, or without tracking with all" if more_phases else ""
     legend += more + ("; * = not every interval was exact" if any(bad.values()) else "")

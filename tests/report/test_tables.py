@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from bench.plan import suites
+from bench.plan.grids import make_point
 from bench.report import tables
 from bench.stats import choice
+from plots import phases, style
 from tests.texts import assert_golden, assert_mailable, intervals, words
 
 
@@ -123,3 +125,18 @@ def test_who_pays_marks_what_was_wrong(tmp_path):
     assert marked == ["scan-wp"]
     assert "* = not every interval was exact" in words(text)
     assert "*" not in tables.phases(choice.breakdown(intervals(tmp_path / "exact")))
+
+
+def test_what_the_program_does_is_called_accesses_where_it_reads(tmp_path):
+    """Who pays, as table and plot, and the axis of costs."""
+    for percent, word, other in ((0, "writes", "accesses"), (50, "accesses", "writes")):
+        what = [make_point("random", 64, 10, read_percent=percent)]
+        rows = intervals(tmp_path / word, what=what, interfaces=["none", "mprotect"])
+        text = words(tables.phases(rows))
+        assert f"the program's own {word}" in text
+        assert f"the untracked {word};" in text
+        assert f"untracked {word} deducted" in style.cost(rows)
+        figure = phases.plot(rows)
+        said = " ".join(one.get_text() for legend in figure.legends for one in legend.get_texts())
+        assert f"its {word} untracked" in said
+        assert other not in f"{text} {said}"
