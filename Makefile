@@ -83,7 +83,7 @@ $(MEASURE): measure-%: setup
 	./bench.py run $(OPTIONS) --name new-$* >/dev/null || [ $$? = 1 ]
 	rm -rf results/$*
 	mv results/new-$* results/$*
-	gzip -n -9 results/$*/records.jsonl
+	xz -9e results/$*/records.jsonl
 	./bench.py report $*
 
 $(MEASURE_MATRIX): measure-%: setup
@@ -91,7 +91,7 @@ $(MEASURE_MATRIX): measure-%: setup
 	./bench.py matrix $(OPTIONS) --name new-$* >/dev/null || [ $$? = 1 ] # what answers wrong is worth keeping
 	rm -rf results/$*
 	mv results/new-$* results/$*
-	gzip -n -9 results/$*/*/records.jsonl
+	xz -9e results/$*/*/records.jsonl
 
 measure-example-matrix: OPTIONS = --kernel base=debian:6.12 --kernel new=debian:7.3
 measure-example-itself: OPTIONS = --kernel base=debian:6.12 --kernel again=debian:6.12

@@ -2,27 +2,31 @@
 """Reads files that may be anybody's: regular ones alone, and never more of one than it may hold, unpacked too."""
 
 import gzip
+import lzma
 import os
 import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from bench.errors import BadInput
 
 MOST = 1 << 28  # bytes of a file that is read whole, and of a packed one when it is unpacked
+# What reading one that is damaged may raise; MemoryError: a packed one says itself how much memory unpacking it takes.
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, MemoryError, UnicodeDecodeError)
+_PACKED: dict[str, Any] = {".gz": lambda file: gzip.GzipFile(fileobj=file), ".xz": lzma.LZMAFile}
 HINT = "give a whole file that was not changed since it was written"
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Open a regular file; of one that ends in .gz the content is unpacked. Raises OSError, BadInput for a pipe."""
+    """Open a regular file; what ends in .gz or .xz is unpacked. Raises OSError, BadInput for a pipe."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a pipe would wait for who writes it
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise BadInput("it is no file", HINT)
     file = os.fdopen(handle, "rb")
-    return gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file  # type: ignore[return-value]  # it is like one
+    return _PACKED[path.suffix](file) if path.suffix in _PACKED else file
 
 
 def whole(path: Path, most: int = MOST) -> str:
@@ -33,7 +37,7 @@ def whole(path: Path, most: int = MOST) -> str:
         text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except DAMAGED as error:
         raise BadInput(f"it can't be read: {getattr(error, 'strerror', None) or error}", HINT) from None
     if len(data) > most:
         raise BadInput(f"it holds more than {most >> 20} MiB", HINT)
@@ -42,14 +46,14 @@ def whole(path: Path, most: int = MOST) -> str:
 
 def lines(path: Path, longest: int) -> Iterator[str]:
     """Yield the lines of a file with their ends. Raises BadInput for one that is longer, or for a packed file that is
-    larger than MOST; OSError, EOFError, zlib.error, UnicodeDecodeError.
+    larger than MOST; those of DAMAGED.
     """
-    left = MOST if path.suffix == ".gz" else -1
+    left = MOST if path.suffix in _PACKED else -1
     with opened(path) as file:
         while line := file.readline(longest + 1):
             if len(line) > longest:
                 raise BadInput(f"a line of more than {longest >> 20} MiB")
             left -= len(line) if left >= 0 else 0
-            if path.suffix == ".gz" and left < 0:
-                raise BadInput(f"more than {MOST >> 20} MiB when it is unpacked", "if it is yours: gunzip it first")
+            if path.suffix in _PACKED and left < 0:
+                raise BadInput(f"more than {MOST >> 20} MiB when it is unpacked", "if it is yours: unpack it first")
             yield line.decode()

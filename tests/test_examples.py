@@ -31,7 +31,7 @@ REPORTED = [folder for folder in MEASURED if (folder / "report.txt").exists()]
 def test_what_is_kept_as_example_is_what_this_code_says(tmp_path, folder):
     again = tmp_path / folder.name
     again.mkdir()
-    shutil.copy(folder / log.PACKED, again)
+    shutil.copy(log.find(folder), again)
     assert bench("report", again).returncode == 0
     same_files(folder, again)
 

@@ -2,6 +2,7 @@
 """Files are read as far as they may be: no pipes, no folders, nothing that is larger than it may be."""
 
 import gzip
+import lzma
 import os
 
 import pytest
@@ -13,9 +14,11 @@ from bench.errors import BadInput
 def test_a_file_is_read_whole_packed_or_not(tmp_path):
     (tmp_path / "one").write_bytes(b"\xef\xbb\xbftext\n")  # as an editor of another system marks it
     (tmp_path / "one.gz").write_bytes(gzip.compress(b"text\n"))
-    for name in ("one", "one.gz"):
+    (tmp_path / "one.xz").write_bytes(lzma.compress(b"text\n"))
+    for name in ("one", "one.gz", "one.xz"):
         assert reading.whole(tmp_path / name) == "text\n"
-    assert list(reading.lines(tmp_path / "one.gz", 10)) == ["text\n"]
+    for name in ("one.gz", "one.xz"):
+        assert list(reading.lines(tmp_path / name, 10)) == ["text\n"]
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
@@ -29,16 +32,27 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, make):
 def test_only_so_much_is_read(tmp_path, monkeypatch):
     (tmp_path / "x").write_bytes(bytes(3 << 20))
     (tmp_path / "x.gz").write_bytes(gzip.compress(b"123456789\n" * 1000))
+    (tmp_path / "x.xz").write_bytes(lzma.compress(b"123456789\n" * 1000))
     with pytest.raises(BadInput, match="more than 1 MiB"):
         reading.whole(tmp_path / "x", 1 << 20)
     with pytest.raises(BadInput, match="a line of more than 1 MiB"):
         next(reading.lines(tmp_path / "x", 1 << 20))
     monkeypatch.setattr(reading, "MOST", 5000)
-    with pytest.raises(BadInput, match="when it is unpacked"):
-        list(reading.lines(tmp_path / "x.gz", 100))
+    for name in ("x.gz", "x.xz"):
+        with pytest.raises(BadInput, match="when it is unpacked"):
+            list(reading.lines(tmp_path / name, 100))
 
 
-@pytest.mark.parametrize(("name", "data"), [("x.gz", b"\x1f\x8b\x08"), ("x.gz", b"no gzip"), ("x", b"\xff")])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.gz", b"\x1f\x8b\x08"),
+        ("x.gz", b"no gzip"),
+        ("x.xz", lzma.compress(b"text\n" * 99)[:40]),
+        ("x.xz", b"no xz"),
+        ("x", b"\xff"),
+    ],
+)
 def test_what_is_damaged_is_said(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(BadInput, match="it can't be read"):

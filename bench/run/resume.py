@@ -24,9 +24,10 @@ def plan_of(folder: Path, boots: int | None, say: Say) -> Plan:
     of a run, or has so many already.
     """
     path = folder / log.FILE
-    if (folder / log.PACKED).is_file() and not path.is_file():
-        raise BadInput(f"{folder} is packed", f"gunzip {folder / log.PACKED} first")
-    if not path.is_file():
+    found = log.find(folder)
+    if found and found != path:
+        raise BadInput(f"{folder} is packed", f"unpack {found} first")
+    if not found:
         raise BadInput(f"{folder} has no {log.FILE} to go on with", "./bench.py list names the results there are")
     plan = _plan(log.read(path)[0], path)
     try:

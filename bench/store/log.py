@@ -11,7 +11,6 @@ import fcntl
 import math
 import os
 import statistics
-import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +24,7 @@ from bench.plan.plan import Plan
 from bench.plan.records import Facts, Failed, Machine, Messages, Played, Record, Timed
 
 FILE = "records.jsonl"
-PACKED = "records.jsonl.gz"  # the same, packed: examples
+PACKED = ("records.jsonl.xz", "records.jsonl.gz")  # the same, packed: examples, and those of earlier versions
 PER_BOOT = ("memory_bytes", "clock_ns", "syscall_ns", "copy_page_ns", "disturbances")  # what the reports show of it
 CHANGING = ("boots", "processes", "least_boots", "until", "command")  # fields of a plan that a later one may change
 HINT = "a run writes it: ./bench.py run --name NAME"
@@ -96,7 +95,7 @@ def _refused(path: Path, error: OSError) -> PermissionDenied:
 
 def find(folder: Path) -> Path | None:
     """Return the log of a result's folder, None where it has none. Raises BadInput where one is no file."""
-    for path in (folder / FILE, folder / PACKED):
+    for path in (folder / name for name in (FILE, *PACKED)):
         if path.is_file():
             return path
         if os.path.lexists(path):
@@ -118,7 +117,7 @@ def plan(path: Path) -> Plan:
     """Return the plan that a log begins with, without reading the rest. Raises BadInput where it has none."""
     try:
         first = records.decode(next(reading.lines(path, records.LONGEST), ""))
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, BadInput) as error:
+    except (*reading.DAMAGED, BadInput) as error:
         raise BadInput(f"{path}, line 1: {error}", f"it is damaged or no result; {HINT}") from None
     if not isinstance(first, Plan):
         raise BadInput(f"{path}, line 1: the plan must come first", f"it is damaged or no result; {HINT}")
@@ -133,7 +132,7 @@ def _counted(path: Path) -> tuple[_Counting, str]:
                 return found, f"The last line of {path.name} is torn, by a kill or a full disk: it is left out."
             found.add(records.decode(line))
             number += 1
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, BadInput) as error:
+    except (*reading.DAMAGED, BadInput) as error:
         hint = getattr(error, "hint", "") or f"it is damaged or no result; {HINT}"
         raise BadInput(f"{path}, line {number}: {error}", hint) from None
     return found, ""

@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import lzma
 import os
 import shutil
 import subprocess
@@ -134,6 +135,8 @@ FILES = {
     "records: a line without an end": (raw("records.jsonl", b"x" * (17 << 20)), "more than 16 MiB"),
     "records: a mark of the byte order": (raw("records.jsonl", b"\xef\xbb\xbf{}\n"), "line 1: no JSON"),
     "records: cut off when packed": (raw("records.jsonl.gz", gzip.compress(b"{}\n" * 999)[:20]), "line 1"),
+    "records: cut off when packed by xz": (raw("records.jsonl.xz", lzma.compress(b"{}\n" * 999)[:40]), "line 1"),
+    "records: no xz": (raw("records.jsonl.xz", b"x"), "line 1"),
     "records: a pipe": (special("records.jsonl", os.mkfifo), "records.jsonl is no file"),
     "records: a folder": (special("records.jsonl", os.mkdir), "records.jsonl is no file"),
     "suite: a pipe": (special("suite.json", os.mkfifo), "it is no file"),

@@ -25,7 +25,7 @@ TIMED, MEANING = EXAMPLES / "example-matrix/base", EXAMPLES / "example-meaning-6
 
 def lines_of(folder):
     """The records of an example, as it is packed; of points the first two."""
-    found = log.read(folder / log.PACKED)[0]
+    found = log.read(log.find(folder))[0]
     plan = found[0]
     kept = [one for one in found[1:] if not isinstance(one, Timed) or one.point in plan.points[:2]]
     return [plan._replace(points=plan.points[:2]), *kept]

@@ -169,13 +169,14 @@ def test_list_names_everything():
 
 
 def test_list_names_what_holds_a_result_of_any_version(tmp_path, monkeypatch, capsys):
-    files = ("records.jsonl", "records.jsonl.gz", "suite.json", "suite.json.gz", "meaning.json", "compare.txt")
+    held = ("records.jsonl", "records.jsonl.xz", "records.jsonl.gz", "suite.json", "suite.json.gz", "meaning.json")
+    files = (*held, "compare.txt")
     for number, file in enumerate(files):
         (tmp_path / f"r{number}").mkdir()
         (tmp_path / f"r{number}" / file).touch()
     monkeypatch.setattr(commands, "RESULTS", tmp_path)
     commands.list_everything()
-    assert capsys.readouterr().out.split("\nresults\n")[1].split() == ["r0", "r1", "r2", "r3", "r4"]
+    assert capsys.readouterr().out.split("\nresults\n")[1].split() == ["r0", "r1", "r2", "r3", "r4", "r5"]
 
 
 @pytest.mark.parametrize(

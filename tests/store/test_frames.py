@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import lzma
 import time
 
 import numpy as np
@@ -86,8 +87,9 @@ def test_what_can_not_be_measured_was_not_planned(tmp_path):
     assert frames.load(tmp_path).planned == 3
 
 
-def test_gz(whole, tmp_path):
-    (tmp_path / log.PACKED).write_bytes(gzip.compress((whole / log.FILE).read_bytes()))
+@pytest.mark.parametrize(("name", "pack"), zip(log.PACKED, (lzma.compress, gzip.compress), strict=True))
+def test_packed(whole, tmp_path, name, pack):
+    (tmp_path / name).write_bytes(pack((whole / log.FILE).read_bytes()))
     assert frames.load(tmp_path).frame.equals(frames.load(whole).frame)
 
 
