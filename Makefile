@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
-MEASURED = example-lkml-2022 example-accessed
+MEASURED = example-lkml-2022 example-accessed example-life-6.12 example-life-6.18 example-life-7.3 example-life-here example-bystanders-6.12 example-bystanders-6.18 example-bystanders-7.3 example-bystanders-here example-instead-6.12 example-instead-6.18 example-instead-7.3 example-instead-here example-batching-6.12 example-batching-6.18 example-batching-7.3 example-batching-here
 PLAYED = example-meaning-6.1 example-meaning-v6 example-meaning-6.12 example-meaning-6.18 example-meaning-7.0 example-meaning-7.1 example-meaning-7.2 example-meaning-7.3 example-meaning-here
 # of kernels built by hand: make measure-example-v6 STOCK=linux-6.1/arch/x86/boot/bzImage V6=linux-v6/arch/x86/boot/bzImage
 MATRICES = example-matrix example-itself example-v6 example-v6-partial example-range
@@ -100,13 +100,17 @@ measure-example-v6-partial: OPTIONS = --kernel stock=$(STOCK) --kernel v6=$(V6) 
 	--interface v6-no-reused --pages 65536 --dirty 1 --watch 10,100 --prior 0,10 --first
 measure-example-range: OPTIONS = --kernel 6.12=debian:6.12 --kernel 7.3=debian:7.3 --interface clear_refs \
 	--interface scan-softdirty --interface scan-wp --pages 65536 --dirty 1 --watch 10,100
+DEBIAN = --kernel debian:$(lastword $(subst -, ,$*))
+$(addprefix measure-example-life-,6.12 6.18 7.3): OPTIONS = --suite life $(DEBIAN) --boots 3 --processes 3
+$(addprefix measure-example-batching-,6.12 6.18 7.3): OPTIONS = --suite batching $(DEBIAN) --boots 3 --processes 3
+$(addprefix measure-example-instead-,6.12 6.18 7.3): OPTIONS = --suite instead $(DEBIAN) --boots 3 --processes 3
+$(addprefix measure-example-bystanders-,6.12 6.18 7.3): OPTIONS = --suite bystanders $(DEBIAN) --boots 1 --processes 1 \
+	--values 3 --filter '*pages=1024 *|*pages=16384 *'
 measure-example-accessed: OPTIONS = --suite accessed --kernel debian:7.3 --accel icount --processes 2 --boots 2
 measure-example-lkml-2022: OPTIONS = --suite lkml-2022 --where here
 measure-example-meaning-here: OPTIONS = --suite meaning --values 20 --where here
 measure-example-meaning-v6: OPTIONS = --suite meaning --values 20 --kernel $(V6)
-$(addprefix measure-example-meaning-,6.1 6.12 7.0 7.1 7.2 7.3): OPTIONS = --suite meaning --values 20 \
-	--kernel $(*:example-meaning-%=debian:%)
-measure-example-meaning-6.18: OPTIONS = --suite meaning --values 20 --kernel debian:6.18.15
+$(addprefix measure-example-meaning-,6.1 6.12 6.18 7.0 7.1 7.2 7.3): OPTIONS = --suite meaning --values 20 $(DEBIAN)
 
 examples: setup
 	for name in $(MEASURED) $(PLAYED) example-matrix/base example-v6/v6 example-v6-partial/v6 \
