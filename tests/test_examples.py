@@ -108,3 +108,14 @@ def test_comparisons_kept_as_examples(tmp_path, name):
 def test_a_kernel_does_not_differ_from_itself():
     text = (ROOT / "results/example-itself/compare.txt").read_text()
     assert text.splitlines()[0].startswith("  No difference in 88 cases")
+
+
+def test_the_lines_of_the_findings_are_those_of_their_reports():
+    named, found = None, 0
+    for line in (ROOT / "results/findings.md").read_text().splitlines():
+        if re.fullmatch(r"example-[\w.-]+:", line):
+            named = (ROOT / "results" / line[:-1] / "report.txt").read_text()
+        elif line.startswith("    "):
+            assert f"\n  {line[4:]}\n" in named, line
+            found += 1
+    assert found > 40

@@ -187,6 +187,35 @@ int acts_follow(struct tracker *tracker, const struct pattern *pattern, uint64_t
 int copy_all(struct tracker *tracker);
 int hold_snapshot(struct tracker *tracker);
 
+/* tracker.c */
+void *tracker_buffer(struct tracker *tracker, uint64_t size);
+int tracker_start(struct tracker *tracker);
+int tracker_stop(struct tracker *tracker);
+void threads_took(struct tracker *tracker, const struct team *team, struct interval *interval);
+
+/* What PAGEMAP_SCAN is asked for: a page matches that has all of `all` and any of `anyof`, once `inverted` are. */
+struct query {
+	uint64_t inverted, all, anyof;
+	uint64_t returned; /* what is said of a range */
+};
+
+/* errands.c: one that a bystander does over and over. */
+struct errand {
+	int (*once)(struct errand *);
+	int outside; /* by another process, in whose /proc it reads this: */
+	const char *name;
+	pid_t tracked;
+	int file;
+	uint8_t *area; /* else memory of its own */
+	uint64_t page_size, turn;
+	uint64_t first, entries; /* of the memory under test in pagemap */
+	char bytes[4096];        /* that are read at once: 512 entries of pagemap, one page table's */
+};
+
+void errand_choose(struct errand *errand, enum bystanding what, const struct mapping *mapping);
+int errand_begin(struct errand *errand);
+void errand_end(struct errand *errand);
+
 /* watch.c: what somebody is told of a tracker that runs intervals, in memory that processes may share. */
 enum doing {
 	/* PHASE_* of marks.h; or between two intervals; or in none that counts: a warmup, before or after all */
@@ -213,38 +242,8 @@ struct watch {
 
 void watch_start(struct watch *watch, struct tracker *tracker, int atomic, uint64_t warmups, uint64_t count);
 void watch_interval(struct watch *watch);
-void watch_over(struct watch *watch);
 uint32_t watch_between(const struct watch *watch, uint64_t from, uint64_t to, enum doing *last);
 void watch_stop(struct watch *watch);
-
-/* tracker.c */
-void *tracker_buffer(struct tracker *tracker, uint64_t size);
-int tracker_start(struct tracker *tracker);
-int tracker_stop(struct tracker *tracker);
-void interval_over(struct tracker *tracker, const struct team *team, struct interval *interval);
-
-/* What PAGEMAP_SCAN is asked for: a page matches that has all of `all` and any of `anyof`, once `inverted` are. */
-struct query {
-	uint64_t inverted, all, anyof;
-	uint64_t returned; /* what is said of a range */
-};
-
-/* errands.c: one that a bystander does over and over. */
-struct errand {
-	int (*once)(struct errand *);
-	int outside; /* by another process, in whose /proc it reads this: */
-	const char *name;
-	pid_t tracked;
-	int file;
-	uint8_t *area; /* else memory of its own */
-	uint64_t page_size, turn;
-	uint64_t first, entries; /* of the memory under test in pagemap */
-	char bytes[4096];        /* that are read at once: 512 entries of pagemap, one page table's */
-};
-
-void errand_choose(struct errand *errand, enum bystanding what, const struct mapping *mapping);
-int errand_begin(struct errand *errand);
-void errand_end(struct errand *errand);
 
 /* pagemap.c */
 int open_proc(const struct tracker *tracker, const char *name, int flags, int *fd);

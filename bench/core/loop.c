@@ -107,7 +107,7 @@ static int alternate(struct tracker *t, const struct pattern *p, int atomic, str
 			return err;
 		out->collect_ns = collected - dirtied;
 		out->dirty_ns = dirtied - armed;
-		interval_over(t, team, out);
+		threads_took(t, team, out);
 		if (collect)
 			check_ranges(t, p, &out->extra, &out->missed);
 		/* What was not reported was not saved either. */
@@ -179,7 +179,7 @@ static int overlap(struct tracker *t, const struct pattern *p, int atomic, struc
 		if (!err)
 			err = collect_once(t, p, atomic, out);
 		mark_kept(i, warmups);
-		interval_over(t, team, out);
+		threads_took(t, team, out);
 		if (t->interface->collect)
 			check_compare(t->mapping, p, p->before, 0, &out->extra, &out->missed);
 		err = err ?: folios_follow(t->mapping);

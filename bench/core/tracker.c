@@ -108,11 +108,9 @@ void tracker_close(struct tracker *t)
 	t->entries = t->noted = NULL;
 }
 
-/* Off the clock: tell who watches, and note what writers and trackers that are several took by themselves. */
-void interval_over(struct tracker *t, const struct team *team, struct interval *interval)
+/* What writers and trackers that are several took by themselves. */
+void threads_took(struct tracker *t, const struct team *team, struct interval *interval)
 {
-	if (t->watch)
-		watch_over(t->watch);
 	if (team)
 		team_took(team, interval);
 	crew_took(t, interval);

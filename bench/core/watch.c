@@ -43,7 +43,10 @@ uint32_t watch_between(const struct watch *w, uint64_t from, uint64_t to, enum d
 	return found | (oldest ? 0 : 1U << OFF);
 }
 
-/* The loop begins an interval: that of an atomic form, and without tracking, with its writes. */
+/*
+ * The loop begins an interval: that of an atomic form with its writes. So does one without tracking, and nothing ends it: an
+ * operation at any time then is one that no tracker disturbs, which is what others are compared with.
+ */
 void watch_interval(struct watch *w)
 {
 	w->on = w->interval++ >= w->warmups;
@@ -95,13 +98,6 @@ static int act(struct tracker *t)
 	err = w->act(t);
 	ends(w, 0);
 	return err;
-}
-
-/* The loop has an interval behind it: without tracking it ended with its writes, and nothing else says so. */
-void watch_over(struct watch *w)
-{
-	if (w->on && !w->interface->collect && !w->act)
-		ends(w, 0);
 }
 
 static int collect(struct tracker *t)
