@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import click
 
 from bench.plan.settings import ASKING, MEMORY, SETTINGS
+from bench.run import completing
 
 # The groups of --help, in their order.
 WHAT, OFTEN, WHERE, OUTPUT = "What to measure", "How often", "Where", "Output"
@@ -337,6 +338,7 @@ def add(rows: Sequence[Option]) -> Callable[[Callable[..., None]], Callable[...,
                 show_default=row.default is not None and not several,
                 metavar=row.metavar,
                 help=row.help,
+                shell_complete=completing.names,
             )(command)
         return command
 
