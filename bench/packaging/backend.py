@@ -70,7 +70,7 @@ def sources() -> list[Path]:
 
 
 def _left_out(path: Path) -> bool:
-    return any(_NOT_SOURCES.fullmatch(str(part)) for part in (path, *path.parents))
+    return any(_NOT_SOURCES.fullmatch(str(part)) for part in (path, *path.parents[:-1]))
 
 
 def dependencies() -> list[str]:
