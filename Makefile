@@ -124,8 +124,8 @@ examples: setup
 	./bench.py cover-letter example-meaning-6.12 example-meaning-7.3 >results/example-meaning/cover-letter.txt
 	.venv/bin/python -m bench.report.selftests >results/selftests.md
 
-deb:
-	@$(PYTHON) -m bench.packaging.deb
+deb: setup
+	@.venv/bin/python -m bench.packaging.deb
 
 lock: setup
 	.venv/bin/python -m pip install --quiet uv

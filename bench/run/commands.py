@@ -42,10 +42,10 @@ def probe(as_json: bool) -> None:
             why, remedy = one.refused or ("", "")
             print(f"{name:15} {f'WRONG: {one.wrong}' if one.wrong else f'no: {why}' if why else 'yes'}")
             if remedy:
-                print(f"{'':15} -> {remedy}")
+                print(f"{'':15} -> {place.typed(remedy)}")
         print("\nWhat would disturb a measurement here (nothing was changed):")
         for d in disturbances:
-            print(f"  {d.what}\n  -> {d.remedy}")
+            print(f"  {d.what}\n  -> {place.typed(d.remedy)}")
         if not disturbances:
             print("  nothing found")
     if wrong := {name: one.wrong for name, one in probed.items() if one.wrong}:
@@ -168,7 +168,7 @@ def report(
         except PermissionDenied as error:
             note(f"The report is not kept: {error}; {error.hint}.")
             made = pages.read(folder)
-        print(pages.everything(made) if everything else pages.page(made))
+        print(place.typed(pages.everything(made) if everything else pages.page(made)))
 
 
 def _export(folder: Path) -> None:
@@ -245,7 +245,7 @@ def cover_letter(names: tuple[str, ...], into: str | None = None, *, keep: Path 
     if keep:
         keep.write_text(block, encoding="utf-8")
     elif into is None:
-        print(block, end="")
+        print(place.typed(block), end="")
     elif letters.edit(Path(into), block):
         note(f"{into}: results put in")
     else:

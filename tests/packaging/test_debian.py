@@ -10,6 +10,8 @@ import pytest
 from bench import place, setup
 from bench.errors import BadInput
 from bench.packaging import backend, deb
+from bench.run import machines
+from bench.vm import initramfs
 
 CALLED_OTHERWISE = {"pillow": "pil"}
 
@@ -48,3 +50,13 @@ def test_without_a_maintainer_it_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(place, "ROOT", tmp_path)
     with pytest.raises(BadInput, match="nobody says who"):
         deb.maintainer()
+
+
+@pytest.mark.parametrize("name", machines.GUEST_PACKAGES)
+def test_guests_get_the_modules_of_a_package_that_has_no_list_of_its_files(name, monkeypatch):
+    def modules():
+        return {path for path, _ in initramfs._package(name) if path.endswith((".py", ".so"))}
+
+    listed = modules()
+    monkeypatch.setattr(initramfs.metadata, "files", lambda name: None)
+    assert modules() == listed

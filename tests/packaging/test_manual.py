@@ -28,7 +28,9 @@ def test_it_has_every_command_and_option(page):
     sections = dict(re.findall(r"^\.SS (\S+)\n(.*?)(?=^\.S[SH] )", text, re.MULTILINE | re.DOTALL))
     assert list(sections) == list(main.main.commands)
     for name, command in main.main.commands.items():
-        shown = set(re.findall(r"(?<![\w-])(-\w|--[\w-]+)", "\n".join(re.findall(r"^\.TP\n(.*)", sections[name], re.M))))
+        shown = set(
+            re.findall(r"(?<![\w-])(-\w|--[\w-]+)", "\n".join(re.findall(r"^\.TP\n(.*)", sections[name], re.M)))
+        )
         assert shown == declared(command) | {"-h", "--help"}
         assert "Example:" in sections[name]
     assert "bench.py" not in text

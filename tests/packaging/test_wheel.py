@@ -77,7 +77,10 @@ def test_it_measures_and_its_results_are_the_users(installed):
     done = installed("run", *words, "--interface", working, "--name", "first")
     assert done.returncode == 0, done.stderr
     assert (installed.results / "first/records.jsonl").is_file()
-    assert "all exact" in installed("report", "first").stdout
+    report = installed("report", "first").stdout
+    assert "all exact" in report
+    assert "\n  pagemap-bench run " in report
+    assert "bench.py" not in report + installed("probe").stdout
     listed = installed("list").stdout
     assert f"results in {installed.results}\n  first" in listed
     assert "lkml-2022" in listed
