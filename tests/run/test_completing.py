@@ -19,35 +19,29 @@ def answered(shell, words, number):
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("word", ["./bench.py", str(ROOT / "bench.py")])
-def test_bash_completes_what_is_typed(word):
-    if not shutil.which("bash"):
-        pytest.skip("no bash")
-    program = """
-eval "$(./bench.py completion bash)"
+ASK = """
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 set -- $(complete -p bench.py)
 while [ "$1" != -F ]; do shift; done
 "$2" "${COMP_WORDS[0]}"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-    for typed, wanted in (
-        (["cover"], ["cover-letter"]),
-        (["run", "--workload", "backwa"], []),
-        (["run", "--workload", "seq"], ["sequential"]),
-        (["run", "--interface", "scan-wp,scan-so"], ["scan-wp,scan-softdirty"]),
-        (["report", "example-matrix/"], ["example-matrix/base", "example-matrix/new"]),
-        (["report", "--format", "kc"], ["kcidb"]),
-        (["completion", ""], list(completing.SHELLS)),
-    ):
-        done = subprocess.run(
-            ["bash", "--norc", "-c", program, "bash", word, *typed],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.stdout.split() == wanted, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        (["./bench.py", "cover"], ["cover-letter"]),
+        ([str(ROOT / "bench.py"), "run", "--workload", "seq"], ["sequential"]),
+        (["./bench.py", "run", "--interface", "scan-wp,scan-so"], ["scan-wp,scan-softdirty"]),
+        (["./bench.py", "report", "example-matrix/"], ["example-matrix/base", "example-matrix/new"]),
+        (["./bench.py", "report", "--format", "kc"], ["kcidb"]),
+    ],
+)
+def test_bash_completes_what_is_typed(typed, wanted):
+    command = ["bash", "--norc", "-c", completing.script("bash") + ASK, "bash", *typed]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == wanted, done.stderr
 
 
 def test_zsh_and_fish_are_answered():
@@ -61,7 +55,7 @@ def test_zsh_and_fish_are_answered():
 
 @pytest.mark.parametrize("shell", completing.SHELLS)
 def test_a_script_calls_what_was_typed_and_not_a_bare_name(shell):
-    text = bench("completion", shell).stdout
+    text = completing.script(shell)
     assert "bench.py" in text
     assert f"{shell}_complete bench.py" not in text
     assert "COMP_CWORD=(commandline -t) bench.py" not in text
@@ -70,5 +64,6 @@ def test_a_script_calls_what_was_typed_and_not_a_bare_name(shell):
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_another_shell_is_refused():
+def test_the_command_prints_the_script_and_another_shell_is_refused():
+    assert bench("completion", "fish").stdout == f"{completing.script('fish')}\n"
     assert "'csh' is not one of" in refused("completion", "csh")
