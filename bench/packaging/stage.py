@@ -34,7 +34,7 @@ def tree(target: Path, python: str = sys.executable) -> None:
     for name in FILES:
         shutil.copy(place.ROOT / name, target / name)
     (target / place.STAMP).write_text(place.stamp(), encoding="utf-8")
-    done = processes.run([python, "-m", "bench.core.build"], _SECONDS, cwd=target, stderr=processes.STDOUT)
+    done = processes.run([python, "-B", "-m", "bench.core.build"], _SECONDS, cwd=target, stderr=processes.STDOUT)
     if done.returncode:
         tail = "\n".join(done.stdout.strip().splitlines()[-8:])
         raise BuildFailed(f"the C core can't be compiled:\n{tail}", "are a compiler and Python's headers there?")

@@ -51,6 +51,8 @@ def test_a_wheel_has_all_that_is_needed_in_one_package(wheel):
     ).stdout.split()
     missing = {name for name in tracked if (ROOT / name).exists() and "bench/packaging/" not in name} - own
     assert not missing
+    left = [name for name in names if name.endswith((".o", ".pyc", "_core.c"))]
+    assert not left
     shared = {name.partition(".data/data/share/")[2] for name in names}
     assert {f"man/man1/{place.COMMAND}.1", *stage.SHARED.values()} <= shared
 
