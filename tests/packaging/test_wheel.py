@@ -64,9 +64,7 @@ def test_the_installed_copy_is_this_version_and_says_its_own_name(installed):
         done = installed(*filter(None, [name, "--help"]))
         assert done.returncode == 0, done.stderr
         assert "bench.py" not in done.stdout
-        assert (
-            f"    pagemap-bench {name}" in done.stdout or "pagemap-bench completion" in done.stdout or name == "bisect"
-        )
+        assert f"pagemap-bench {name}" in done.stdout
     done = installed("report", "nothing")
     assert done.returncode == 2
     assert done.stderr == "error: there is no result nothing\nhint: pagemap-bench list names those there are\n"
