@@ -519,7 +519,7 @@ def _guarded(what: Callable[[], int]) -> int:
     except MemoryError:
         return fail("there is not enough memory", "is there a limit on it (ulimit -a)? else: fewer --pages", _usage())
     except ImportError as error:
-        hint = "is there a limit on memory (ulimit -a)? if not: make setup"
+        hint = "is there a limit on memory (ulimit -a)? if not, run: make setup"
         return fail(f"{error.name} can't be loaded: {error}", hint, _usage())
     except OSError as error:
         return _refused(error)
