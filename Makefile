@@ -71,7 +71,7 @@ check-c: setup-dev
 	.venv/bin/clang-format --dry-run -Werror $(C) bench/core/*.h bench/vm/*.[ch]
 	for cc in gcc clang; do \
 		for file in $(C); do $$cc $(STRICT) $$file || exit 1; done; \
-		for api in 1 2 3; do $$cc $(STRICT) -fPIC -DQEMU_PLUGIN_API=$$api bench/vm/counting.c || exit 1; done; \
+		for api in 1 2 3 7; do $$cc $(STRICT) -fPIC -DQEMU_PLUGIN_API=$$api bench/vm/counting.c || exit 1; done; \
 	done
 	for file in $(C) bench/vm/counting.c; do \
 		gcc $(STRICT) -fanalyzer -DQEMU_PLUGIN_API=1 $$file || exit 1; \
