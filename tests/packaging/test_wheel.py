@@ -11,7 +11,6 @@ import pytest
 
 from bench import place
 from bench.packaging import backend, stage
-from bench.vm import initramfs
 from tests.support import ROOT
 
 
@@ -84,22 +83,6 @@ def test_it_measures_and_its_results_are_the_users(installed):
     listed = installed("list").stdout
     assert f"results in {installed.results}\n  first" in listed
     assert "lkml-2022" in listed
-
-
-def test_a_guest_of_the_installed_copy_gets_the_same_files(installed):
-    program = (
-        "from bench.vm import initramfs\n"
-        "print(*(path for tree in initramfs._ALWAYS for path, _ in initramfs._project(tree)), sep='\\n')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=installed.site / "pagemap_bench",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    here = {path for tree in initramfs._ALWAYS for path, _ in initramfs._project(tree)}
-    assert set(done.stdout.split()) == here
 
 
 def test_an_archive_of_sources_makes_the_same_version(tmp_path):
