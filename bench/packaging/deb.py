@@ -3,6 +3,7 @@
 
 dpkg-buildpackage wants debian/ at the top of the sources. There it is put, in a copy of them, with a changelog: its
 version is what git says, its author who builds it (DEBFULLNAME and DEBEMAIL, as dch(1) has them, else git's user).
+What Debian does not package, and has nothing compiled in it, comes along: from where the Python that runs this has it.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import shutil
 import sys
 import tempfile
 from email.utils import formatdate
+from importlib import metadata
 from pathlib import Path
 
 from bench import place, processes, signals
 from bench.errors import BadInput, BenchError, BuildFailed
-from bench.packaging import backend
+from bench.packaging import backend, stage
 
+NOT_IN_DEBIAN = ("pyperf",)
 SKELETON = Path(__file__).with_name("debian")
 _SECONDS = 1800.0  # for the package
 _CHANGE = """{name} ({version}) unstable; urgency=medium
@@ -46,6 +49,8 @@ def unpack(target: Path) -> None:
         (target / relative).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(place.ROOT / relative, target / relative)
     (target / place.STAMP).write_text(place.stamp(), encoding="utf-8")
+    for name in NOT_IN_DEBIAN:
+        _bring(name, target / stage.BROUGHT)
     shutil.copytree(SKELETON, target / "debian")
     control = target / "debian/control"
     control.write_text(control.read_text(encoding="utf-8").replace(": @MAINTAINER@", f": {who}"), encoding="utf-8")
@@ -54,6 +59,18 @@ def unpack(target: Path) -> None:
         name=place.COMMAND, version=now.debian, commit=now.commit or "an archive", who=who, day=formatdate()
     )
     (target / "debian/changelog").write_text(entry, encoding="utf-8")
+
+
+def _bring(name: str, target: Path) -> None:
+    """Copy the modules of an installed distribution, and what is said of it. Raises BadInput where it isn't there."""
+    try:
+        files = metadata.files(name) or []
+    except metadata.PackageNotFoundError:
+        raise BadInput(f"{name} is not in Debian, nor in this Python", "run: make deb, which uses .venv") from None
+    for file in files:
+        if not {"..", "tests", "__pycache__", "RECORD"} & set(file.parts):
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(str(file.locate()), target / file)
 
 
 def build(folder: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from bench.run import completing
 
 FOLDERS = ("bench", "plots", "workloads", "results/published")
 FILES = ("bench.py",)
+BROUGHT = "brought"  # in the sources of a Debian package: modules that Debian has not
 _SECONDS = 900.0  # for the compiler
 _MADE = shutil.ignore_patterns("__pycache__", ".*", "*.so", "*.o", "_core.c", "packaging")
 SHARED = {  # by shell: where its scripts are looked for, below /usr/share
@@ -33,6 +34,8 @@ def tree(target: Path, python: str = sys.executable) -> None:
         shutil.copytree(place.ROOT / name, target / name, ignore=_MADE)
     for name in FILES:
         shutil.copy(place.ROOT / name, target / name)
+    if (place.ROOT / BROUGHT).is_dir():
+        shutil.copytree(place.ROOT / BROUGHT, target, dirs_exist_ok=True)
     (target / place.STAMP).write_text(place.stamp(), encoding="utf-8")
     done = processes.run([python, "-B", "-m", "bench.core.build"], _SECONDS, cwd=target, stderr=processes.STDOUT)
     if done.returncode:

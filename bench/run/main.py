@@ -23,6 +23,7 @@ from bench.run.request import OPTIONS, Request
 
 METRICS = ("cost", "interval", "tracker", "tracked", *PHASES, "life", *WAITS)
 PROGRAM, OUTPUT = place.PROGRAM, "standard output"
+NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())  # since click 8.2; before, it is no error
 LEAST_MEMORY = 512 << 20  # bytes of addresses
 
 
@@ -542,7 +543,7 @@ def _command() -> int:
             main.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
+    except NO_ARGUMENTS as error:
         print(error.format_message(), file=tell.sink())
         return error.exit_code
     except click.UsageError as error:

@@ -9,7 +9,7 @@ import pytest
 
 from bench import place, setup
 from bench.errors import BadInput
-from bench.packaging import backend, deb
+from bench.packaging import backend, deb, stage
 from bench.run import machines
 from bench.vm import initramfs
 
@@ -27,7 +27,13 @@ def unpacked(tmp_path, monkeypatch):
 def test_it_depends_on_what_a_run_imports_and_recommends_what_setup_asks_for(unpacked):
     control = (unpacked / "debian/control").read_text()
     named = set(re.findall(r"^ ([a-z][a-z0-9.-]+)(?: \[amd64\])?,$", control, re.MULTILINE))
-    wanted = {f"python3-{CALLED_OTHERWISE.get(name, name)}" for name in backend.dependencies()}
+    wanted = {
+        f"python3-{CALLED_OTHERWISE.get(name, name)}"
+        for name in backend.dependencies()
+        if name not in deb.NOT_IN_DEBIAN
+    }
+    for name in deb.NOT_IN_DEBIAN:
+        assert (unpacked / stage.BROUGHT / name / "__init__.py").is_file()
     assert wanted <= named
     assert {"gcc", *setup.VM_PROGRAMS.values()} - {"dpkg"} <= named  # dpkg is essential
     assert "Maintainer: A Developer <a@example.org>" in control
