@@ -545,7 +545,7 @@ def _command() -> int:
         return done.exit_code
     except NO_ARGUMENTS as error:
         print(error.format_message(), file=tell.sink())
-        return error.exit_code
+        return int(error.exit_code)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else PROGRAM
         return fail(error.format_message(), f"{command} --help", _usage())
