@@ -83,7 +83,7 @@ def build(folder: Path) -> list[Path]:
         done = processes.run(command, _SECONDS, cwd=sources, stderr=processes.STDOUT)
         if done.returncode:
             tail = "\n".join(done.stdout.strip().splitlines()[-12:])
-            hint = f"what it needs, apt-get build-dep installs: apt-get build-dep {SKELETON.parent}"
+            hint = f"install build-essential, and what Build-Depends in {SKELETON}/control names"
             raise BuildFailed(f"dpkg-buildpackage failed:\n{tail}", hint)
         return [Path(shutil.copy(made, folder)) for made in sorted(Path(scratch).glob(f"{place.COMMAND}*_*"))]
 
