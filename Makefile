@@ -21,6 +21,7 @@ help:
 	@echo 'make coverage  what of Python and C the tests reach, and the files below 95 %'
 	@echo 'make soak    MINUTES=60 of mixed jobs in one server, GUESTS=200 boots: what grows, or is left'
 	@echo 'make check   linters, type checks, formats, and the C core by gcc and clang: warnings, analyzers'
+	@echo 'make deb     the Debian package of this checkout, in dist/'
 	@echo 'make lock    renew requirements.txt and requirements-dev.txt from what *.in name'
 	@echo 'make clean   remove what setup and the tests made; results/ stays'
 	@echo 'make examples  reports, comparisons and plots of results/example-*, and the tables of the README'
@@ -70,7 +71,7 @@ check-c: setup-dev
 	.venv/bin/clang-format --dry-run -Werror $(C) bench/core/*.h bench/vm/*.[ch]
 	for cc in gcc clang; do \
 		for file in $(C); do $$cc $(STRICT) $$file || exit 1; done; \
-		for api in 1 2 3; do $$cc $(STRICT) -fPIC -DQEMU_PLUGIN_API=$$api bench/vm/counting.c || exit 1; done; \
+		for api in 1 2 3 7; do $$cc $(STRICT) -fPIC -DQEMU_PLUGIN_API=$$api bench/vm/counting.c || exit 1; done; \
 	done
 	for file in $(C) bench/vm/counting.c; do \
 		gcc $(STRICT) -fanalyzer -DQEMU_PLUGIN_API=1 $$file || exit 1; \
@@ -127,6 +128,9 @@ examples: setup
 	./bench.py cover-letter example-meaning-6.12 example-meaning-7.3 >results/example-meaning/cover-letter.txt
 	.venv/bin/python -m bench.report.selftests >results/selftests.md
 
+deb: setup
+	@.venv/bin/python -m bench.packaging.deb
+
 lock: setup
 	.venv/bin/python -m pip install --quiet uv
 	for name in requirements requirements-dev; do \
@@ -136,8 +140,8 @@ lock: setup
 	done
 
 clean:
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz bench/core/*.so bench/core/_core.c
+	rm -rf .venv .cache dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz bench/core/*.so bench/core/_core.c
 	find bench -name '*.o' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev setup-vm bench test perf fuzz sanitize coverage soak check check-python check-c $(MEASURE) $(MEASURE_MATRIX) examples lock clean
+.PHONY: help setup setup-dev setup-vm bench test perf fuzz sanitize coverage soak check check-python check-c $(MEASURE) $(MEASURE_MATRIX) examples deb lock clean

@@ -14,6 +14,8 @@ from typing import NoReturn
 
 ROOT = os.path.dirname(os.path.realpath(__file__))
 VENV, PYTHON = f"{ROOT}/.venv", f"{ROOT}/.venv/bin/python"
+CHECKOUT = os.path.exists(f"{ROOT}/pyproject.toml")  # else it is an installed copy: bench/place.py
+SETUP = "run: make setup" if CHECKOUT else "install it again, for this Python"
 HERE = "bench"  # in sys._xoptions of who was started by us: it does not start another
 
 
@@ -60,7 +62,8 @@ def main() -> int:
     change_python()
     if sys.version_info < (3, 11):
         version = ".".join(map(str, sys.version_info[:3]))
-        fail(f"Python is {version}, and 3.11 is needed", "run: make setup PYTHON=python3.12, for example")
+        hint = f"{SETUP} PYTHON=python3.12, for example" if CHECKOUT else "install it for a newer Python"
+        fail(f"Python is {version}, and 3.11 is needed", hint)
     if ROOT not in sys.path:
         sys.path.insert(0, ROOT)
     from bench import signals
@@ -75,9 +78,9 @@ def main() -> int:
         hint = "it may have been done: look, or run it again" if begun else "nothing was begun: run it again"
         fail(error, hint, 128 + error.signal)
     except ModuleNotFoundError as error:
-        fail(f"Python has no module {error.name!r}", "run: make setup")
+        fail(f"Python has no module {error.name!r}", SETUP)
     except ImportError as error:  # a library of it
-        fail(f"{error.name} can't be loaded: {error}", "is there a limit on memory (ulimit -a)? if not: make setup")
+        fail(f"{error.name} can't be loaded: {error}", f"is there a limit on memory (ulimit -a)? if not, {SETUP}")
     signals.default()
     return status
 

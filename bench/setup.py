@@ -29,6 +29,37 @@ CORE = ROOT / "bench/core"
 _SECONDS = 3600.0  # for any one program: packages come over slow networks
 VM_PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "dpkg-deb": "dpkg", "ldd": "libc-bin"}
 
+# What other distributions call Debian's packages, where they call them otherwise, and how they install them.
+_FEDORA = {
+    "python3-venv": "python3",
+    "libc6-dev": "glibc-devel kernel-headers",
+    "python3-dev": "python3-devel",
+    "libc-bin": "glibc-common",
+}
+_SUSE = {
+    "python3-venv": "python3",
+    "libc6-dev": "glibc-devel linux-glibc-devel",
+    "python3-dev": "python3-devel",
+    "libc-bin": "glibc",
+    "qemu-system-x86": "qemu-x86",
+}
+DISTRIBUTIONS = {
+    "fedora": ("dnf install", _FEDORA),
+    "rhel": ("dnf install", _FEDORA | {"qemu-system-x86": "qemu-kvm"}),
+    "arch": (
+        "pacman -S --needed",
+        {"python3-venv": "python", "python3-dev": "python",
+         "libc6-dev": "glibc linux-api-headers", "libc-bin": "glibc"},
+    ),
+    "suse": ("zypper install", _SUSE),
+    "opensuse": ("zypper install", _SUSE),
+    "alpine": (
+        "apk add",
+        {"python3-venv": "python3", "libc6-dev": "musl-dev linux-headers", "libc-bin": "musl-utils",
+         "qemu-system-x86": "qemu-system-x86_64"},
+    ),
+}  # fmt: skip
+
 
 class SetupError(BenchError):
     """What is missing, and what to do about it."""
@@ -59,14 +90,30 @@ def install(missing: dict[str, str]) -> None:
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *sorted(set(missing.values()))]
     what = f"this machine has no {', '.join(missing)}"
     if not shutil.which("apt-get"):
-        packages = " ".join(command[4:])
-        raise SetupError(what, f"install it by this system's own means (Debian's packages are called: {packages})")
+        raise SetupError(what, elsewhere(command[4:], _system()))
     if os.geteuid():
         raise SetupError(what, f"run: sudo {' '.join(command)}")
     say(f"{what}: {' '.join(command)}")
     hint = "is there a network, and a package mirror in apt's configuration?"
     run("apt-get update", hint, "apt-get", "-q", "update")
     run("apt-get install", hint, "env", "DEBIAN_FRONTEND=noninteractive", *command)
+
+
+def elsewhere(packages: list[str], system: dict[str, str]) -> str:
+    """Return how what these packages of Debian hold is installed on a system that os-release(5) describes so."""
+    for family in (system.get("ID", ""), *system.get("ID_LIKE", "").split()):
+        if found := DISTRIBUTIONS.get(family):
+            command, names = found
+            words = dict.fromkeys(word for package in packages for word in names.get(package, package).split())
+            return f"run as root: {command} {' '.join(words)}"
+    return f"install it by this system's own means (Debian's packages are called: {' '.join(packages)})"
+
+
+def _system() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
 
 
 def build_tools() -> dict[str, str]:

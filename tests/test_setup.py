@@ -205,3 +205,26 @@ def test_a_commit_is_checked_as_make_check_does():
     assert re.findall(r"entry: make (\S+)", hooks) == checks
     assert "repo: local" in hooks
     assert "http" not in hooks
+
+
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [
+        ({"ID": "fedora"}, "dnf install gcc python3-devel qemu-system-x86"),
+        ({"ID": "rocky", "ID_LIKE": "rhel centos fedora"}, "dnf install gcc python3-devel qemu-kvm"),
+        ({"ID": "manjaro", "ID_LIKE": "arch"}, "pacman -S --needed gcc python qemu-system-x86"),
+        ({"ID": "opensuse-tumbleweed", "ID_LIKE": "opensuse suse"}, "zypper install gcc python3-devel qemu-x86"),
+        ({"ID": "alpine"}, "apk add gcc python3-dev qemu-system-x86_64"),
+        ({}, "(Debian's packages are called: gcc python3-dev qemu-system-x86)"),
+    ],
+)
+def test_elsewhere_packages_have_the_names_of_the_distribution(system, said):
+    assert setup.elsewhere(["gcc", "python3-dev", "qemu-system-x86"], system).endswith(said)
+
+
+def test_without_apt_the_hint_is_for_this_distribution(monkeypatch):
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    monkeypatch.setattr(setup, "_system", lambda: {"ID": "arch"})
+    with pytest.raises(setup.SetupError) as raised:
+        setup.install({"C compiler": "gcc"})
+    assert raised.value.hint == "run as root: pacman -S --needed gcc"

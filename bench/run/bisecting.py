@@ -7,6 +7,7 @@ import shlex
 import time
 from pathlib import Path
 
+from bench import place
 from bench.errors import (
     BadInput,
     BenchError,
@@ -20,7 +21,7 @@ from bench.errors import (
 from bench.plan.plan import Plan
 from bench.run import commands, resume
 from bench.run.measuring import decided, site_of
-from bench.run.settle import need_core, revision
+from bench.run.settle import need_core
 from bench.run.tell import note
 from bench.store import log
 
@@ -118,6 +119,6 @@ def _of_commit(plan: Plan, tree: Path, commit: str) -> Plan:
         kernel=kernel,
         command=shlex.join([*words, "--kernel", kernel]),
         matrix=(),
-        version=revision(),
+        version=str(place.version()),
         date=time.strftime("%Y-%m-%d %H:%M:%S"),
     )

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import place
 from bench.errors import BadInput, PermissionDenied, WrongAnswer
 from bench.plan import catalogue, suites
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
 from bench.run import folders
 from bench.run.options import FOR_CI, KCIDB
-from bench.run.settle import ROOT, free_memory, need_core, usual
+from bench.run.settle import free_memory, need_core, usual
 from bench.run.tell import note
 from bench.store import log
 
-RESULTS = ROOT / "results"
+RESULTS = place.results()
 
 
 def probe(as_json: bool) -> None:
@@ -41,10 +42,10 @@ def probe(as_json: bool) -> None:
             why, remedy = one.refused or ("", "")
             print(f"{name:15} {f'WRONG: {one.wrong}' if one.wrong else f'no: {why}' if why else 'yes'}")
             if remedy:
-                print(f"{'':15} -> {remedy}")
+                print(f"{'':15} -> {place.typed(remedy)}")
         print("\nWhat would disturb a measurement here (nothing was changed):")
         for d in disturbances:
-            print(f"  {d.what}\n  -> {d.remedy}")
+            print(f"  {d.what}\n  -> {place.typed(d.remedy)}")
         if not disturbances:
             print("  nothing found")
     if wrong := {name: one.wrong for name, one in probed.items() if one.wrong}:
@@ -64,13 +65,7 @@ def list_everything() -> None:
         _list(f"scenarios of the suite {suite.name}", {name: one.summary for name, one in some.items()})
     _list("kinds of memory", {name: kind.summary for name, kind in KINDS.items()})
     _list("interfaces", {name: row.summary for name, row in INTERFACES.items()})
-    found = {
-        str(path.parent.relative_to(RESULTS))
-        for name in folders.HOLD_RESULTS
-        for pattern in (f"[!.]*/{name}", f"[!.]*/*/{name}")  # the results of a matrix lie one level deeper
-        for path in RESULTS.glob(pattern)
-    }
-    _list("results", dict.fromkeys(sorted(found), ""))
+    _list(f"results in {RESULTS}" if place.INSTALLED else "results", dict.fromkeys(folders.named(RESULTS), ""))
 
 
 def _list_suites() -> None:
@@ -173,7 +168,7 @@ def report(
         except PermissionDenied as error:
             note(f"The report is not kept: {error}; {error.hint}.")
             made = pages.read(folder)
-        print(pages.everything(made) if everything else pages.page(made))
+        print(place.typed(pages.everything(made) if everything else pages.page(made)))
 
 
 def _export(folder: Path) -> None:
@@ -250,7 +245,7 @@ def cover_letter(names: tuple[str, ...], into: str | None = None, *, keep: Path 
     if keep:
         keep.write_text(block, encoding="utf-8")
     elif into is None:
-        print(block, end="")
+        print(place.typed(block), end="")
     elif letters.edit(Path(into), block):
         note(f"{into}: results put in")
     else:

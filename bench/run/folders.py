@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import place
 from bench.errors import BadInput, BenchError, PermissionDenied
 from bench.plan.records import Played, Timed
-from bench.run.settle import ROOT
 from bench.run.tell import note
 from bench.signals import Interrupted, later
 from bench.store import log
@@ -59,7 +59,7 @@ def is_ours(name: str) -> bool:
     if half := _HALF.fullmatch(name):
         return is_ours(half[1])
     if plot := _PLOT.fullmatch(name):
-        return (ROOT / "plots" / f"{plot[1]}.py").is_file()
+        return (place.ROOT / "plots" / f"{plot[1]}.py").is_file()
     return name in (*HOLD_RESULTS, *PAGES) or bool(_CONSOLE.fullmatch(name))
 
 
@@ -219,9 +219,20 @@ def _forget(folder: Path) -> None:
                 path.unlink()
 
 
+def named(results: Path) -> list[str]:
+    """Return the names of all results, those of the kernels of a matrix among them."""
+    found = {
+        str(path.parent.relative_to(results))
+        for name in HOLD_RESULTS
+        for pattern in (f"[!.]*/{name}", f"[!.]*/*/{name}")
+        for path in results.glob(pattern)
+    }
+    return sorted(found)
+
+
 def called(folder: Path) -> str:
     """Return the name by which commands find a result."""
-    results = ROOT / "results"
+    results = place.results()
     return str(folder.relative_to(results) if results in folder.parents else folder)
 
 

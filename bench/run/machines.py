@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, Self
 
 import psutil
 
-from bench import processes
+from bench import place, processes
 from bench.doing import doing
 from bench.errors import BadInput, Unsupported, WorkerFailed
 from bench.harmless import harmless
@@ -28,7 +28,6 @@ from bench.plan.records import INSTRUCTIONS, TIME, Facts
 from bench.run.tell import note
 from bench.vm import counting, init, kernel, qemu, symbols
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVE = ["-m", "bench.measure.serve"]
 _NAMED = "watchdog_thresh=5"  # a soft lockup after 10 s: a kernel names what hangs before a play is given up
 GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
@@ -86,7 +85,7 @@ class Here:
     def __init__(self, echo: Callable[[str], None] = note) -> None:
         command = [sys.executable, *SERVE, str(os.getpid())]
         pipe = processes.PIPE
-        self._process = processes.start(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, bufsize=0)
+        self._process = processes.start(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=place.ROOT, bufsize=0)
         self._echo, self._last, self._complaints = echo, "", 0
         self._heard: deque[bytes] = deque()
         self._lines, self._said = init.Lines(records.LONGEST), init.Lines(_COMPLAINT)

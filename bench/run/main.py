@@ -15,17 +15,19 @@ from typing import Any
 
 import click
 
+from bench import place
 from bench.errors import BenchError
 from bench.plan.records import PHASES, WAITS
-from bench.run import commands, measuring, options, tell
+from bench.run import commands, completing, measuring, options, tell
 from bench.run.request import OPTIONS, Request
-from bench.run.settle import version
 
 METRICS = ("cost", "interval", "tracker", "tracked", *PHASES, "life", *WAITS)
-PROGRAM, OUTPUT = "./bench.py", "standard output"
+PROGRAM, OUTPUT = place.PROGRAM, "standard output"
+NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())  # since click 8.2; before, it is no error
 LEAST_MEMORY = 512 << 20  # bytes of addresses
 
 
+NAMES = completing.names
 # Of each command that compares.
 METRIC = click.option(
     "--metric",
@@ -124,12 +126,25 @@ class Ordered(click.Group):
         return list(self.commands)
 
 
+def _version(context: click.Context) -> None:
+    """Print the version: of a checkout git says it, which takes its time, so it is asked only now."""
+    print(f"{place.COMMAND}, version {place.version()}")
+    context.exit()
+
+
 @click.group(
     cls=Ordered,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=STATUS + example(f"{PROGRAM} run"),
 )
-@click.version_option(version(), prog_name="pagemap-bench")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, param, wanted: _version(context) if wanted else None,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """Measure the PAGEMAP_SCAN ioctl against clear_refs and /proc/PID/pagemap, checked page by page."""
 
@@ -224,7 +239,7 @@ def matrix(kernels: tuple[tuple[str, str], ...], fail_on: float | str | None, **
 
 
 @main.command(epilog=example(f"{PROGRAM} report patched --all"))
-@click.argument("names", metavar="NAME...", nargs=-1, required=True, type=options.TEXT)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, type=options.TEXT, shell_complete=NAMES)
 @click.option("--all", "everything", is_flag=True, help="All tables and the whole machine, not one page (text only).")
 @click.option(
     "--format",
@@ -238,6 +253,7 @@ def matrix(kernels: tuple[tuple[str, str], ...], fail_on: float | str | None, **
 @click.option(
     "--baseline",
     type=options.TEXT,
+    shell_complete=NAMES,
     metavar="RESULT",
     help="Of verdicts for kernel CI: what was not ok in this result is expected, and only what is worse now fails.",
 )
@@ -261,7 +277,7 @@ def report(
 
 
 @main.command(epilog=example(f"{PROGRAM} compare base patched --fail-on 3%"))
-@click.argument("names", metavar="BASE NEW...", nargs=-1, required=True, type=options.TEXT)
+@click.argument("names", metavar="BASE NEW...", nargs=-1, required=True, type=options.TEXT, shell_complete=NAMES)
 @click.option(
     "--format",
     "form",
@@ -306,7 +322,7 @@ def compare(**values: Any) -> None:
 
 
 @main.command(epilog=example(f"{PROGRAM} functions base patched --phase collect"))
-@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT)
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT, shell_complete=NAMES)
 @click.option("--phase", type=click.Choice(PHASES), help="Only this phase.")
 @click.option(
     "--filter",
@@ -342,7 +358,7 @@ def functions(**values: Any) -> None:
     "cover-letter",
     epilog=example('GIT_EDITOR="$PWD/bench.py cover-letter base patched --into" b4 prep --edit-cover'),
 )
-@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT)
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT, shell_complete=NAMES)
 @click.option(
     "--into",
     type=options.TEXT,
@@ -367,7 +383,7 @@ def cover_letter(names: tuple[str, ...], into: str | None, **shown: Any) -> None
 
 
 @main.command(epilog=example("git bisect run ~/pagemap-bench/bench.py bisect good --fail-on 1%"))
-@click.argument("good", metavar="GOOD", type=options.TEXT)
+@click.argument("good", metavar="GOOD", type=options.TEXT, shell_complete=NAMES)
 @click.option("--fail-on", type=Limit(), required=True, help="A commit is bad if a case is worse by more; see compare.")
 @METRIC
 @CASES
@@ -413,7 +429,7 @@ def config(names: tuple[str, ...], kernel: str | None) -> None:
 
 
 @main.command(epilog=example(f"{PROGRAM} merge patched-laptop patched-server --name patched"))
-@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT)
+@click.argument("names", metavar="RESULT...", nargs=-1, required=True, type=options.TEXT, shell_complete=NAMES)
 @click.option("--name", type=options.TEXT, required=True, help="Folder of the new result below results/, or a path.")
 def merge(names: tuple[str, ...], name: str) -> None:
     """Join results of several machines or boots.
@@ -438,6 +454,17 @@ def clean(dry_run: bool) -> None:
     cleaning.clean(dry_run=dry_run)
 
 
+@main.command(epilog=example(f'eval "$({PROGRAM} completion bash)"'))
+@click.argument("shell", type=click.Choice(completing.SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete this command.
+
+    Its commands, options and their values, and the names of results. It holds as long as that shell runs; a line in
+    ~/.bashrc or ~/.zshrc (after compinit), or a file in ~/.config/fish/completions, makes it last.
+    """
+    print(completing.script(shell))
+
+
 def fail(message: str, hint: str, status: int) -> int:
     """Print an error the one way there is, and return the exit status."""
     tell.failed(message, hint, status)
@@ -454,6 +481,20 @@ class Output(io.FileIO):
         except OSError as error:
             error.filename = OUTPUT
             raise
+
+
+def _as_typed(command: click.Command) -> None:
+    """Have --help, of a command and those below it, name the command as it is typed here."""
+    command.help, command.epilog = place.typed(command.help or ""), place.typed(command.epilog or "")
+    for param in command.params:
+        if isinstance(param, click.Option):
+            param.help = place.typed(param.help or "")
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        _as_typed(one)
+
+
+if place.INSTALLED:
+    _as_typed(main)
 
 
 def entry() -> int:
@@ -479,7 +520,7 @@ def _guarded(what: Callable[[], int]) -> int:
     except MemoryError:
         return fail("there is not enough memory", "is there a limit on it (ulimit -a)? else: fewer --pages", _usage())
     except ImportError as error:
-        hint = "is there a limit on memory (ulimit -a)? if not: make setup"
+        hint = "is there a limit on memory (ulimit -a)? if not, run: make setup"
         return fail(f"{error.name} can't be loaded: {error}", hint, _usage())
     except OSError as error:
         return _refused(error)
@@ -496,13 +537,15 @@ def _command() -> int:
             _usage(),
         )
     try:
+        if asked := os.environ.get(completing.VARIABLE):
+            return completing.answer(main, asked)
         with main.make_context(PROGRAM, sys.argv[1:]) as context:  # main() would make 1 of a broken pipe
             main.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
+    except NO_ARGUMENTS as error:
         print(error.format_message(), file=tell.sink())
-        return error.exit_code
+        return int(error.exit_code)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else PROGRAM
         return fail(error.format_message(), f"{command} --help", _usage())

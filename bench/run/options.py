@@ -7,11 +7,16 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import click
 
 from bench.plan.settings import ASKING, MEMORY, SETTINGS
+from bench.run import completing
+
+# Types of options are generic since click 8.4; Debian 13 has 8.1.
+if not TYPE_CHECKING and not hasattr(click.ParamType, "__class_getitem__"):
+    click.ParamType.__class_getitem__ = classmethod(lambda cls, of: cls)
 
 # The groups of --help, in their order.
 WHAT, OFTEN, WHERE, OUTPUT = "What to measure", "How often", "Where", "Output"
@@ -337,6 +342,7 @@ def add(rows: Sequence[Option]) -> Callable[[Callable[..., None]], Callable[...,
                 show_default=row.default is not None and not several,
                 metavar=row.metavar,
                 help=row.help,
+                shell_complete=completing.names,
             )(command)
         return command
 

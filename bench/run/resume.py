@@ -9,11 +9,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import place
 from bench.errors import BadInput
 from bench.plan.plan import SCHEMA, Plan
 from bench.plan.records import Facts, Failed, Machine, Messages, Record
 from bench.run.options import More
-from bench.run.settle import Say, revision
+from bench.run.settle import Say
 from bench.store import log
 
 
@@ -38,8 +39,8 @@ def plan_of(folder: Path, boots: int | None, say: Say) -> Plan:
         raise BadInput(f"{folder.name} was merged", f"go on with one of {', '.join(plan.merged)}, and merge again")
     if plan.schema != SCHEMA:
         raise BadInput(f"{folder.name} was begun by an older version of this suite", "measure anew")
-    if plan.version != revision():
-        say(f"It was begun by version {plan.version} of this suite; this is {revision()}.")
+    if plan.version != str(place.version()):
+        say(f"It was begun by version {plan.version} of this suite; this is {place.version()}.")
     if boots is None:
         return plan
     if plan.scenarios:

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import os
 import time
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 
-from bench import processes
-from bench.errors import BadInput, ProgramFailed, Unsupported
+from bench import place
+from bench.errors import BadInput, Unsupported
 from bench.plan import catalogue, interfaces, suites
 from bench.plan.grids import grid
 from bench.plan.interfaces import UNTRACKED
@@ -33,35 +31,19 @@ from bench.run.request import (
     Request,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 OWN = "own"  # the suite of points that were asked for one by one
 OWN_WORKLOAD, OWN_PAGES, OWN_DIRTY = "random", 10_240, 10.0  # of them, where nothing else is said; 20 huge pages
 Say = Callable[[str], None]
 Counts = Callable[[Request], bool]
 
 
-def version() -> str:
-    """Return the suite's own version."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
-
-
-def revision() -> str:
-    """Return the version with the commit of this checkout, and whether it was changed since: 0.1.0-5fc897e-changed."""
-    git = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=-changed"]
-    try:
-        found = processes.run(git, 10.0)
-    except ProgramFailed:
-        return version()
-    # a folder of another repository is no checkout of this one
-    ours = (ROOT / ".git").exists() and not found.returncode
-    return f"{version()}-{found.stdout.strip()}" if ours else version()
-
-
 def need_core() -> None:
     """Raise Unsupported where the C core was not built, or before its sources were changed."""
     import bench.measure.core  # noqa: PLC0415, F401  (readers work without it; it says what is missing)
 
-    core = ROOT / "bench/core"
+    if place.INSTALLED:  # with its sources, whose times are those of the installation
+        return
+    core = place.ROOT / "bench/core"
     built = max(path.stat().st_mtime for path in core.glob(f"_core{EXTENSION_SUFFIXES[0]}"))
     sources = [path for path in core.rglob("*") if path.suffix in (".c", ".h") and path.stem != "_core"]
     if late := [path.name for path in sources if path.stat().st_mtime > built]:
@@ -142,7 +124,7 @@ def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) 
     return Plan(
         suite=OWN if request.own_points else request.suite,
         command=request.command,
-        version=revision(),
+        version=str(place.version()),
         interfaces=names,
         optional=_optional(request, names),
         points=points,
@@ -173,7 +155,7 @@ def usual(suite: Suite, free: int) -> Plan:
     return Plan(
         suite=suite.name,
         command=request.command,
-        version=revision(),
+        version=str(place.version()),
         interfaces=names,
         optional=_optional(request, names),
         points=tuple(fitting(runnable(suite, len(os.sched_getaffinity(0))), free)),

@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from typing import IO, Any, NamedTuple, cast
 
+from bench import place
 from bench.harmless import harmless
 
 AUTO, JSON, NONE = "auto", "json", "none"  # of --progress
@@ -110,7 +111,7 @@ def failed(message: str, hint: str, status: int) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
-        return "\n".join(map(harmless, value.split("\n")))
+        return "\n".join(map(harmless, place.typed(value).split("\n")))
     return round(value, 3) if isinstance(value, float) else value
 
 

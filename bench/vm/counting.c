@@ -553,9 +553,8 @@ static void translate(struct qemu_plugin_insn *insn)
 	count_accesses(insn, READ, READS);
 }
 
-static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void on_translation(struct qemu_plugin_tb *tb)
 {
-	(void)id;
 	find_counters();
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++)
 		translate(qemu_plugin_tb_get_insn(tb, i));
@@ -659,6 +658,6 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
 		fputs("counting: out of memory\n", stderr);
 		return -1;
 	}
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+	watch_translations(id);
 	return 0;
 }

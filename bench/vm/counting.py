@@ -31,6 +31,7 @@ SOURCES = (SOURCE, SOURCE.with_name("qemu_plugin.h"), SOURCE.parents[1] / "core/
 COUNTS = ("loads", "stores", "faults", "invlpg", "invpcid", "cr3", "ipi")
 USER = "[user]"
 QEMU = "qemu-system-x86_64"
+_INTERFACES = (((11, 1), 7), ((9, 1), 3), ((9, 0), 2), ((7, 0), 1))  # of its plugins, by the QEMU that brought them
 _BIGGEST = 2**63
 _KEPT_SECONDS = 7 * 24 * 3600
 _SECONDS = 120.0  # for QEMU to say what it can, and for the compiler
@@ -91,9 +92,9 @@ def interface(version: str, usage: str) -> int:
     if not found:
         raise Unsupported("QEMU does not say its version")
     number = int(found[1]), int(found[2])
-    if number < (7, 0):
+    if number < _INTERFACES[-1][0]:
         raise Unsupported(f"QEMU {found[1]}.{found[2]} is too old for its plugin", "it takes QEMU 7.0")
-    return 1 if number < (9, 0) else 2 if number < (9, 1) else 3
+    return next(api for since, api in _INTERFACES if number >= since)
 
 
 def _compile(compiler: list[str], api: int, library: Path) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import cache as cache_results
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 from bench import processes
@@ -118,13 +118,25 @@ def _stdlib(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _package(name: str) -> Iterator[tuple[str, Path]]:
     try:
-        files = metadata.files(name) or []
+        listed = metadata.files(name)
     except metadata.PackageNotFoundError as error:
         raise Unsupported(f"{name} is not installed, so no guest can have it", "run make bench") from error
-    for file in files:
+    files = _unlisted(name) if listed is None else ((file, Path(str(file.locate()))) for file in listed)
+    for file, source in files:
         useless = file.suffix in {".pyc", *_LEFT_HOME} or ".." in file.parts or "tests" in file.parts
         if not useless and not _USELESS_LEXER.fullmatch(str(file)):
-            yield f"{PACKAGES}/{file}", Path(str(file.locate()))
+            yield f"{PACKAGES}/{file}", source
+
+
+def _unlisted(name: str) -> Iterator[tuple[PurePath, Path]]:
+    """Yield the files of a distribution that comes without a list of them, as Debian's packages do: its modules."""
+    for top in (metadata.distribution(name).read_text("top_level.txt") or name).split():
+        spec = importlib.util.find_spec(top)
+        if spec and spec.submodule_search_locations:
+            folder = Path(next(iter(spec.submodule_search_locations)))
+            yield from ((path.relative_to(folder.parent), path) for path in folder.rglob("*") if path.is_file())
+        elif spec and spec.origin:
+            yield PurePath(Path(spec.origin).name), Path(spec.origin)
 
 
 def _compiled(path: str, source: Path) -> tuple[str, cpio.Entry]:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * QEMU's plugin interface as far as it is used here, in the version that QEMU_PLUGIN_API says: no distribution packages
- * include/qemu/qemu-plugin.h. Version 1 is that of QEMU up to 8.2, 2 that of 9.0, 3 that of 9.1 and all later ones.
+ * include/qemu/qemu-plugin.h. Version 1 is that of QEMU up to 8.2, 2 that of 9.0, 3 that of 9.1, and 7 that of 11.1 and
+ * all later ones: from there on every callback gets what it was registered with, and older plugins are refused.
  */
 #ifndef BENCH_QEMU_PLUGIN_H
 #define BENCH_QEMU_PLUGIN_H
@@ -31,13 +32,43 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, on_insn cb, int flags, void *data);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, on_memory cb, int flags, int rw, void *data);
 
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv);
 
 int qemu_plugin_version = QEMU_PLUGIN_API;
+
+static void on_translation(struct qemu_plugin_tb *tb);
+
+#if QEMU_PLUGIN_API < 7
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+
+static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	(void)id;
+	on_translation(tb);
+}
+
+static void watch_translations(qemu_plugin_id_t id)
+{
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+}
+#else
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*cb)(struct qemu_plugin_tb *, void *),
+					   void *data);
+
+static void translated(struct qemu_plugin_tb *tb, void *data)
+{
+	(void)data;
+	on_translation(tb);
+}
+
+static void watch_translations(qemu_plugin_id_t id)
+{
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated, NULL);
+}
+#endif
 
 #if QEMU_PLUGIN_API < 3
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);

@@ -230,7 +230,6 @@ def lab(folder: Path):
             (measuring, "run", settled),
             (matrix, "run", lambda wanted: settled(wanted.request)),
             (bisecting, "bisect", lambda *_: None),
-            (settle, "revision", lambda: "1"),
             (settle, "free_memory", lambda: 8 << 30),
             (settle, "_first_with_both", lambda _: "vm"),
             (kernel, "find", lambda *_, **__: image),

@@ -31,6 +31,7 @@ BUILT = ROOT / f"bench/core/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
 COMMANDS = (
     *("probe", "list", "run", "matrix", "report", "compare", "functions"),
     *("cover-letter", "bisect", "config", "merge", "clean"),
+    "completion",
 )
 
 

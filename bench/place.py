@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where this copy of the suite is, and what follows: its version, where results go, and how its command is typed.
+
+There are two kinds of copies. A checkout has pyproject.toml: its results lie in it. One that was installed, from a
+wheel or a Debian package, is the same folders without it, and may not be writable: its results are the user's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import processes
+from bench.errors import ProgramFailed
+
+ROOT = Path(__file__).resolve().parents[1]
+INSTALLED = not (ROOT / "pyproject.toml").is_file()
+COMMAND = "pagemap-bench"  # of what is installed
+PROGRAM = COMMAND if INSTALLED else "./bench.py"
+STAMP = "bench/version.txt"  # in a copy that git can't be asked about: what it said where that was made
+NEXT = "0.1.0"  # the number, as long as no tag vNUMBER is behind the commit
+_TYPED = re.compile(r"(?:\./|\$PWD/|~/pagemap-bench/)bench\.py\b")
+_DESCRIBED = re.compile(r"(?:v(?P<tag>\d[\d.]*)-(?P<since>\d+)-g)?(?P<commit>[0-9a-f]{7,})(?P<changed>-changed)?")
+_SECONDS = 10.0  # for git
+
+
+class Version(NamedTuple):
+    """The number of a release; the commits since its tag, or where it has none all of them; and the commit."""
+
+    number: str = NEXT
+    released: bool = False  # there is a tag
+    commits: int = 0
+    commit: str = ""  # empty where git can't be asked
+    changed: bool = False  # since the commit
+
+    def __str__(self) -> str:
+        """As plans have it: 0.1.0-5fc897e01234-changed."""
+        return "-".join(filter(None, [self.number, self.commit, "changed" * self.changed]))
+
+    @property
+    def python(self) -> str:
+        """As Python's packages have it (PEP 440): 0.1.0.dev700+g5fc897e01234, or after a tag 0.1.0.post3+g..."""
+        plain = not self.commit or (self.released and not self.commits)
+        more = "" if plain else f".{'post' if self.released else 'dev'}{self.commits}"
+        local = ".".join(filter(None, ["" if plain else f"g{self.commit}", "changed" * self.changed]))
+        return f"{self.number}{more}{f'+{local}' if local else ''}"
+
+    @property
+    def debian(self) -> str:
+        """As Debian's packages have it (deb-version(7)): before its release a number is less than that."""
+        return self.python.replace(".dev", "~dev").replace(".post", "+post")
+
+
+def parse(described: str, commits: int = 0) -> Version:
+    """Return the version that `git describe --long --always` says; commits: all there are. Raises ValueError."""
+    found = _DESCRIBED.fullmatch(described)
+    if not found:
+        raise ValueError(described)
+    tag = found["tag"]
+    return Version(
+        tag or NEXT, bool(tag), int(found["since"]) if tag else commits, found["commit"], bool(found["changed"])
+    )
+
+
+@cache
+def version() -> Version:
+    """Return this copy's version: git's word in a checkout, else that of the checkout it was made of."""
+    described = commits = ""
+    if (ROOT / ".git").exists():  # a folder of another repository is no checkout of this one
+        described = _git(
+            "describe", "--tags", "--match=v[0-9]*", "--long", "--always", "--abbrev=12", "--dirty=-changed"
+        )
+        commits = described and _git("rev-list", "--count", "HEAD")
+    elif (ROOT / STAMP).is_file():
+        described, _, commits = (ROOT / STAMP).read_text(encoding="utf-8").strip().partition(" ")
+    return parse(described, int(commits or 0)) if _DESCRIBED.fullmatch(described) else Version()
+
+
+def stamp() -> str:
+    """Return the content of STAMP for a copy of this one."""
+    now = version()
+    since = f"v{now.number}-{now.commits}-g" * now.released
+    return f"{since}{now.commit}{'-changed' * now.changed} {now.commits}\n" if now.commit else ""
+
+
+def _git(*words: str) -> str:
+    """Return what git says, empty where it refuses or is not there."""
+    try:
+        done = processes.run(["git", "-C", str(ROOT), *words], _SECONDS)
+    except ProgramFailed:
+        return ""
+    return "" if done.returncode else done.stdout.strip()
+
+
+def results() -> Path:
+    """Return where results go: results/ of a checkout, else in the user's data (XDG base directory specification)."""
+    if not INSTALLED:
+        return ROOT / "results"
+    given = os.environ.get("XDG_DATA_HOME", "")
+    base = given if given.startswith("/") else os.path.expanduser("~/.local/share")
+    return Path(base) / COMMAND / "results"
+
+
+def typed(text: str, *, installed: bool = INSTALLED) -> str:
+    """Return a text with the command as it is typed here, or where it is installed: they are written for a checkout."""
+    if not installed:
+        return text
+    return _TYPED.sub(COMMAND, text).replace("run: make setup", "install it again, for this Python")

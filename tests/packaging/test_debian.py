@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The sources that a Debian package is built from: whole, and with what it needs named."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from bench import place, setup
+from bench.errors import BadInput
+from bench.packaging import backend, deb, stage
+from bench.run import machines
+from bench.vm import initramfs
+
+CALLED_OTHERWISE = {"pillow": "pil"}
+
+
+@pytest.fixture
+def unpacked(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEBFULLNAME", "A Developer")
+    monkeypatch.setenv("DEBEMAIL", "a@example.org")
+    deb.unpack(tmp_path / "sources")
+    return tmp_path / "sources"
+
+
+def test_it_depends_on_what_a_run_imports_and_recommends_what_setup_asks_for(unpacked):
+    control = (unpacked / "debian/control").read_text()
+    named = set(re.findall(r"^ ([a-z][a-z0-9.-]+)(?: \[amd64\])?,$", control, re.MULTILINE))
+    wanted = {
+        f"python3-{CALLED_OTHERWISE.get(name, name)}"
+        for name in backend.dependencies()
+        if name not in deb.NOT_IN_DEBIAN
+    }
+    for name in deb.NOT_IN_DEBIAN:
+        assert (unpacked / stage.BROUGHT / name / "__init__.py").is_file()
+    assert wanted <= named
+    assert {"gcc", *setup.VM_PROGRAMS.values()} - {"dpkg"} <= named  # dpkg is essential
+    assert "Maintainer: A Developer <a@example.org>" in control
+
+
+def test_its_changelog_has_the_version_of_git(unpacked):
+    entry = (unpacked / "debian/changelog").read_text()
+    assert entry.startswith(f"pagemap-bench ({place.version().debian}) unstable;")
+    if not shutil.which("dpkg-parsechangelog"):
+        pytest.skip("no dpkg-parsechangelog: dpkg-dev is not installed")
+    done = subprocess.run(["dpkg-parsechangelog", "-S", "Version"], cwd=unpacked, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == (place.version().debian, "")
+
+
+def test_without_a_maintainer_it_is_said(monkeypatch, tmp_path):
+    for name in ("DEBFULLNAME", "DEBEMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+    monkeypatch.setattr(place, "ROOT", tmp_path)
+    with pytest.raises(BadInput, match="nobody says who"):
+        deb.maintainer()
+
+
+@pytest.mark.parametrize("name", machines.GUEST_PACKAGES)
+def test_guests_get_the_modules_of_a_package_that_has_no_list_of_its_files(name, monkeypatch):
+    def modules():
+        return {path for path, _ in initramfs._package(name) if path.endswith((".py", ".so"))}
+
+    listed = modules()
+    monkeypatch.setattr(initramfs.metadata, "files", lambda name: None)
+    assert modules() == listed

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What shells are told: bash itself is asked; of zsh and fish what their scripts would be answered."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from bench.run import completing
+from tests.support import ROOT, bench, refused
+
+
+def answered(shell, words, number):
+    """What ./bench.py answers to the script of a shell, line by line."""
+    env = os.environ | {completing.VARIABLE: f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": number}
+    done = bench(env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+ASK = """
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+set -- $(complete -p bench.py)
+while [ "$1" != -F ]; do shift; done
+"$2" "${COMP_WORDS[0]}"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        (["./bench.py", "cover"], ["cover-letter"]),
+        ([str(ROOT / "bench.py"), "run", "--workload", "seq"], ["sequential"]),
+        (["./bench.py", "run", "--interface", "scan-wp,scan-so"], ["scan-wp,scan-softdirty"]),
+        (["./bench.py", "report", "example-matrix/"], ["example-matrix/base", "example-matrix/new"]),
+        (["./bench.py", "report", "--format", "kc"], ["kcidb"]),
+    ],
+)
+def test_bash_completes_what_is_typed(typed, wanted):
+    command = ["bash", "--norc", "-c", completing.script("bash") + ASK, "bash", *typed]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == wanted, done.stderr
+
+
+def test_zsh_and_fish_are_answered():
+    first = answered("zsh", "./bench.py cov", "1")
+    assert first[:2] == ["plain", "cover-letter"]
+    assert answered("fish", "./bench.py report example-range/", "example-range/") == [
+        "plain,example-range/6.12",
+        "plain,example-range/7.3",
+    ]
+
+
+@pytest.mark.parametrize("shell", completing.SHELLS)
+def test_a_script_calls_what_was_typed_and_not_a_bare_name(shell):
+    text = completing.script(shell)
+    assert "bench.py" in text
+    assert f"{shell}_complete bench.py" not in text
+    assert "COMP_CWORD=(commandline -t) bench.py" not in text
+    if shutil.which(shell):
+        done = subprocess.run([shell, "-n"], input=text, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_command_prints_the_script_and_another_shell_is_refused():
+    assert bench("completion", "fish").stdout == f"{completing.script('fish')}\n"
+    assert "'csh' is not one of" in refused("completion", "csh")

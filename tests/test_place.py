@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The version that git says, in a checkout and in a copy of one; and texts where the command has another name."""
+
+import itertools
+import shutil
+import subprocess
+
+import pytest
+
+from bench import place
+
+COMMIT = "5fc897e01234"
+
+
+def committed(tree, name):
+    """Make a commit in a repository, made where there is none."""
+    git = ["git", "-C", str(tree), "-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
+    if not (tree / ".git").exists():
+        subprocess.run([*git, "init", "-q"], check=True)
+    (tree / name).write_text(name)
+    subprocess.run([*git, "add", name], check=True)
+    subprocess.run([*git, "commit", "-qm", name], check=True)
+    return git
+
+
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    """A place of its own, and what it says of its version, asked anew each time."""
+    monkeypatch.setattr(place, "ROOT", tmp_path)
+    (tmp_path / "bench").mkdir()
+
+    def version():
+        place.version.cache_clear()
+        return place.version()
+
+    yield tmp_path, version
+    place.version.cache_clear()
+
+
+def test_git_says_the_version_and_releases_are_in_order(there):
+    tree, version = there
+    assert version() == place.Version()
+    git = committed(tree, "a")
+    seen = [version()]
+    assert str(seen[0]) == f"{place.NEXT}-{seen[0].commit}"
+    committed(tree, "b")
+    seen.append(version())
+    subprocess.run([*git, "tag", f"v{place.NEXT}"], check=True)
+    seen.append(version())
+    assert seen[-1].python == seen[-1].debian == place.NEXT  # the release
+    committed(tree, "c")
+    seen.append(version())
+    (tree / "a").write_text("else")
+    changed = version()
+    assert str(changed) == f"{seen[-1]}-changed"
+    first, second, _, after = seen
+    number = place.NEXT
+    assert first.python == f"{number}.dev1+g{first.commit}"
+    assert second.python == f"{number}.dev2+g{second.commit}"
+    assert after.python == f"{number}.post1+g{after.commit}"
+    assert changed.python == f"{after.python}.changed"
+    assert first.debian == f"{number}~dev1+g{first.commit}"
+    if shutil.which("dpkg"):
+        for older, newer in itertools.pairwise(seen):
+            compared = ["dpkg", "--compare-versions", older.debian, "lt", newer.debian]
+            assert subprocess.run(compared, timeout=60).returncode == 0, compared
+
+
+def test_a_copy_says_what_its_checkout_did(there):
+    tree, version = there
+    for described, commits in ((COMMIT, 700), (f"v1.2-0-g{COMMIT}", 0), (f"v1.2-3-g{COMMIT}-changed", 3)):
+        made = place.parse(described, commits)
+        (tree / place.STAMP).write_text(f"{described} {commits}\n")
+        assert version() == made
+        assert place.stamp() == f"{described} {commits}\n"
+
+
+def test_a_folder_of_another_repository_is_no_checkout(there, monkeypatch):
+    tree, version = there
+    committed(tree, "a")
+    (tree / "inner/bench").mkdir(parents=True)
+    monkeypatch.setattr(place, "ROOT", tree / "inner")
+    assert version() == place.Version()
+
+
+@pytest.mark.parametrize("described", ["nonsense", f"{COMMIT}-else", f"v-1-g{COMMIT}"])
+def test_what_is_no_version_is_refused(described):
+    with pytest.raises(ValueError, match=described):
+        place.parse(described)
+
+
+def test_texts_name_the_command_as_it_is_typed():
+    text = "run: ./bench.py list; cd ~/pagemap-bench/bench.py; edit mybench.py"
+    assert place.typed(text, installed=False) == text
+    assert place.typed(text, installed=True) == "run: pagemap-bench list; cd pagemap-bench; edit mybench.py"
