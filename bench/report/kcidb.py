@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Test results as KCIDB takes them, the database of KernelCI: schema 5.3 of https://github.com/kernelci/kcidb-io."""
+"""Results as KCIDB takes them, the database of KernelCI: schema 5.3 of https://github.com/kernelci/kcidb-io."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from bench.plan.records import FAILED
 from bench.report import judged
-from bench.report.judged import PASS, SKIP, XPASS, Test
+from bench.report.judged import FAIL, PASS, SKIP, XPASS, Test
+from bench.report.outcomes import Outcome
+from bench.store import frames
 from bench.store.verdicts import Cell, Verdicts
 
 VERSION = {"major": 5, "minor": 3}
 ORIGIN = TREE = "pagemap_bench"  # of what nobody else has a name for; the root of all tests' paths
 _DIGITS = 16  # of a checksum in an identifier
 _LONGEST = 16384  # characters of log_excerpt
+_Hosted = Verdicts | frames.Result  # whose host says what machine and kernel it was
 _ENVIRONMENT = ("where", "cpu_model_name", "cpu_count", "memory_kib", "mitigations", "cmdline")
 
 
@@ -26,36 +30,44 @@ def document(result: Verdicts, base: Verdicts | None = None, build: str | None =
     `build`: ORIGIN:ID of the build that a CI system has reported; else there are one and a checkout of our own. Printed
     twice, a result has the same identifiers.
     """
+    tests = [
+        (part.name, _test(part, test.notes)) for test in judged.judge(result, base) for part in test.parts or (test,)
+    ]
+    return _document(result, build, tests)
+
+
+def measured(result: frames.Result, outcomes: Sequence[Outcome], build: str | None = None) -> str:
+    """The same of a result that has times: a test for each of outcomes.of_times(), with its number."""
+    return _document(result, build, [(".".join(one.path), _number(one)) for one in outcomes])
+
+
+def _document(result: _Hosted, build: str | None, tests: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    """The JSON of named tests."""
     origin = build.partition(":")[0] if build else ORIGIN
     run = hashlib.sha256(repr(sorted(result.host.items())).encode()).hexdigest()[:_DIGITS]
     made: dict[str, Any] = {"version": VERSION}
     if not build:
         build = f"{origin}:{run}"
         made |= {"checkouts": [_checkout(result, build)], "builds": [_build(result, build)]}
-    environment = _environment(result)
-    made["tests"] = [
-        {"id": f"{origin}:{run}:{part.name}", "origin": origin, "build_id": build, "environment": environment}
-        | _test(part, test.notes)
-        for test in judged.judge(result, base)
-        for part in test.parts or (test,)
-    ]
+    shared = {"origin": origin, "build_id": build, "environment": _environment(result)}
+    made["tests"] = [{"id": f"{origin}:{run}:{name}"} | shared | test for name, test in tests]
     return json.dumps(made, indent=1)
 
 
-def _checkout(result: Verdicts, identifier: str) -> dict[str, Any]:
+def _checkout(result: _Hosted, identifier: str) -> dict[str, Any]:
     commit = str(result.host.get("kernel_commit", ""))
     known = {"git_commit_hash": commit} if re.fullmatch("[0-9a-f]{40}", commit) else {}
     named = {"id": identifier, "origin": ORIGIN, "comment": f"Linux {result.host['kernel_release']}"}
     return named | known | {"valid": True}
 
 
-def _build(result: Verdicts, identifier: str) -> dict[str, Any]:
+def _build(result: _Hosted, identifier: str) -> dict[str, Any]:
     facts = {key: value for key, value in result.host.items() if key.startswith(("kernel_", "config_"))}
     named = {"id": identifier, "origin": ORIGIN, "checkout_id": identifier}
     return named | {"comment": str(result.host["kernel_version"]), "architecture": "x86_64", "misc": facts}
 
 
-def _environment(result: Verdicts) -> dict[str, Any]:
+def _environment(result: _Hosted) -> dict[str, Any]:
     facts = {key: result.host[key] for key in _ENVIRONMENT if key in result.host}
     return {"comment": str(result.host["where"]), "misc": facts}
 
@@ -65,6 +77,14 @@ def _test(part: Test, about: tuple[str, ...]) -> dict[str, Any]:
     named = {"path": f"{TREE}.{name}", "status": _status(part), "comment": part.why or part.state}
     excerpt = "\n".join((*about, *part.notes))[:_LONGEST]
     return named | {"log_excerpt": excerpt, "misc": {"state": part.state} | (_numbers(part.cell) if part.cell else {})}
+
+
+def _number(one: Outcome) -> dict[str, Any]:
+    """What is said of a measurement. DONE is the schema's word where the number is what a test is for."""
+    status = "DONE" if one.state == PASS else "FAIL" if one.state == FAIL else "SKIP"
+    said = {"path": ".".join((TREE, *one.path)), "status": status, "comment": "; ".join(one.notes)}
+    number = {"number": {"value": one.value, "unit": one.unit}} if one.value is not None else {}
+    return said | number | {"misc": {"state": one.state, **one.misc}}
 
 
 def _status(part: Test) -> str:

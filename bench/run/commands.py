@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from bench.plan import catalogue, suites
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
 from bench.run import folders
-from bench.run.options import FOR_CI, KCIDB
+from bench.run.options import FOR_CI, FOR_LABS, KCIDB, NUMBERED
 from bench.run.settle import free_memory, need_core, usual
 from bench.run.tell import note
 from bench.store import log
@@ -132,17 +133,13 @@ def report(
     from bench.store import frames, verdicts  # noqa: PLC0415  (pandas: half a second)
 
     folders = [existing(name) for name in names]
-    if baseline and form not in FOR_CI:
-        raise BadInput("--baseline is for --format ktap, tap and kcidb", "./bench.py compare BASE NEW for all others")
+    if baseline and form not in (*FOR_CI, *FOR_LABS):
+        raise BadInput("--baseline is for formats of kernel CI and labs", "./bench.py compare BASE NEW for all others")
     if build and form != KCIDB:
         raise BadInput("--build is for --format kcidb", "leave out --build")
-    if form in FOR_CI and len(folders) == 1 and verdicts.holds(folders[0]):
-        from bench.run import ci  # noqa: PLC0415
-
-        ci.report(folders[0], form, existing(baseline) if baseline else None, build)
+    if form in (*FOR_CI, *FOR_LABS):
+        _for_readers(folders, form, baseline, build)
         return
-    if form in FOR_CI:
-        raise BadInput(f"{form} is about one result of the suite meaning", "give one NAME: ./bench.py list has them")
     if all(verdicts.holds(folder) for folder in folders):
         from bench.run import meant  # noqa: PLC0415
 
@@ -169,6 +166,23 @@ def report(
             note(f"The report is not kept: {error}; {error.hint}.")
             made = pages.read(folder)
         print(place.typed(pages.everything(made) if everything else pages.page(made)))
+
+
+def _for_readers(folders: Sequence[Path], form: str, baseline: str | None, build: str | None) -> None:
+    """Print a result for programs that read test results."""
+    from bench.run import ci  # noqa: PLC0415
+    from bench.store import verdicts  # noqa: PLC0415
+
+    played = [verdicts.holds(folder) for folder in folders]
+    if len(folders) > 1 or not (played[0] or form in NUMBERED):
+        what = "one result" if form in NUMBERED else "one result of the suite meaning"
+        raise BadInput(f"{form} is about {what}", "give one NAME: ./bench.py list has them")
+    if played[0]:
+        ci.report(folders[0], form, existing(baseline) if baseline else None, build)
+    elif baseline:
+        raise BadInput("--baseline is for results of the suite meaning", "./bench.py compare BASE NEW takes times")
+    else:
+        ci.measured(folders[0], form, build)
 
 
 def _export(folder: Path) -> None:

@@ -244,11 +244,12 @@ def matrix(kernels: tuple[tuple[str, str], ...], fail_on: float | str | None, **
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "html", "csv", *options.FOR_CI]),
+    type=click.Choice(["text", "html", "csv", *options.FOR_CI, *options.FOR_LABS]),
     default="text",
     show_default=True,
     help="html: one self-contained file; csv: a line per value (results/README.md); of verdicts, for kernel CI: ktap "
-    "as kunit.py reads it, tap as kselftest's programs print it, kcidb as KernelCI's database takes it.",
+    "as kunit.py reads it, tap as kselftest's programs print it; of verdicts and times: kcidb as KernelCI's database "
+    "takes it, lkp, lava and tmt for labs (bench/labs/README.md).",
 )
 @click.option(
     "--baseline",

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Joins results of one kernel: of several machines, or of several boots of one."""
+"""Joins results of one kernel: of several machines, or of several boots of one.
+
+Any number of them: one is in memory at a time. Each is read twice, since the plan of all comes first.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,11 @@ from typing import NamedTuple
 
 from bench.errors import BadInput
 from bench.plan.plan import Plan
-from bench.plan.records import Facts, Machine, Record, Timed
+from bench.plan.records import LONGEST_WORDS, MOST_NAMES, Facts, Machine, Record, Timed
 from bench.run import commands
 from bench.run.folders import new
 from bench.run.tell import note
 from bench.store import log
-from bench.store.log import Log
 
 SAME_KERNEL = ("kernel_release", "kernel_version", "kernel_sha256", "architecture", "where")
 SAME_PLAN = ("seed", "append", "memory", "cpus", "qemu_args")
@@ -26,13 +28,9 @@ class Part(NamedTuple):
     """A result to be merged."""
 
     name: str
+    path: Path  # of its log
     plan: Plan
-    records: list[Record]
-
-    @property
-    def facts(self) -> Facts:
-        """Of its first boot."""
-        return next(one.facts for one in self.records if isinstance(one, Machine))
+    facts: Facts  # of its first boot
 
 
 def merge(names: Sequence[str], into: str) -> None:
@@ -46,17 +44,12 @@ def merge(names: Sequence[str], into: str) -> None:
     parts = [_read(folder) for folder in folders]
     for part in parts[1:]:
         _check(parts[0], part)
-    machines = _machines(parts)
-    with new(target), Log(target) as kept:
-        kept.append(_plan(parts, names, into))
-        boots = processes = 0
-        for part, machine in zip(parts, machines, strict=True):
-            for record in _renumbered(part, boots, processes, machine):
-                kept.append(record)
-            boots, processes = boots + part.plan.boots, processes + part.plan.processes
+    plan, machines = _plan(parts, names, into), _machines(parts)
+    with new(target):
+        log.write(target, _joined(plan, parts, machines))
     found = len(set(machines))
     of = f" of {found} machines" if found > 1 else ""
-    note(f"{target.name}: {boots} boots{of}; ./bench.py report {into} shows them")
+    note(f"{target.name}: {plan.boots} boots{of}; ./bench.py report {into} shows them")
 
 
 def _read(folder: Path) -> Part:
@@ -69,7 +62,8 @@ def _read(folder: Path) -> Part:
         raise BadInput(
             f"{folder.name} has no times", "merge joins results that have; report takes several of the others"
         )
-    return Part(folder.resolve().name, plan, found)
+    facts = next(one.facts for one in found if isinstance(one, Machine))
+    return Part(folder.resolve().name, path, plan, facts)
 
 
 def _check(first: Part, other: Part) -> None:
@@ -106,10 +100,17 @@ def _machines(parts: Sequence[Part]) -> list[str]:
 
 def _plan(parts: Sequence[Part], names: Sequence[str], into: str) -> Plan:
     """The plan of all: that of the first, with the boots and processes of the others."""
+    processes = sum(part.plan.processes for part in parts)
+    if processes > MOST_NAMES:
+        raise BadInput(
+            f"together they have {processes} processes, and a result has at most {MOST_NAMES}",
+            "merge fewer; or ./bench.py report NAME --format csv of each, as bench/labs/README.md says",
+        )
+    command = shlex.join(["./bench.py", "merge", *names, "--name", into])
     return parts[0].plan._replace(
         boots=sum(part.plan.boots for part in parts),
-        processes=sum(part.plan.processes for part in parts),
-        command=shlex.join(["./bench.py", "merge", *names, "--name", into]),
+        processes=processes,
+        command=command if len(command) <= LONGEST_WORDS else f"./bench.py merge RESULT... --name {shlex.quote(into)}",
         merged=tuple(part.name for part in parts),
         least_boots=0,
         until=0.0,
@@ -117,9 +118,18 @@ def _plan(parts: Sequence[Part], names: Sequence[str], into: str) -> Plan:
     )
 
 
+def _joined(plan: Plan, parts: Sequence[Part], machines: Sequence[str]) -> Iterator[Record]:
+    """Yield the plan and the records of all, reading one after the other."""
+    yield plan
+    boots = processes = 0
+    for part, machine in zip(parts, machines, strict=True):
+        yield from _renumbered(part, boots, processes, machine)
+        boots, processes = boots + part.plan.boots, processes + part.plan.processes
+
+
 def _renumbered(part: Part, boots: int, processes: int, machine: str) -> Iterator[Record]:
     """Yield the records of a result, behind so many boots and processes of others."""
-    for one in part.records:
+    for one in log.read(part.path)[0]:
         if isinstance(one, Plan):
             continue
         if isinstance(one, Machine):

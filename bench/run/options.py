@@ -25,6 +25,8 @@ GROUPS = (WHAT, MEMORY, ASKING, OFTEN, WHERE, OUTPUT)
 TIMINGS, SCENARIOS, GUEST, HERE = "timings", "scenarios", "guest", "here"
 # Formats for who reads results of tests, not prose
 KTAP, TAP, KCIDB = FOR_CI = "ktap", "tap", "kcidb"
+LKP, LAVA, TMT = FOR_LABS = "lkp", "lava", "tmt"
+NUMBERED = (KCIDB, *FOR_LABS)  # those that take times too
 LONGEST = 4096  # characters of a text: Linux takes no longer paths
 MOST_VALUES = 1000  # of one list
 _SHOWN = 100  # characters of a wrong value, in its error

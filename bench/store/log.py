@@ -11,13 +11,13 @@ import fcntl
 import math
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench import reading, signals
+from bench import files, reading, signals
 from bench.errors import BadInput, PermissionDenied
 from bench.plan import records
 from bench.plan.plan import Plan
@@ -87,6 +87,19 @@ class Log:
         os.ftruncate(self._file, data.rfind(b"\n") + 1)
 
 
+def write(folder: Path, found: Iterable[Record]) -> None:
+    """Write the log of a new result as a whole, and keep none of the records in memory.
+
+    Raises PermissionDenied where it can't be written; then there is no log.
+    """
+    path = folder / FILE
+    try:
+        with files.replacing(path) as file:
+            file.writelines(f"{records.encode(record)}\n".encode() for record in found)
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
 def _refused(path: Path, error: OSError) -> PermissionDenied:
     return PermissionDenied(
         f"{path} can't be written: {error.strerror}", "what was measured before is in it; is the disk full?"
@@ -144,6 +157,7 @@ class _Counting:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self._machines: dict[int, Machine] = {}
+        self._boots: set[int] = set()  # of which there are records
 
     def add(self, record: Record) -> None:
         """Add one more. Raises BadInput where it can't stand there."""
@@ -155,10 +169,12 @@ class _Counting:
         if isinstance(record, Machine):
             before = self._machines.get(record.boot)
             same = before is not None and _boot_id(before) == _boot_id(record) != ""
-            self.records = [one for one in self.records if _stays(one, record.boot, same=same)]
+            if record.boot in self._boots:  # else all of them stay: of many boots, looking would take for ever
+                self.records = [one for one in self.records if _stays(one, record.boot, same=same)]
             self._machines[record.boot] = record
         elif record.boot not in self._machines and not isinstance(record, Failed):
             raise BadInput(f"boot {record.boot} has no machine yet")
+        self._boots.add(record.boot)
         self.records.append(record)
 
     def _plan(self, plan: Plan) -> None:

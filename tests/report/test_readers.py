@@ -242,10 +242,11 @@ def test_what_cannot_be_is_refused(tmp_path):
     one = synthetic.played(tmp_path / "one")
     synthetic.result(tmp_path / "timing", processes=1)
     for words, says in (
-        ([one, "--baseline", one], "--baseline is for --format ktap, tap and kcidb"),
+        ([one, "--baseline", one], "--baseline is for formats of kernel CI and labs"),
         ([one, "--format", "ktap", "--build", "a:b"], "--build is for --format kcidb"),
         ([one, one, "--format", "tap"], "tap is about one result"),
-        ([tmp_path / "timing", "--format", "kcidb"], "kcidb is about one result of the suite meaning"),
+        ([tmp_path / "timing", "--format", "ktap"], "ktap is about one result of the suite meaning"),
+        ([tmp_path / "timing", "--format", "lkp", "--baseline", one], "--baseline is for results of the suite meaning"),
         ([one, "--format", "tap", "--baseline", tmp_path / "timing"], "is no result of the suite meaning"),
     ):
         done = CliRunner().invoke(main, ["report", *map(str, words)])

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Results of several machines and boots as one."""
 
+import errno
+import gc
+
 import pytest
 
-from bench.errors import BadInput
+from bench.errors import BadInput, PermissionDenied
+from bench.plan.records import Timed
 from bench.run import merging, resume
-from bench.store import frames
+from bench.store import frames, log
 from tests import synthetic
 
 
@@ -52,3 +56,56 @@ def test_what_is_not_alike_is_refused(three, tmp_path):
     with pytest.raises(BadInput, match="two results"):
         merging.merge([str(three / "a")], str(tmp_path / "x"))
     assert not (tmp_path / "x").exists()
+
+
+MACHINES = 30
+
+
+def test_a_lab_of_many_machines(tmp_path, monkeypatch):
+    """However many there are, records of one or two are in memory; and nothing is lost, or of another machine."""
+    points = [("random", pages, dirty) for pages in (1, 10, 100) for dirty in (1.0, 10.0, 50.0)]
+    one = synthetic.result(tmp_path / "one", what=points, processes=20, rounds=3, hostname="HOST")
+    text, alive, read = (one / log.FILE).read_text(), [], log.read
+    names = [tmp_path / f"m{i:03}" for i in range(MACHINES)]
+    for i, name in enumerate(names):
+        name.mkdir()
+        (name / log.FILE).write_text(text.replace('"HOST"', f'"host{i:03}"'))
+
+    def watched(path):
+        found = read(path)
+        alive.append(sum(isinstance(one, Timed) for one in gc.get_objects()))
+        return found
+
+    monkeypatch.setattr(log, "read", watched)
+    merging.merge(list(map(str, names)), str(tmp_path / "all"))
+    assert max(alive) <= 2 * len(points) * 20
+    values = len(frames.load(one).frame)
+    frame = frames.load(tmp_path / "all").frame
+    assert len(frame) == MACHINES * values
+    assert frame.groupby("boot")["machine"].first().to_dict() == {i: f"host{i:03}" for i in range(MACHINES)}
+    assert set(frame.groupby("boot").size()) == {values}
+    assert frame["process"].nunique() == MACHINES * 20
+
+
+def test_more_than_a_result_holds_is_refused(three, monkeypatch):
+    monkeypatch.setattr(merging, "MOST_NAMES", 17)
+    with pytest.raises(BadInput, match="together they have 18 processes") as caught:
+        merging.merge([str(three / name) for name in "abc"], str(three / "all"))
+    assert "--format csv" in caught.value.hint
+    assert not (three / "all").exists()
+
+
+def test_a_long_command_is_shortened(three, monkeypatch):
+    monkeypatch.setattr(merging, "LONGEST_WORDS", 40)
+    merging.merge([str(three / "a"), str(three / "c")], str(three / "both"))
+    plan = log.plan(three / "both" / log.FILE)
+    assert plan.command == f"./bench.py merge RESULT... --name {three / 'both'}"
+    assert plan.merged == ("a", "c")
+
+
+def test_a_full_disk_is_said(three, monkeypatch):
+    """Nothing of it stays."""
+    monkeypatch.setattr(log.records, "encode", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+    with pytest.raises(PermissionDenied, match="can't be written: No space left"):
+        merging.merge([str(three / "a"), str(three / "c")], str(three / "both"))
+    assert not (three / "both").exists()
