@@ -80,12 +80,14 @@ def grouped(steps: Iterable[Step]) -> list[Group]:
     return sorted(found, key=lambda one: -one.size)
 
 
-def where(made: History) -> str:
-    """Which kernels, and where they ran."""
+def where(made: History, *, played: bool = False) -> str:
+    """Which kernels, and where they ran: where instructions were counted, or scenarios played."""
+    hosts = [one.verdicts.host for one in made.releases if one.verdicts]
+    counted = [one.host for one in made.releases if one.accounts]
+    host = [*hosts, *counted][0] if played else [*counted, *hosts][0]
     first, last = made.releases[0].version, made.releases[-1].version
-    host = next((one.host for one in made.releases if one.accounts), made.releases[-1].host)
     known = pd.DataFrame([{"where": host["where"], "kernel_release": f"{first} to {last}"}])
-    return f"{tables.where(known)}, {many(len(made.releases), 'kernel')}, {host.get('cpu_model_name', '?')}"
+    return f"{tables.where(known)}, {many(len(made.releases), 'kernel')}, {host.get('cpu_model_name', 'unknown CPU')}"
 
 
 def heading(made: History) -> str:

@@ -56,7 +56,7 @@ def verdict_frame(made: History) -> pd.DataFrame:
         return pd.DataFrame()
     every = meaning.frame(known)
     kept = [key in changed for key in zip(every["scenario"], every["interface"], strict=True)]
-    return every[kept].assign(title=told.where(made))
+    return every[kept].assign(title=told.where(made, played=True))
 
 
 def sections(made: History) -> list[Section]:

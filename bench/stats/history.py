@@ -75,10 +75,11 @@ def load(top: Path) -> list[Release]:
 
 def _release(top: Path, version: str) -> Release:
     counted, played = (top / half / version for half in (history.COUNTED, history.PLAYED))
-    found = verdicts.load(played) if log.find(played) else None
-    if not log.find(counted):
-        return Release(version, {}, {}, {}, found, found.host if found else {})
-    result = frames.load(counted)
+    # what is not packed is still being measured
+    found = verdicts.load(played) if (played / log.PACKED).is_file() else None
+    result = frames.load(counted) if (counted / log.PACKED).is_file() else None
+    if result is None or not result.more_counts:
+        return Release(version, {}, {}, {}, found, found.host if found else result.host if result else {})
     rows, counts = frames.intervals(result.frame), stored.load(counted)
     exact = frames.exactness(rows)
     bad = exact[exact["wrong_intervals"] > 0]

@@ -11,7 +11,7 @@ from bench.errors import BadInput
 from bench.files import replacing
 from bench.plan import records
 from bench.plan.plan import Plan
-from bench.plan.records import Record, Series, Timed
+from bench.plan.records import Machine, Record, Series, Timed
 from bench.store import log
 from bench.store.frames import KERNEL
 from bench.store.ledger import USER
@@ -30,6 +30,8 @@ def pack(folder: Path) -> Path:
     plan = found[0] if found else None
     if not isinstance(plan, Plan):
         raise BadInput(f"{source} has no plan in its first line", log.HINT)
+    # a guest that was booted again has its machine behind what came before, and is read with the machine first
+    found.sort(key=lambda one: (not isinstance(one, Plan), not isinstance(one, Machine)))
     kept = map(_thinned, found) if plan.processes == 1 else found
     text = "".join(f"{records.encode(one)}\n" for one in kept)
     with replacing(target) as file:
