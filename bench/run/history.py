@@ -13,16 +13,17 @@ from bench.plan.interfaces import INTERFACES
 from bench.plan.points import matches
 from bench.plan.suites import MEANING
 from bench.run import commands, folders, resume
-from bench.run.measuring import decided, site_of
+from bench.run.measuring import decided, many, site_of
 from bench.run.request import Request
 from bench.run.settle import need_core, settle
 from bench.run.tell import note
-from bench.store import log, packing
+from bench.store import history, log, packing
 from bench.store.history import COUNTED, PLAYED
 
 if TYPE_CHECKING:
     from bench.vm.kernel import DebianKernel
 
+_SECONDS = 120.0  # of a kernel, about, on a machine of two CPUs that does nothing else
 _PLAYS = 3  # of a scenario: enough to see most races as what they are
 
 
@@ -46,7 +47,7 @@ class Half(NamedTuple):
 
 HALVES = (
     Half(COUNTED, Request(suite="history", where="vm", accel="icount", processes=1, boots=1)),
-    Half(PLAYED, Request(suite=MEANING.name, where="vm", values=_PLAYS, interface=_in_kernel())),
+    Half(PLAYED, Request(suite=MEANING.name, where="vm", accel="tcg", values=_PLAYS, interface=_in_kernel())),
 )
 
 
@@ -76,7 +77,7 @@ def run(request: History) -> None:
         return
     failed: dict[str, BenchError] = {}
     if todo:
-        need_core()
+        _need_guests()
     try:
         for i, one in enumerate(todo):
             note(f"{one.version}, {i + 1} of {len(todo)}")
@@ -86,12 +87,22 @@ def run(request: History) -> None:
     except KeyboardInterrupt as error:
         error.hint = "what was measured is kept, and the same command goes on"  # type: ignore[attr-defined]
         raise
-    _page(top)
+    if history.versions(top) or not failed:
+        _page(top)
     if failed:
         first, trouble = next(iter(failed.items()))
         more = f"; {len(failed)} kernels in all: {', '.join(failed)}" if len(failed) > 1 else ""
         hint = "; ".join(filter(None, [trouble.hint, "the same command tries them again"]))
         raise WorkerFailed(f"{first} was not measured: {trouble}{more}", hint)
+
+
+def _need_guests() -> None:
+    """Raise Unsupported where no kernel could be measured, or not by function: one error instead of forty."""
+    from bench.vm import counting, qemu  # noqa: PLC0415
+
+    need_core()
+    qemu.candidates("icount", None)
+    counting.compiled()
 
 
 def _listed(only: Sequence[str]) -> list[DebianKernel]:
@@ -126,6 +137,7 @@ def _whole(folder: Path) -> bool:
 
 def _foretell(todo: Sequence[Todo]) -> None:
     """Print what would be measured."""
+    from bench.run import progress  # noqa: PLC0415  (rich)
     from bench.vm import cache, stock  # noqa: PLC0415
 
     for one in todo:
@@ -133,19 +145,21 @@ def _foretell(todo: Sequence[Todo]) -> None:
         lacking, size = stock.missing(spec)
         fetched = f"; {lacking}, {size >> 20} MiB" if lacking else ""
         print(f"{spec:16} {', '.join(half.asked.suite for half in one.halves)}{fetched}")
-    print(f"{len(todo)} kernels, about 2 minutes each where nothing else runs; fetched ones stay in {cache.place()}")
+    took = progress.human(_SECONDS * len(todo))
+    print(f"{many(len(todo), 'kernel', 's')}: about {took}; what is fetched stays in {cache.place()}")
 
 
 def _measured(top: Path, one: Todo) -> BenchError | None:
-    """Measure what is missing of a kernel; return what went wrong, unless no other kernel would fare better."""
+    """Measure what is missing of a kernel; return what went wrong first, unless no other kernel would fare better."""
+    first: BenchError | None = None
     for half in one.halves:
         try:
             _measure(top / half.folder / one.version, f"debian:{one.version}", half)
         except (PermissionDenied, ProgramFailed):
             raise
         except BenchError as error:
-            return error
-    return None
+            first = first or error
+    return first
 
 
 def _measure(folder: Path, spec: str, half: Half) -> None:

@@ -40,7 +40,7 @@ def guests(monkeypatch):
     known = [kernel.DebianKernel(one, f"linux-image-{one}", one, "trixie", "") for one in VERSIONS]
     monkeypatch.setattr(kernel, "debian_kernels", lambda echo: known)
     monkeypatch.setattr(history, "site_of", site_of)
-    monkeypatch.setattr(history, "need_core", lambda: None)
+    monkeypatch.setattr(history, "_need_guests", lambda: None)
     monkeypatch.setattr(history, "HALVES", (Half(COUNTED, ASKED),))
     monkeypatch.setattr(history, "_page", lambda top: None)
     return does, booted
