@@ -167,7 +167,7 @@ def _measure(folder: Path, spec: str, half: Half) -> None:
     from bench.run import campaign  # noqa: PLC0415  (rich)
     from bench.run.share import Part  # noqa: PLC0415
 
-    begun = (folder / log.FILE).is_file()
+    begun = _begun(folder / log.FILE)
     plan = resume.plan_of(folder, None, note) if begun else settle(replace(half.asked, kernel=spec), _unsaid, note)
     site = site_of(plan)
     try:
@@ -186,6 +186,13 @@ def _measure(folder: Path, spec: str, half: Half) -> None:
     for console in folder.glob("guest*.log"):
         console.unlink()
     note(f"{folders.called(folder)}: {size} KiB")
+
+
+def _begun(path: Path) -> bool:
+    """Whether a log has its plan; one that a kill left without is removed."""
+    if path.is_file() and b"\n" not in path.read_bytes():
+        path.unlink()
+    return path.is_file()
 
 
 def _unsaid(_: str) -> None:

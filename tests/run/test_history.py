@@ -114,6 +114,9 @@ def test_a_run_that_was_ended_goes_on(tmp_path, guests):
     assert "the same command goes on" in error.value.hint
     assert packed(tmp_path) == ["6.1.170"]
     does.clear()
+    torn = tmp_path / COUNTED / "6.12.43" / log.FILE  # of a kill before the first line was whole
+    torn.parent.mkdir()
+    torn.write_text('{"type":"plan"')
     run(tmp_path)
     assert booted == ["6.1.170", "6.12.9", "6.12.9", "6.12.43", "7.3.4"]
     assert packed(tmp_path) == sorted(VERSIONS)
