@@ -489,18 +489,24 @@ def test_only_boxes_scroll_sideways(see, example, width):
     assert edge <= width
 
 
+@pytest.fixture(scope="module")
+def of_many_kernels(tmp_path_factory):
+    top = histories.five(tmp_path_factory.mktemp("history"))
+    history_page.write(top, drawing.every)
+    return (top / "report.html").read_text()
+
+
 @pytest.mark.parametrize("width", [400, 1200])
-def test_the_page_of_many_kernels_fits_is_dark_and_light_and_loads_nothing(see, tmp_path, width):
-    history_page.write(histories.five(tmp_path / "history"), drawing.every)
-    page = see((tmp_path / "history/report.html").read_text(), width)
+def test_the_page_of_many_kernels_fits_is_dark_and_light_and_loads_nothing(see, of_many_kernels, width):
+    page = see(of_many_kernels, width)
     brightness = {}
     for scheme in ("light", "dark"):
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
-        color = page.execute_script("return getComputedStyle(document.body).backgroundColor")
+        color = page.execute_script("return getComputedStyle(document.body).color")
         brightness[scheme] = sum(map(int, re.findall(r"\d+", color)[:3]))
-    assert brightness["light"] > 700
-    assert brightness["dark"] < 100
+    assert brightness["light"] < 100, "dark words on the browser's light ground"
+    assert brightness["dark"] > 700
     inner, outer = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert inner <= outer, "only boxes scroll sideways"
     for figure in page.find_elements("css selector", "figure svg"):
