@@ -65,7 +65,7 @@ def sections(made: History) -> list[Section]:
     if rows := told.counts(made):
         found.append(Section("What changed between which two releases", told.COUNTED, rows, [], total=False))
     if made.groups:
-        heads = ["between", "phase", "interface", "memory", "before", "after", "change", "functions", "coincides"]
+        heads = ["between", "phase", "interface", "counted at", "before", "after", "change", "functions", "coincides"]
         body = [_row(one) for one in made.groups]
         title = "Every step, the largest first; instructions per page"
         found.append(Section(title, heads, body, [], words=(0, 1, 2, 3, 7, 8), total=False))
@@ -75,8 +75,7 @@ def sections(made: History) -> list[Section]:
 
 def _row(one: Group) -> list[str]:
     base = one.first.base
-    memory = f"{base.case.kind}, {functions.point(base.case)}"
-    same = [base.phase, ", ".join(one.forms), memory, *told.ends(one), numbers.percent(one.ratio)]
+    same = [base.phase, ", ".join(one.forms), functions.point(base.case), *told.ends(one), numbers.percent(one.ratio)]
     return [f"{one.base} to {one.new}", *same, told.by(one), "; ".join(told.coinciding(one))]
 
 
@@ -102,9 +101,9 @@ def _turned(made: History) -> list[Section]:
 def _runs(made: History) -> list[Section]:
     """Every scenario's verdicts by release, by theme."""
     known = [one.verdicts for one in made.releases if one.verdicts]
-    found = []
+    found, names = [], verdict_tables.shown(known)
     for theme, scenarios in verdict_tables.themed(verdict_tables.every(known)).items():
-        body = [line for scenario in scenarios for line in _lines(made, scenario, verdict_tables.columns(known))]
+        body = [line for scenario in scenarios for line in _lines(made, scenario, names)]
         heads = ["scenario", "interface", "verdicts by release", "what happens"]
         found.append(Section(f"Verdicts by release: {theme}", heads, body, [], words=(0, 1, 2, 3), total=False))
     return [one for one in found if one.body]
