@@ -63,8 +63,8 @@ def plot(frame: pd.DataFrame) -> Figure:
     rows, themes = _rows(frame)
     height = max(rows.values()) + 1
     lines = [_legend(frame, left_out, counts=not several), _machines(frame)]
-    seen = set(map(_name, frame.itertuples()))
-    keys = [_key(name) for name in MARKS if name in seen]
+    seen = set(map(mark_of, frame.itertuples()))
+    keys = [key(name) for name in MARKS if name in seen]
     heads = 0.07 * frame["column"].str.len().max() - 0.15 if several else 0
     around = 1.77 + heads + 0.21 * -(-len(keys) // KEYS)  # inches: titles, names of columns, keys
     inches = around + ROW * height / style.RC["figure.dpi"]
@@ -168,7 +168,7 @@ def _lines(name: str) -> str:
     return "\n".join(filter(None, verdict_tables.split(name)))
 
 
-def _name(row: Any) -> str:
+def mark_of(row: Any) -> str:
     """Which mark a verdict has."""
     if row.verdict == NOT_POSSIBLE:
         return str(row.no) if row.no in MARKS else HERE
@@ -178,7 +178,7 @@ def _name(row: Any) -> str:
 
 def _cell(axes: Any, x: float, y: float, row: Any, *, counts: bool, narrow: bool) -> None:
     """One verdict; with its pages where there is room for them, without parentheses where there is none for those."""
-    mark = MARKS[_name(row)]
+    mark = MARKS[mark_of(row)]
     look: dict[str, Any] = {"facecolor": mark.fill, "hatch": mark.hatch, "edgecolor": "#999999", "linewidth": 0}
     axes.add_patch(Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, **look))
     if mark.sign:
@@ -194,7 +194,8 @@ def _cell(axes: Any, x: float, y: float, row: Any, *, counts: bool, narrow: bool
         axes.text(x + 0.5, y + 0.52, row.text if counts and not row.no else sign, **text)
 
 
-def _key(name: str) -> Patch:
+def key(name: str) -> Patch:
+    """Return what a legend shows of a mark."""
     mark = MARKS[name]
     label = f"{mark.sign} {name}".strip()
     return Patch(facecolor=mark.fill, hatch=mark.hatch, edgecolor="#999999", linewidth=0.5, label=label)

@@ -124,6 +124,16 @@ def _lives() -> list[Point]:
     ]
 
 
+def _history() -> list[Point]:
+    """What shows each path of a walk at least once, and boots in a minute where instructions are counted."""
+    return [
+        Point("idle", 1, 0.0),
+        make_point("random", 10_240, 10),
+        make_point("all", 1024, 100),
+        *grid(["random"], [10_240], [10], kind=("shmem", "anon-thp")),
+    ]
+
+
 SUITES = {
     suite.name: suite
     for suite in (
@@ -295,6 +305,15 @@ SUITES = {
             tuple(grid(["random"], [4 * _MIB, 64 * _MIB, _GIB], [10], bystanders=tuple(BYSTANDERS))),
             processes=6,
             interfaces=TRACKING,
+        ),
+        Suite(
+            "history",
+            "a few points whose instructions are counted, kernel after kernel: base pages, huge pages, shared memory",
+            "the question each release raises: what got dearer, and which functions made it so (./bench.py history)",
+            tuple(_history()),
+            processes=1,
+            values=3,
+            interfaces=LEGACY_AND_IOCTL,
         ),
     )
 }

@@ -71,13 +71,13 @@ def write(folder: Path, draw: Draw) -> Document:
     Raises BadInput for a result that can't be read, PermissionDenied where the folder can't be written.
     """
     made = read(folder)
-    drawn, omitted = _draw(draw, made.rows, folder, "intervals")
+    drawn, omitted = draw_into(draw, made.rows, folder, "intervals")
     stood_by = (made.result.frame["bystanders"] != "").any()  # else the log need not be read again
     if stood_by and (waits := stored_bystanders.load(folder)) is not None:
-        more = _draw(draw, waits, folder, "bystanders")
+        more = draw_into(draw, waits, folder, "bystanders")
         drawn, omitted = [*drawn, *more[0]], [*omitted, *more[1]]
     made = made._replace(drawn=drawn, omitted=omitted)
-    _write(folder / "report.txt", page(made).encode())
+    write_file(folder / "report.txt", page(made).encode())
     return made
 
 
@@ -125,17 +125,19 @@ def compared(
 
     by_function: of functions.accounted(); None where the results hold no exact counts. Raises PermissionDenied.
     """
-    drawn, _ = _draw(draw, comparisons.drawn(made), folder, "comparison")
+    drawn, _ = draw_into(draw, comparisons.drawn(made), folder, "comparison")
     text, data = comparisons.text(made, **options), "Every case: compare.csv"
     if by_function is not None:
         text += f"\n\n{functions.change_text(by_function)}"
         data += ", by function: functions.csv and functions.html"
-        drawn += _draw(draw, functions.drawn(by_function, made.sides), folder, "functions")[0] if by_function else []
-        _write(folder / "functions.csv", functions.change_csv(by_function).encode())
-        _write(folder / "functions.html", ledger_page(by_function, made.sides, draw).encode())
+        drawn += (
+            draw_into(draw, functions.drawn(by_function, made.sides), folder, "functions")[0] if by_function else []
+        )
+        write_file(folder / "functions.csv", functions.change_csv(by_function).encode())
+        write_file(folder / "functions.html", ledger_page(by_function, made.sides, draw).encode())
     files = paragraph(f"Plots, as .png and .svg: {', '.join(drawn)}. {data}", hang="  ")
-    _write(folder / "compare.txt", f"{text}\n\n{files}\n".encode())
-    _write(folder / "compare.csv", exports.comparison_csv(made).encode())
+    write_file(folder / "compare.txt", f"{text}\n\n{files}\n".encode())
+    write_file(folder / "compare.csv", exports.comparison_csv(made).encode())
 
 
 def ledger_page(made: Sequence[Change], sides: Sequence[Side], draw: Draw) -> str:
@@ -157,7 +159,7 @@ def _meant(
     found: Sequence[Verdicts], *, everything: bool = False, into: tuple[Path, Draw] | None = None
 ) -> tuple[str, list[str]]:
     """The report, and which plots were drawn."""
-    drawn, omitted = _draw(into[1], meaning.frame(found), into[0], "meaning") if into else ([], [])
+    drawn, omitted = draw_into(into[1], meaning.frame(found), into[0], "meaning") if into else ([], [])
     found = verdict_tables.ordered(found)
     parts: list[str | list[str]] = list(meaning.page(found))
     folders = f"Every verdict and the machine record: {', '.join(f'results/{one.name}' for one in found)}"
@@ -165,7 +167,7 @@ def _meant(
     tail = [*_plots(drawn, omitted), paragraph(folders, hang="  "), *dict.fromkeys(repeat)]
     machine = verdict_machines(found)
     if into:
-        _write(into[0] / "report.txt", joined([*parts, machine, tail]).encode())
+        write_file(into[0] / "report.txt", joined([*parts, machine, tail]).encode())
     contracts = [verdict_reasons.contracts(found)] if everything else []
     return joined([*parts, *contracts, machine, tail]), list(drawn)
 
@@ -179,15 +181,15 @@ def meant_html(found: Sequence[Verdicts], folder: Path, draw: Draw) -> Path:
     repeat = [line for one in found for line in origin.repeat(one.host)]
     machines = joined([verdict_machines(found), list(dict.fromkeys(repeat))])
     path = folder / "report.html"
-    _write(path, verdict_page.page(found, machines, figures).encode())
+    write_file(path, verdict_page.page(found, machines, figures).encode())
     return path
 
 
 def changed(found: Sequence[Verdicts], folder: Path) -> None:
     """Write compare.txt, compare.csv and compare.html of results of the suite meaning. Raises PermissionDenied."""
-    _write(folder / "compare.txt", f"{verdict_changes.text(found)}\n".encode())
-    _write(folder / "compare.csv", verdict_changes.frame(found).to_csv(index=False).encode())
-    _write(folder / "compare.html", verdict_changes.as_html(found).encode())
+    write_file(folder / "compare.txt", f"{verdict_changes.text(found)}\n".encode())
+    write_file(folder / "compare.csv", verdict_changes.frame(found).to_csv(index=False).encode())
+    write_file(folder / "compare.html", verdict_changes.as_html(found).encode())
 
 
 def meant_short(found: Sequence[Verdicts]) -> str:
@@ -222,7 +224,7 @@ def as_html(folder: Path, draw: Draw) -> Path:
     summary += [*sentences.measured(rows, result), *_counted(made), *sentences.not_measured(result)]
     figures = {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name in made.drawn}
     path = folder / "report.html"
-    _write(path, html.page(result.name, summary, rows, result.host, figures, _stored(made)).encode())
+    write_file(path, html.page(result.name, summary, rows, result.host, figures, _stored(made)).encode())
     return path
 
 
@@ -274,15 +276,15 @@ def joined(parts: Iterable[str | list[str]]) -> str:
     return "\n\n".join(filter(None, texts)) + "\n"
 
 
-def _draw(draw: Draw, frame: pd.DataFrame, folder: Path, kind: str) -> tuple[list[str], list[str]]:
+def draw_into(draw: Draw, frame: pd.DataFrame, folder: Path, kind: str) -> tuple[list[str], list[str]]:
     """Write every plot of that kind of frame; return the names drawn, and why others were not."""
     names, omitted, files = draw(frame, kind)
     for name, data in files.items():
-        _write(folder / name, data)
+        write_file(folder / name, data)
     return names, omitted
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Write a file whole or not at all. Raises PermissionDenied."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -355,6 +355,44 @@ def functions(**values: Any) -> None:
     run(Functions(**values))
 
 
+@main.command(epilog=example(f"{PROGRAM} history --only 6.12 --limit 2"))
+@click.option(
+    "--only",
+    type=options.TEXT,
+    multiple=True,
+    metavar="VERSION",
+    help="Only this kernel, such as 7.3.4, those of a series, 6.12, or a pattern, '7.*'; may be repeated.",
+)
+@click.option(
+    "--limit",
+    type=options.Whole(0, 1000),
+    metavar="N",
+    help="Measure at most so many kernels, the oldest first; 0: none, only write the page of what there is.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be measured.")
+@click.option(
+    "--name",
+    type=options.TEXT,
+    default="history",
+    show_default=True,
+    help="Folder of the history below results/, or a path.",
+)
+def history(**values: Any) -> None:
+    """Measure each of Debian's kernels once, and say what changed from one to the next.
+
+    Of every cloud kernel that Debian's mirror has, instructions are counted at a few points (the suite history) and the
+    scenarios are played (the suite meaning): about two minutes each. What is kept of a kernel is small, and measured
+    once: the same command goes on where it was ended, and adds new kernels. One that can't be measured is named, and
+    the others go on.
+
+    The page says what got dearer, cheaper, wrong and right, and between which two releases; report.html beside the data
+    has all of it, with plots.
+    """
+    from bench.run import history as histories  # noqa: PLC0415  (--help needs none of it)
+
+    histories.run(histories.History(**values))
+
+
 @main.command(
     "cover-letter",
     epilog=example('GIT_EDITOR="$PWD/bench.py cover-letter base patched --into" b4 prep --edit-cover'),

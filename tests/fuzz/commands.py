@@ -27,7 +27,15 @@ from tests.vm import images
 
 NAMES = ["log", "suite", "meaning", "options", "reading"]
 STATUSES = {0, 1, 2, 3, 125, 255}
-STUBBED = ("run", "matrix", "bisect", "clean", "probe", "list")  # of these only the options are read, or settled
+STUBBED = (
+    "run",
+    "matrix",
+    "history",
+    "bisect",
+    "clean",
+    "probe",
+    "list",
+)  # of these only the options are read, or settled
 USUAL = ["example", "exact", "played", "base/new", "quick", "random", "all", "scan-wp", "clear_refs", "none", "1", "10",
          "1,10", "100%", "5%", "1%", "16K", "64KiB", "2G", "anon", "anon-thp", "shared", "debian:6.12", "bzImage", "+1",
          "3-5", "collect", "kvm", "here", "vm", "text", "csv", "html", "ktap", "tap", "kcidb", "json", "*", "random*",
@@ -232,6 +240,7 @@ def lab(folder: Path):
             (bisecting, "bisect", lambda *_: None),
             (settle, "free_memory", lambda: 8 << 30),
             (settle, "_first_with_both", lambda _: "vm"),
+            (kernel, "debian_kernels", lambda _: []),
             (kernel, "find", lambda *_, **__: image),
             (qemu, "accelerator", lambda *_, **__: qemu._ACCELERATORS["icount"]),
             (drawing, "every", lambda *_: ([], [], {})),
@@ -244,7 +253,7 @@ def lab(folder: Path):
         def take_words(words):
             return checked(*words)
 
-        measures = lines_of_words(["run", "matrix", "bisect"])
+        measures = lines_of_words(["run", "matrix", "history", "bisect"])
         yield [
             file_target("log", folder, log.FILE, lambda random: of_log(random, logs), READERS),
             file_target("suite", folder, export.FILE, lambda random: of_json(random, suite), READERS),

@@ -12,7 +12,7 @@ MIB = 1 << 20
 def test_every_suite_that_was_promised_is_there_with_its_source():
     names = {"quick", "lkml-2022", "density", "scale", "who-pays", "getwritewatch", "predump", "kinds", "writers"}
     names |= {"buffers", "surroundings", "arm", "callers", "slots", "scaling", "bystanders", "batching", "instead"}
-    names |= {"accessed", "life"}
+    names |= {"accessed", "life", "history"}
     assert names == set(suites.SUITES)
     for one in suites.SUITES.values():
         assert one.summary

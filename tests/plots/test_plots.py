@@ -20,8 +20,9 @@ from bench.errors import Unsupported
 from bench.plan import suites
 from bench.plan.interfaces import INSTEAD, INTERFACES
 from bench.plan.points import Point
-from bench.report import comparisons, meaning, numbers, tables
+from bench.report import comparisons, history_page, meaning, numbers, tables
 from bench.report import functions as report_functions
+from bench.report import history as report_history
 from bench.stats import choice, comparison, samples
 from bench.store import bystanders as stored_bystanders
 from bench.store import frames, verdicts
@@ -32,14 +33,16 @@ from plots import (
     drawing,
     drift,
     forest,
+    history,
     mapping_size,
     phases,
     points,
     published,
     ratio_heatmap,
     style,
+    verdict_history,
 )
-from tests import synthetic
+from tests import histories, synthetic
 from tests.texts import intervals
 
 PLOTS = drawing.modules()
@@ -146,7 +149,13 @@ def of_bystanders(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def frame_of(rows, many, of_suites, of_functions, of_bystanders):
+def of_history(tmp_path_factory):
+    """What the plots of many kernels take: five invented ones."""
+    return history_page.frames(report_history.read(histories.five(tmp_path_factory.mktemp("history"))))
+
+
+@pytest.fixture(scope="module")
+def frame_of(rows, many, of_suites, of_functions, of_bystanders, of_history):
     """Function that gives the frame that a plot draws: the first one of its kind that is about what it shows."""
     kinds = {
         "intervals": [rows, *of_suites.values()],
@@ -154,6 +163,7 @@ def frame_of(rows, many, of_suites, of_functions, of_bystanders):
         "meaning": [of_meaning()],
         "functions": [of_functions],
         "bystanders": [of_bystanders],
+        **{kind: [frame] for kind, frame in of_history.items()},
     }
 
     @functools.cache
@@ -191,9 +201,10 @@ def test_files_are_small_titled_and_reproducible(frame_of, name):
     text = " ".join(words(svg))
     host = synthetic.HOST
     kernel, _, flavour = host["kernel_release"].partition("+")
-    assert f"Linux {kernel}" in text
-    assert ", KVM" in text or PLOTS[name].FRAME == "functions", "where functions are counted"
-    if PLOTS[name].FRAME != "meaning":
+    many_kernels = PLOTS[name].FRAME in ("history", "verdict history")
+    assert f"Linux {kernel}" in text or many_kernels
+    assert ", KVM" in text or PLOTS[name].FRAME in ("functions", "history"), "where functions are counted"
+    if PLOTS[name].FRAME != "meaning" and not many_kernels:
         assert all(part in text for part in ("is better", flavour, host["cpu_model_name"], "THP off"))
         assert "wrong" in text or PLOTS[name].FRAME in ("functions", "bystanders"), "which are about nothing else"
     assert b"<dc:date>" not in svg
@@ -606,6 +617,33 @@ def test_a_line_of_bystanders_falls_from_all_to_the_slowest(of_bystanders):
             assert x[-1] * 1000 >= max(slow, synthetic.OPERATION), "the slowest, in us"
 
 
+def test_a_history_has_a_line_an_interface_a_dot_a_step_and_a_gap_between_series(of_history):
+    figure, _, svg = draw(history, of_history["history"])
+    collect = figure.axes[2]
+    drawn = {line.get_label(): line for line in collect.lines if not line.get_label().startswith("_")}
+    assert list(drawn) == ["clear_refs", "scan-wp"]
+    assert [line.get_xdata().tolist() for line in lines(collect, "_step")] == [[2], [2]]
+    x, y = drawn["scan-wp"].get_data()
+    assert x[np.isnan(y)].tolist() == [1.5, 3.5]
+    assert y[9] / y[1] == pytest.approx(1.6, rel=0.02)
+    assert {"6.12.95", "6.16.12", "7.3.4", "collect, per page of the mapping"} <= set(words(svg))
+    with pytest.raises(Unsupported, match="two kernels"):
+        history.plot(of_history["history"].query("version == '7.3.4'"))
+
+
+def test_a_history_of_verdicts_has_a_row_for_each_that_changed(of_history):
+    figure, _, svg = draw(verdict_history, of_history["verdict history"])
+    assert [one.get_text() for one in figure.axes[0].get_yticklabels()] == [
+        "holes_tables: scan-wp",
+        "merge_renewed_last: clear_refs",
+    ]
+    assert [one.get_text() for one in figure.axes[0].get_xticklabels()] == list(histories.VERSIONS)
+    signs = [word for word in words(svg) if word in ("+", "-")]
+    assert sorted(signs) == ["+"] * 3 + ["-"] * 4
+    with pytest.raises(Unsupported, match="no verdict changed"):
+        verdict_history.plot(of_history["verdict history"].iloc[:0])
+
+
 def test_plots_about_something_else_are_left_out(rows, of_suites):
     assert points.plot(rows) is None
     assert published.plot(rows) is None
@@ -615,7 +653,7 @@ def test_plots_about_something_else_are_left_out(rows, of_suites):
 def test_every_module_is_a_plot_or_what_plots_share():
     files = {path.stem for path in Path(style.__file__).parent.glob("[!_]*.py")}
     assert files - PLOTS.keys() == {"style", "drawing"}
-    kinds = {"intervals", "comparison", "functions", "meaning", "bystanders"}
+    kinds = {"intervals", "comparison", "functions", "meaning", "bystanders", "history", "verdict history"}
     assert {module.FRAME for module in PLOTS.values()} <= kinds
 
 

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from bench.harmless import harmless
-from bench.report import html
+from bench.report import history_page, html
 from bench.stats import samples
 from bench.store import frames
 from plots import drawing, style
-from tests import synthetic
+from tests import histories, synthetic
 from tests.texts import FEW
 
 HOSTILE = (
@@ -487,6 +487,33 @@ def test_only_boxes_scroll_sideways(see, example, width):
     assert inner <= outer
     edge = page.execute_script('return document.querySelector("tr.values svg").getBoundingClientRect().right')
     assert edge <= width
+
+
+@pytest.fixture(scope="module")
+def of_many_kernels(tmp_path_factory):
+    top = histories.five(tmp_path_factory.mktemp("history"))
+    history_page.write(top, drawing.every)
+    return (top / "report.html").read_text()
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_the_page_of_many_kernels_fits_is_dark_and_light_and_loads_nothing(see, of_many_kernels, width):
+    page = see(of_many_kernels, width)
+    brightness = {}
+    for scheme in ("light", "dark"):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
+        color = page.execute_script("return getComputedStyle(document.body).color")
+        brightness[scheme] = sum(map(int, re.findall(r"\d+", color)[:3]))
+    assert brightness["light"] < 100, "dark words on the browser's light ground"
+    assert brightness["dark"] > 700
+    inner, outer = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert inner <= outer, "only boxes scroll sideways"
+    for figure in page.find_elements("css selector", "figure svg"):
+        assert figure.rect["x"] + figure.rect["width"] <= width
+    assert len(page.find_elements("css selector", "figure")) == 2
+    assert "6.12.95 to 6.16.3" in page.find_element("css selector", "table").text
+    assert page.execute_script('return performance.getEntriesByType("resource").map((e) => e.name)') == []
 
 
 def test_print_shows_all_without_controls(see, example):

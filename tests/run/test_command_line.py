@@ -30,8 +30,7 @@ from tests.support import ROOT, bench, refused
 BUILT = ROOT / f"bench/core/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
 COMMANDS = (
     *("probe", "list", "run", "matrix", "report", "compare", "functions"),
-    *("cover-letter", "bisect", "config", "merge", "clean"),
-    "completion",
+    *("history", "cover-letter", "bisect", "config", "merge", "clean", "completion"),
 )
 
 

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is kept of many kernels, a folder of each below one of two: what was counted, and what scenarios found."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bench.store import log
+
+COUNTED, PLAYED = "counted", "meaning"  # folders, each with one of every kernel, named by its version
+
+
+def order(version: str) -> tuple[int, ...]:
+    """What versions are sorted by: 6.12.9 comes before 6.12.43, and that before 6.16."""
+    return tuple(int(part) for part in re.findall(r"\d{1,9}", version))
+
+
+def series(version: str) -> str:
+    """Return the series of a version: 6.12 of 6.12.43."""
+    return ".".join(version.split(".")[:2])
+
+
+def versions(top: Path) -> list[str]:
+    """Return the kernels of which something was measured to its end, the oldest first."""
+    found = {path.parent.name for half in (COUNTED, PLAYED) for path in top.glob(f"{half}/*/{log.PACKED}")}
+    return sorted(found, key=order)
+
+
+def before(known: list[str]) -> dict[str, str]:
+    """Return what each version is compared with: the one before it in its series, else the first of the series before.
+
+    A stable kernel gets fixes when a later series gets them, too: the last of a series is younger than the first of the
+    next one, and to compare those two would undo fixes that are only not there yet. Versions in their order.
+    """
+    found: dict[str, str] = {}
+    first: dict[str, str] = {}
+    last: dict[str, str] = {}
+    for version in known:
+        own = series(version)
+        if own in last:
+            found[version] = last[own]
+        else:
+            if first:
+                found[version] = list(first.values())[-1]
+            first[own] = version
+        last[own] = version
+    return found
