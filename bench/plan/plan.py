@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bench.plan import catalogue
+from bench.plan.arches import USUAL
 from bench.plan.kinds import DIRECTORY, KINDS, Kind
 from bench.plan.points import Point
 
@@ -81,6 +82,7 @@ class Plan(NamedTuple):
     directory: str = DIRECTORY
     where: str = "here"
     kernel: str = ""  # as it was asked for
+    arch: str = USUAL  # of the guest
     merged: tuple[str, ...] = ()  # names of the results that were joined
     matrix: tuple[str, ...] = ()  # names of the kernels that take turns, the base first
     accel: str = ""

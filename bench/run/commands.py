@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BadInput, PermissionDenied, WrongAnswer
-from bench.plan import catalogue, suites
+from bench.plan import arches, catalogue, suites
+from bench.plan.arches import USUAL
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
 from bench.run import folders
@@ -96,11 +97,11 @@ def _list(title: str, rows: dict[str, str]) -> None:
         print(f"  {name:{width}} {summary}".rstrip())
 
 
-def list_kernels() -> None:
-    """Print Debian's kernels as --kernel takes them."""
+def list_kernels(arch: str = USUAL) -> None:
+    """Print Debian's kernels of an architecture as --kernel takes them."""
     from bench.vm import kernel  # noqa: PLC0415
 
-    for one in kernel.debian_kernels(note):
+    for one in kernel.debian_kernels(note, arches.find(arch)):
         config = "" if one.config else ", configuration unknown"
         print(f"debian:{one.version:10} {one.package} {one.package_version} ({one.suite}{config})")
 

@@ -224,7 +224,8 @@ def guests(plan: Plan, image: kernel.Image, accel: qemu.Accelerator, echo: Calla
     remarks = _remarks(plan, image, accel, memory)
     if accel.counted and plan.points:
         try:
-            accel = accel._replace(plugin=counting.Plugin(counting.compiled(), symbols.find(image.path, echo)))
+            found = symbols.find(image.path, echo, image.arch)
+            accel = accel._replace(plugin=counting.Plugin(counting.compiled(image.arch), found))
         except Unsupported as error:
             why = f"Instructions are counted by the guest's clock, interrupts included: {error}"
             remarks += (f"{why}; {error.hint}." if error.hint else f"{why}.",)
@@ -286,7 +287,7 @@ def _nowhere(log: Path, echo: Callable[[str], None], boot: int) -> Server:
 
 def check_config(image: kernel.Image) -> None:
     """Raise BadInput where the kernel's configuration says that it won't boot here."""
-    lacks = kconfig.lacking(image.config, kconfig.BOOT) if image.config else []
+    lacks = kconfig.lacking(image.config, kconfig.boot(image.arch)) if image.config else []
     if lacks:
         raise BadInput(
             f"{image.title} can't be booted here: it lacks {', '.join(lacks)}",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from bench.errors import BadInput
+from bench.plan.arches import ARCHES, USUAL
 from bench.plan.settings import MEMORY, SETTINGS
 from bench.plan.suites import PLAYED
 from bench.run import tell
@@ -106,6 +107,9 @@ class Request:
         "--kernel", TEXT, WHERE, "What the virtual machine boots: a bzImage, a kernel tree that was built, a revision "
         "of one to build, as linux@v6.12, or Debian's kernel as debian:6.12; debian: alone lists them.  "
         "[default: debian:6.12]", needs=(GUEST,), metavar="IMAGE")
+    arch: str = declared(
+        "--arch", click.Choice(list(ARCHES)), WHERE, "Its architecture. arm64 is emulated, with Debian's kernels and "
+        "Python for it; arm64-16k has pages of 16 KiB.", needs=(GUEST,), default=USUAL)
     accel: str = declared(
         "--accel", click.Choice(["auto", "kvm", "tcg", "icount"]), WHERE, "How QEMU runs it. icount emulates, with a "
         "clock that counts instructions; auto takes that where KVM doesn't work.", needs=(GUEST,), default="auto")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import processes
 from bench.errors import BadInput, ProgramFailed, Unsupported
-from bench.plan import catalogue, interfaces, suites
+from bench.plan import arches, catalogue, interfaces, suites
 from bench.plan.grids import grid
 from bench.plan.interfaces import UNTRACKED
 from bench.plan.kinds import DIRECTORY
@@ -156,6 +156,7 @@ def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) 
         directory=request.directory or DIRECTORY,
         where=request.where,
         kernel=request.kernel or "",
+        arch=request.arch,
         accel=request.accel if request.where == "vm" else "",
         append=request.append or "",
         memory=int(request.memory or 0),
@@ -306,5 +307,6 @@ def _counted(request: Request, echo: Say) -> bool:
     from bench.run import machines  # noqa: PLC0415  (only a guest needs it)
     from bench.vm import kernel, qemu  # noqa: PLC0415
 
-    image = kernel.find(request.kernel, echo=echo)
-    return qemu.accelerator(request.accel, image.path, machines.GUEST_PACKAGES, echo).counted
+    arch = arches.find(request.arch)
+    image = kernel.find(request.kernel, echo=echo, arch=arch)
+    return qemu.accelerator(request.accel, image.path, machines.GUEST_PACKAGES, echo, arch=arch).counted
