@@ -6,6 +6,7 @@ Sizes of pages and huge pages are not here but for planning memory: what a kerne
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from bench.errors import BadInput
@@ -69,7 +70,9 @@ _ARM64 = Arch(
         {"vectors", "do_mem_abort", "cpu_switch_to", "do_exit", "__entry_text_start", "__entry_text_end"}
     ),
     counts=("loads", "stores", "faults", "tlbi", "ttbr", "ipi"),
-    lacks=(("MEM_SOFT_DIRTY", "arm64 has no soft-dirty bits: no release has HAVE_ARCH_SOFT_DIRTY there"),),
+    lacks=(
+        ("MEM_SOFT_DIRTY", "arm64 has no soft-dirty bits (HAVE_ARCH_SOFT_DIRTY is not selected in arch/arm64/Kconfig)"),
+    ),
 )
 USUAL = "amd64"
 ARCHES = {
@@ -106,6 +109,12 @@ ARCHES = {
         _ARM64._replace(name="arm64-16k", flavour="arm64-16k", page_size=16 << 10, huge_page=32 << 20),
     )
 }
+
+
+def lacking(machine: str, options: Iterable[str]) -> str:
+    """Return why no kernel of a machine, as uname -m prints it, can have these options; empty where one can."""
+    lacks = next((dict(row.lacks) for row in ARCHES.values() if row.machine == machine), {})
+    return next((lacks[option] for option in options if option in lacks), "")
 
 
 def find(name: str) -> Arch:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bench.plan import catalogue
+from bench.plan import arches, catalogue
 from bench.plan.arches import USUAL
-from bench.plan.kinds import DIRECTORY, KINDS, Kind
+from bench.plan.kinds import DIRECTORY, KINDS, PAGE_SIZE, Kind
 from bench.plan.points import Point
 
 SCHEMA = "pagemap-bench 5"  # of records.jsonl; results/README.md says what each version held
@@ -171,7 +171,8 @@ class Plan(NamedTuple):
     @property
     def bytes_needed(self) -> int:
         """Of a worker at the largest point."""
-        return max([point.bytes_needed for point in self.points], default=0)
+        larger = arches.find(self.arch).page_size // PAGE_SIZE if self.where == "vm" else 1
+        return larger * max([point.bytes_needed for point in self.points], default=0)
 
 
 def turns(boots: Sequence[int], seed: int) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ VERSION = {"major": 5, "minor": 3}
 ORIGIN = TREE = "pagemap_bench"  # of what nobody else has a name for; the root of all tests' paths
 _DIGITS = 16  # of a checksum in an identifier
 _LONGEST = 16384  # characters of log_excerpt
+_ARCHITECTURES = {"aarch64": "arm64"}  # where KernelCI's name is not that of uname -m
 _ENVIRONMENT = ("where", "cpu_model_name", "cpu_count", "memory_kib", "mitigations", "cmdline")
 
 
@@ -52,7 +53,9 @@ def _checkout(result: Verdicts, identifier: str) -> dict[str, Any]:
 def _build(result: Verdicts, identifier: str) -> dict[str, Any]:
     facts = {key: value for key, value in result.host.items() if key.startswith(("kernel_", "config_"))}
     named = {"id": identifier, "origin": ORIGIN, "checkout_id": identifier}
-    return named | {"comment": str(result.host["kernel_version"]), "architecture": "x86_64", "misc": facts}
+    machine = str(result.host.get("architecture", "x86_64"))
+    named |= {"comment": str(result.host["kernel_version"]), "architecture": _ARCHITECTURES.get(machine, machine)}
+    return named | {"misc": facts}
 
 
 def _environment(result: Verdicts) -> dict[str, Any]:

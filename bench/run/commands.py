@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import BadInput, PermissionDenied, WrongAnswer
 from bench.plan import arches, catalogue, suites
@@ -19,6 +19,9 @@ from bench.run.options import FOR_CI, KCIDB
 from bench.run.settle import ROOT, free_memory, need_core, usual
 from bench.run.tell import note
 from bench.store import log
+
+if TYPE_CHECKING:
+    from bench.stats import comparison
 
 RESULTS = ROOT / "results"
 
@@ -210,7 +213,7 @@ class Comparing:
 def compare(request: Comparing) -> None:
     """Print what differs between results; keep it where a name is given. Raises LimitExceeded, NoVerdict."""
     from bench.report import comparisons, exports, functions, gate  # noqa: PLC0415
-    from bench.stats import comparison, samples  # noqa: PLC0415
+    from bench.stats import across, comparison, samples  # noqa: PLC0415
     from bench.store import verdicts  # noqa: PLC0415
 
     target = result_folder(request.name) if request.name else None
@@ -223,6 +226,9 @@ def compare(request: Comparing) -> None:
     if isinstance(request.fail_on, str):
         raise gate.no_verdicts(request.fail_on)
     sides = comparison.load(folders)
+    if facts := across.unlike(sides):
+        _across(request, sides, facts)
+        return
     made = comparison.compare(sides, metric=request.metric, pattern=request.pattern, alpha=request.alpha)
     order = {"sort": request.sort, "sign": request.sign}
     exact = (target or request.form == "text") and samples.exact(*(one.rows for one in sides))
@@ -241,6 +247,18 @@ def compare(request: Comparing) -> None:
         pages.compared(made, target, drawing.every, by_function, **order)
     if request.fail_on is not None:
         note(gate.judge(made, request.fail_on))
+
+
+def _across(request: Comparing, sides: list[comparison.Side], facts: list[str]) -> None:
+    """Print what may be compared of two architectures. Raises BadInput for what needs numbers of one kind."""
+    from bench.report import across  # noqa: PLC0415
+
+    if request.form != "text" or request.fail_on is not None or request.name:
+        raise BadInput(
+            f"results that differ in {' and '.join(facts)} have no changes in percent",
+            "leave out --fail-on, --format and --name: what may be compared is printed",
+        )
+    print(across.text(sides))
 
 
 def cover_letter(names: tuple[str, ...], into: str | None = None, *, keep: Path | None = None, **shown: Any) -> None:

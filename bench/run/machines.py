@@ -22,7 +22,7 @@ from bench import processes
 from bench.doing import doing
 from bench.errors import BadInput, Unsupported, WorkerFailed
 from bench.harmless import harmless
-from bench.plan import kconfig, records
+from bench.plan import arches, kconfig, records
 from bench.plan.plan import Plan
 from bench.plan.records import INSTRUCTIONS, TIME, Facts
 from bench.run.tell import note
@@ -37,7 +37,6 @@ GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
 GUEST_MEMORY = 704 << 20
 LEAST_MEMORY = 256 << 20
 THP_MEMORY = 640 << 20
-HUGE_PAGE = 2 << 20
 _LEAVE_SECONDS = 10.0
 _SEND_SECONDS = 30.0  # for the server to take a line: it reads whenever it waits
 _LOOK_SECONDS = 0.05  # between two tries to send, and two looks whether it has ended
@@ -297,7 +296,7 @@ def check_config(image: kernel.Image) -> None:
 
 def guest_memory(plan: Plan) -> int:
     """Return the bytes of a guest's memory. Raises BadInput for less than the points need."""
-    needed = plan.bytes_needed + plan.huge_pages * HUGE_PAGE
+    needed = plan.bytes_needed + plan.huge_pages * arches.find(plan.arch).huge_page
     if not plan.memory:
         return needed + GUEST_MEMORY
     least = needed + LEAST_MEMORY

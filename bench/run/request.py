@@ -60,7 +60,8 @@ class Request:
         "--workload", TEXT, WHAT, "A workload of ./bench.py list; may be repeated.",
         needs=(TIMINGS,), default=(), metavar="NAME")
     pages: Sequence[int] | None = declared(
-        "--pages", COUNTS, WHAT, "Sizes of the mapping in pages of 4 KiB, such as 1,1000,16Ki.", needs=(TIMINGS,))
+        "--pages", COUNTS, WHAT, "Sizes of the mapping in pages of 4 KiB (or the guest's --arch), such as 1,1000,16Ki.",
+        needs=(TIMINGS,))
     dirty: Sequence[float] | None = declared(
         "--dirty", PERCENTS, WHAT, "Pages that each interval writes, in percent of the mapping.", needs=(TIMINGS,))
     interface: tuple[str, ...] = declared(
