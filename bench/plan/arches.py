@@ -70,9 +70,7 @@ _ARM64 = Arch(
         {"vectors", "do_mem_abort", "cpu_switch_to", "do_exit", "__entry_text_start", "__entry_text_end"}
     ),
     counts=("loads", "stores", "faults", "tlbi", "ttbr", "ipi"),
-    lacks=(
-        ("MEM_SOFT_DIRTY", "arm64 has no soft-dirty bits (HAVE_ARCH_SOFT_DIRTY is not selected in arch/arm64/Kconfig)"),
-    ),
+    lacks=(("MEM_SOFT_DIRTY", "arm64 has no soft-dirty bits: no HAVE_ARCH_SOFT_DIRTY"),),
 )
 USUAL = "amd64"
 ARCHES = {

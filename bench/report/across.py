@@ -60,7 +60,7 @@ def _row(sides: Sequence[Side], line: Line) -> list[str]:
             part, whole = value  # type: ignore[misc]
             cells.append(f"{part} of {whole}")
         elif line.written == SHARE:
-            cells.append(f"{100 * value:.0f}%")  # type: ignore[operator]
+            cells.append(f"{100 * value:.0f}%")
         elif line.written == AMOUNT:
             cells.append(numbers.amount(value, numbers.unit(side.rows)))  # type: ignore[arg-type]
         else:

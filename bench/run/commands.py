@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from bench.run.tell import note
 from bench.store import log
 
 if TYPE_CHECKING:
+    from bench.measure.machine import Disturbance
+    from bench.measure.probe import Probed
     from bench.stats import comparison
 
 RESULTS = ROOT / "results"
@@ -32,24 +35,41 @@ def probe(as_json: bool) -> None:
     from bench.measure import machine  # noqa: PLC0415
     from bench.measure.probe import probe_all  # noqa: PLC0415
 
-    probed, disturbances = probe_all(), machine.disturbances()
+    _tell_probed(probe_all(), machine.disturbances(), as_json)
+
+
+def probe_guest(kernel: str, arch: str, accel: str, as_json: bool) -> None:
+    """Print which interfaces work in a guest. Raises WrongAnswer."""
+    need_core()
+    from bench.run import probing  # noqa: PLC0415
+
+    where, probed = probing.guest(kernel, arch, accel)
+    if not as_json:
+        print(f"{where}:")
+    _tell_probed(probed, None, as_json)
+
+
+def _tell_probed(probed: Mapping[str, Probed], disturbances: Sequence[Disturbance] | None, as_json: bool) -> None:
+    """Print what came of probes, and what disturbs where that was asked. Raises WrongAnswer."""
     if as_json:
         found = {
             name: {"works": not (one.refused or one.wrong), **(one.refused._asdict() if one.refused else {})}
             | ({"wrong": one.wrong} if one.wrong else {})
             for name, one in probed.items()
         }
-        print(json.dumps({"interfaces": found, "disturbances": [d._asdict() for d in disturbances]}, indent=2))
+        more = {} if disturbances is None else {"disturbances": [d._asdict() for d in disturbances]}
+        print(json.dumps({"interfaces": found} | more, indent=2))
     else:
         for name, one in probed.items():
             why, remedy = one.refused or ("", "")
             print(f"{name:15} {f'WRONG: {one.wrong}' if one.wrong else f'no: {why}' if why else 'yes'}")
             if remedy:
                 print(f"{'':15} -> {remedy}")
-        print("\nWhat would disturb a measurement here (nothing was changed):")
-        for d in disturbances:
+        if disturbances is not None:
+            print("\nWhat would disturb a measurement here (nothing was changed):")
+        for d in disturbances or ():
             print(f"  {d.what}\n  -> {d.remedy}")
-        if not disturbances:
+        if disturbances == []:
             print("  nothing found")
     if wrong := {name: one.wrong for name, one in probed.items() if one.wrong}:
         from bench.report import gate  # noqa: PLC0415  (pandas: half a second)

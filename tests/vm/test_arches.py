@@ -50,8 +50,8 @@ def test_the_guest_says_what_it_is_and_why_there_is_no_soft_dirty(measured):
     assert machine.facts["architecture"] == "aarch64"
     assert machine.facts["page_size"] == ARM64.page_size
     assert "cloud-arm64" in machine.facts["kernel_release"]
-    assert machine.reasons["clear_refs"].why == dict(ARM64.lacks)["MEM_SOFT_DIRTY"]
-    assert "scan-wp" not in machine.reasons
+    assert machine.unavailable["clear_refs"].why == dict(ARM64.lacks)["MEM_SOFT_DIRTY"]
+    assert "scan-wp" not in machine.unavailable
     assert not machine.findings
 
 
