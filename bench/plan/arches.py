@@ -34,12 +34,18 @@ class Arch(NamedTuple):
     console: str
     port: str  # the device of the second serial port, which records come through
     port_options: tuple[str, ...]  # of QEMU, for that; its chardev is `results`
-    options: tuple[str, ...]  # of a kernel's configuration, for both ports
+    console_needs: tuple[str, ...]  # of a kernel's configuration
+    port_needs: tuple[str, ...]
     symbols: frozenset[str]  # what the counting plugin finds its way by (bench/vm/counting.c)
     counts: tuple[str, ...]  # what that counts beside instructions
     page_size: int = 4096  # of its kernels: bytes of memory are planned with it before one is asked
     huge_page: int = 2 << 20
     lacks: tuple[tuple[str, str], ...] = ()  # options that no kernel of it has, and why
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What both ports need of a kernel's configuration."""
+        return (*self.console_needs, *self.port_needs)
 
     @property
     def path(self) -> str:
@@ -65,7 +71,8 @@ _ARM64 = Arch(
     console="ttyAMA0",
     port="/dev/ttyS0",  # the machine has one port of its own; this one is on PCI
     port_options=("-device", "pci-serial,chardev=results"),
-    options=("SERIAL_AMBA_PL011", "SERIAL_AMBA_PL011_CONSOLE", "SERIAL_8250", "SERIAL_8250_PCI", "PCI_HOST_GENERIC"),
+    console_needs=("SERIAL_AMBA_PL011", "SERIAL_AMBA_PL011_CONSOLE"),
+    port_needs=("SERIAL_8250", "SERIAL_8250_PCI", "PCI_HOST_GENERIC"),
     symbols=frozenset(
         {"vectors", "do_mem_abort", "cpu_switch_to", "do_exit", "__entry_text_start", "__entry_text_end"}
     ),
@@ -93,7 +100,8 @@ ARCHES = {
             console="ttyS0",
             port="/dev/ttyS1",
             port_options=("-serial", "chardev:results"),
-            options=(*("SERIAL_8250", "SERIAL_8250_CONSOLE", "SERIAL_8250_NR_UARTS=2", "SERIAL_8250_RUNTIME_UARTS=2"),),
+            console_needs=("SERIAL_8250", "SERIAL_8250_CONSOLE"),
+            port_needs=("SERIAL_8250_NR_UARTS=2", "SERIAL_8250_RUNTIME_UARTS=2"),
             # x86 has them all since Linux 5.8.
             symbols=frozenset(
                 {

@@ -192,7 +192,7 @@ def boot(
             *("-serial", "stdio", "-chardev", f"socket,id=results,fd={qemus.fileno()}", *arch.port_options),
             *more,
         ]
-        guest = Guest(command, ours, limits=(start_limit, time_limit), log=log, echo=echo)
+        guest = Guest(command, ours, limits=(start_limit, time_limit), log=log, echo=echo, arch=arch)
         guest.counts = Counts(report, arch.counts) if report else None
         return guest
 
