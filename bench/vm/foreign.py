@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ _PYTHON = ("python{}-minimal", "libpython{}-minimal", "libpython{}-stdlib")
 _LIBRARIES = ("libc6", "libgcc-s1", "libexpat1", "libffi8", "zlib1g")
 _HEADERS = ("libpython{}-dev",)
 _VERSION = "python3-minimal"  # whose version says which Python a suite has
+KEPT = "for-"  # begins the name of a folder; then come this machine's version, and that of the Python
 _SECONDS = 300.0
 _CORE = Path(__file__).resolve().parents[1] / "core"
 
@@ -75,9 +77,9 @@ def python(arch: Arch, echo: Callable[[str], None]) -> Python:
     """
     place = f"python-{arch.debian}"
     with cache.lock(place):
-        kept = sorted(cache.folder(place).glob(f"{_ours()}-*")) or sorted(cache.folder(place).glob("[0-9]*"))
+        kept = sorted(cache.folder(place).glob(f"{KEPT}{_ours()}-*"))
         wanted = kept[-1] if kept else _fetched(arch, place, echo)
-    version = wanted.name.partition("-")[0]
+    version = wanted.name.split("-")[2]
     return Python(wanted, version, tuple((wanted / "made-of").read_text().split()), arch)
 
 
@@ -106,7 +108,7 @@ def _fetched(arch: Arch, place: str, echo: Callable[[str], None]) -> Path:
         shutil.rmtree(folder / useless, ignore_errors=True)
     (folder / "made-of").write_text("\n".join(made_of))
     digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
-    return folder.rename(folder.with_name(f"{version}-{digest}"))
+    return folder.rename(folder.with_name(f"{KEPT}{_ours()}-{version}-{digest}"))
 
 
 def _suite(arch: Arch) -> tuple[str, str]:
@@ -140,7 +142,9 @@ def core(made_for: Python, echo: Callable[[str], None]) -> tuple[str, Path]:
     compiler = f"{arch.triplet}-gcc"
     name = f"_core.cpython-{made_for.version.replace('.', '')}-{arch.triplet}.so"
     sources = sorted(path for path in _CORE.rglob("*.[ch]") if path.stem != "_core")
-    digest = hashlib.sha256(repr(made_for.made_of).encode())
+    if importlib.util.find_spec("cffi") is None:
+        raise Unsupported("cffi is not installed, which the core is compiled with", "run: make setup")
+    digest = hashlib.sha256(repr([made_for.made_of, metadata.version("cffi")]).encode())
     for path in (*sources, _CORE / "build.py"):
         digest.update(path.read_bytes())
     place = f"core-{arch.debian}"
@@ -152,8 +156,6 @@ def core(made_for: Python, echo: Callable[[str], None]) -> tuple[str, Path]:
                     f"no {compiler} on this machine to compile the core for {arch.debian} guests with",
                     f"install {arch.compiler}",
                 )
-            if importlib.util.find_spec("cffi") is None:
-                raise Unsupported("cffi is not installed, which the core is compiled with", "run: make setup")
             echo(f"compiling the core for {arch.debian}")
             _compile(compiler, made_for, made)
     return name, made

@@ -175,7 +175,7 @@ def boot(
     # An unlinked file and a socket pair, both inherited: nothing to tidy up, whatever kills us.
     report = tempfile.TemporaryFile() if accel.plugin else None  # noqa: SIM115  (the guest closes it)
     options = f"{_KERNEL_OPTIONS.format(console=arch.console)} {accel.kernel_options} {append}"
-    with tempfile.TemporaryFile() as archive, qemus, special.disks(scenarios) as disks:
+    with tempfile.TemporaryFile() as archive, qemus, special.disks(scenarios, arch.page_size) as disks:
         initramfs.build(archive, argv, packages=packages, trees=trees, arch=arch, echo=echo)
         command = [
             *(arch.qemu, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),

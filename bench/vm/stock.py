@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.plan.arches import ARCHES, USUAL, Arch
-from bench.vm import cache, kernel, trees
+from bench.vm import cache, foreign, kernel, trees
 
 # What its folders hold; of another name: made by another version.
 HOLDS = {
@@ -107,7 +107,7 @@ def missing(spec: str, arch: Arch = ARCHES[USUAL]) -> tuple[str, int]:
 
 def missing_python(arch: Arch = ARCHES[USUAL]) -> dict[str, int]:
     """Return what has to be made or fetched for the guest's Python, with about how many bytes that takes."""
-    if arch.path and not _glob(f"python-{arch.debian}", "[0-9]*"):
+    if arch.path and not _glob(f"python-{arch.debian}", f"{foreign.KEPT}*"):
         return {f"Python for {arch.debian} would be fetched": PYTHON}
     return {} if _glob("initramfs", "base-*.cpio") else {"Python for guests would be packed": INITRAMFS}
 
