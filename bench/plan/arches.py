@@ -50,7 +50,7 @@ class Arch(NamedTuple):
     @property
     def path(self) -> str:
         """The end of names of what is kept of it in the cache: empty for the usual one."""
-        return "" if self is ARCHES[USUAL] else f"-{self.name}"
+        return "" if self.name == USUAL else f"-{self.name}"
 
 
 _ARM64 = Arch(
@@ -64,9 +64,8 @@ _ARM64 = Arch(
     compiler="gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     qemu="qemu-system-aarch64",
     qemu_package="qemu-system-arm",
-    # QEMU finds a firmware for PCI's option ROMs otherwise, of which there are none without a network card.
     qemu_options=("-machine", "virt,gic-version=3"),
-    # pauth: QEMU computes the architected hash of every pointer, at half of all the time.
+    # The architected hash of pointers that are signed is slow to emulate (docs/system/arm/cpu-features.rst in QEMU).
     cpu="max,pauth-impdef=on",
     console="ttyAMA0",
     port="/dev/ttyS0",  # the machine has one port of its own; this one is on PCI
