@@ -64,7 +64,7 @@ def functions(symbols: Iterable[str], arch: Arch = ARCHES[USUAL]) -> list[str]:
     return [f"{address} {name}\n" for address, name in real]
 
 
-def _whole(kept: bytes, arch: Arch) -> bool:
+def _whole(kept: bytes, arch: Arch = ARCHES[USUAL]) -> bool:
     """Whether a file that was kept begins and ends with a line, and has what is needed."""
     first = kept.partition(b"\n")[0].decode(errors="replace")
     needed = all(f" {name}\n".encode() in kept for name in arch.symbols)

@@ -51,7 +51,7 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     found = []
 
-    def ask(image, echo):
+    def ask(image, echo, arch):
         found.append(image)
         return lines({"ffffffff81000010": "asked"})
 
@@ -110,7 +110,7 @@ def test_a_system_map_that_is_newer_than_the_image_is_another_kernel_s(asked, tm
 
 
 def test_a_kernel_that_does_not_tell_is_named(monkeypatch, asked, tmp_path):
-    monkeypatch.setattr(symbols, "_asked", lambda image, echo: [])
+    monkeypatch.setattr(symbols, "_asked", lambda image, echo, arch: [])
     path = tmp_path / "bzImage"
     path.write_text("an image")
     with pytest.raises(Unsupported, match="bzImage does not say where its functions are"):
