@@ -35,21 +35,10 @@ def probe(as_json: bool) -> None:
     from bench.measure import machine  # noqa: PLC0415
     from bench.measure.probe import probe_all  # noqa: PLC0415
 
-    _tell_probed(probe_all(), machine.disturbances(), as_json)
+    tell_probed(probe_all(), machine.disturbances(), as_json)
 
 
-def probe_guest(kernel: str, arch: str, accel: str, as_json: bool) -> None:
-    """Print which interfaces work in a guest. Raises WrongAnswer."""
-    need_core()
-    from bench.run import probing  # noqa: PLC0415
-
-    where, probed = probing.guest(kernel, arch, accel)
-    if not as_json:
-        print(f"{where}:")
-    _tell_probed(probed, None, as_json)
-
-
-def _tell_probed(probed: Mapping[str, Probed], disturbances: Sequence[Disturbance] | None, as_json: bool) -> None:
+def tell_probed(probed: Mapping[str, Probed], disturbances: Sequence[Disturbance] | None, as_json: bool) -> None:
     """Print what came of probes, and what disturbs where that was asked. Raises WrongAnswer."""
     if as_json:
         found = {

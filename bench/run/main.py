@@ -143,7 +143,9 @@ def main() -> None:
 def probe(as_json: bool, kernel: str | None, arch: str | None, accel: str | None) -> None:
     """Say which interfaces work here, and what disturbs; with --kernel or --arch which work in a virtual machine."""
     if kernel or arch or accel:
-        commands.probe_guest(kernel or "", arch or USUAL, accel or "auto", as_json)
+        from bench.run import probing  # noqa: PLC0415  (the C core)
+
+        probing.probe(kernel or "", arch or USUAL, accel or "auto", as_json)
     else:
         commands.probe(as_json)
 

@@ -12,9 +12,19 @@ from bench.plan import expected, records
 from bench.plan.interfaces import INTERFACES
 from bench.plan.plan import Plan
 from bench.plan.records import Machine
+from bench.run import commands
 from bench.run.measuring import site_of
-from bench.run.settle import version
+from bench.run.settle import need_core, version
 from bench.run.tell import note
+
+
+def probe(kernel: str, arch: str, accel: str, as_json: bool) -> None:
+    """Print which interfaces work in a guest. Raises WrongAnswer, and what guest() does."""
+    need_core()
+    where, probed = guest(kernel, arch, accel)
+    if not as_json:
+        print(f"{where}:")
+    commands.tell_probed(probed, None, as_json)
 
 
 def guest(kernel: str, arch: str, accel: str) -> tuple[str, dict[str, Probed]]:

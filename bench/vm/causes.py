@@ -11,7 +11,7 @@ from bench.plan.arches import ARCHES, USUAL, Arch
 
 _SERIAL = ("TTY", "PRINTK")  # and the console's own
 _PROGRAMS = ("64BIT", "BINFMT_ELF", "BINFMT_SCRIPT")
-_PORT = ("the second port's",)  # stands for what an architecture needs for it
+_PORT = ARCHES[USUAL].port_needs  # stands for those of any architecture
 _BUILT = "its kernel was built without "
 # What a console says, what that means, and the options that are missing then. The first that was said counts: it may
 # be why others were. Of bench.vm.init are the words for what it can't mount or open.
