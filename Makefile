@@ -6,6 +6,9 @@ PLAYED = example-meaning-6.1 example-meaning-v6 example-meaning-6.12 example-mea
 # of kernels built by hand: make measure-example-v6 STOCK=linux-6.1/arch/x86/boot/bzImage V6=linux-v6/arch/x86/boot/bzImage
 MATRICES = example-matrix example-itself example-v6 example-v6-partial example-range
 C = $(wildcard bench/core/[!_]*.c bench/core/interfaces/*.c tests/*.c)
+# Cross compilers, and what Debian calls their packages: the core has no warning on these architectures either.
+CROSS = aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc
+CROSS_PACKAGES = gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 STRICT = -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -o /dev/null -c
 ANALYZE = -std=gnu11 -O2 -Xclang -analyzer-werror -Xclang -analyzer-output=text -o /dev/null
 MEASURE = $(addprefix measure-,$(MEASURED) $(PLAYED))
@@ -20,7 +23,7 @@ help:
 	@echo 'make sanitize  the C core under ASan, UBSan, TSan, the leak checker and valgrind'
 	@echo 'make coverage  what of Python and C the tests reach, and the files below 95 %'
 	@echo 'make soak    MINUTES=60 of mixed jobs in one server, GUESTS=200 boots: what grows, or is left'
-	@echo 'make check   linters, type checks, formats, and the C core by gcc and clang: warnings, analyzers'
+	@echo 'make check   linters, type checks, formats; the C core by gcc and clang, for arm64 and riscv64 too'
 	@echo 'make deb     the Debian package of this checkout, in dist/'
 	@echo 'make lock    renew requirements.txt and requirements-dev.txt from what *.in name'
 	@echo 'make clean   remove what setup and the tests made; results/ stays'
@@ -72,6 +75,10 @@ check-c: setup-dev
 	for cc in gcc clang; do \
 		for file in $(C); do $$cc $(STRICT) $$file || exit 1; done; \
 		for api in 1 2 3 7; do $$cc $(STRICT) -fPIC -DQEMU_PLUGIN_API=$$api bench/vm/counting.c || exit 1; done; \
+	done
+	for cc in $(CROSS); do \
+		command -v $$cc >/dev/null || { echo 'no '$$cc': apt install $(CROSS_PACKAGES)' >&2; exit 1; }; \
+		for file in $(C); do $$cc $(STRICT) $$file || exit 1; done; \
 	done
 	for file in $(C) bench/vm/counting.c; do \
 		gcc $(STRICT) -fanalyzer -DQEMU_PLUGIN_API=1 $$file || exit 1; \

@@ -178,6 +178,8 @@ def _hurrying(program: str) -> str:
 
 _PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-system-aarch64": "qemu-system-arm",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     "ldd": "libc-bin",
     "cc": "gcc",
     "addr2line": "binutils",

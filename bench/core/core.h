@@ -42,8 +42,8 @@ struct mapping {
 	uint8_t *base;          /* first byte; an address in the process below, if there is one */
 	uint64_t pages;         /* size in pages */
 	uint64_t page_size;     /* in bytes */
-	uint64_t granule;       /* pages that one protection covers: 512 in hugetlb, else 1 */
-	uint64_t unit;          /* pages that no VMA's edge may part: 512 where huge pages are wanted, else 1 */
+	uint64_t granule;       /* pages that one protection covers: a huge page's in hugetlb, else 1 */
+	uint64_t unit;          /* pages that no VMA's edge may part: a huge page's where they are wanted, else 1 */
 	uint64_t vmas, watched; /* as in struct layout */
 	uint8_t *area;          /* the reservation around it, guards included */
 	uint64_t area_len;      /* in bytes */

@@ -232,7 +232,8 @@ static struct crew *new_crew(struct tracker *t, uint64_t members, uint64_t parts
 int crew_of_scanners(struct tracker *t)
 {
 	const uint64_t watched = t->mapping->watched, n = t->ask.scanners;
-	const uint64_t share = ((watched + n - 1) / n + HUGE_PAGES - 1) / HUGE_PAGES * HUGE_PAGES;
+	const uint64_t unit = huge_pages(t->mapping->page_size);
+	const uint64_t share = ((watched + n - 1) / n + unit - 1) / unit * unit;
 	const uint64_t chunk = share < CHUNK ? share : CHUNK;
 	struct crew *crew = new_crew(t, n, (watched + chunk - 1) / chunk, 0);
 

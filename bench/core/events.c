@@ -15,10 +15,16 @@
 #include "layers.h"
 #include "marks.h"
 
-#define RING_BYTES (64 * 4096) /* of samples of one phase; a power of two */
+#define RING_BYTES (1 << 18) /* of samples of one phase; a power of two */
 #define CALIBRATIONS 32
 #define DTLB_MISSES(op)                                                                                                \
 	(PERF_COUNT_HW_CACHE_DTLB | PERF_COUNT_HW_CACHE_OP_##op << 8 | PERF_COUNT_HW_CACHE_RESULT_MISS << 16)
+
+/* Before the samples there is one page. */
+static uint64_t page_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
 
 /*
  * The four of hardware fit into the counters of any CPU at once, of user space or of the kernel. A dTLB miss is a
@@ -100,7 +106,7 @@ int sampler_open(struct events *e, int clock, uint64_t period, uint64_t room)
 	e->sampler = perf_event_open(&attr, -1);
 	if (e->sampler < 0)
 		return fail("perf_event_open");
-	e->ring = mmap(NULL, 4096 + RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, e->sampler, 0);
+	e->ring = mmap(NULL, page_bytes() + RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, e->sampler, 0);
 	if (e->ring == MAP_FAILED) {
 		e->ring = NULL;
 		return fail("mmap(perf_event)");
@@ -117,7 +123,7 @@ int sampler_open(struct events *e, int clock, uint64_t period, uint64_t room)
 void events_close(struct events *e)
 {
 	if (e->ring)
-		munmap(e->ring, 4096 + RING_BYTES);
+		munmap(e->ring, page_bytes() + RING_BYTES);
 	if (e->samples)
 		munmap(e->samples, e->room * sizeof(*e->samples));
 	for (uint64_t i = 0; i < KNOWN; i++)
@@ -166,7 +172,7 @@ static void count(struct events *e, uint64_t *out)
 /* A word of the ring: records are made of them, and none is cut by its end. */
 static uint64_t word(const struct events *e, uint64_t at)
 {
-	return *(const uint64_t *)(const void *)((const uint8_t *)e->ring + 4096 + at % RING_BYTES);
+	return *(const uint64_t *)(const void *)((const uint8_t *)e->ring + page_bytes() + at % RING_BYTES);
 }
 
 /* Take the samples out of the ring, and keep those of the phase that was the last. */

@@ -16,7 +16,7 @@
 #define PAGEMAP_PFN ((1ULL << 55) - 1)
 #define KPF_COMPOUND_HEAD (1ULL << 15)
 #define KPF_COMPOUND_TAIL (1ULL << 16)
-#define CHUNK 512 /* entries that are read at once: the pages of the largest folio */
+#define CHUNK 512 /* entries that are read at once: the pages of the largest folio, where they are of 4 KiB */
 
 static int advise(const struct mapping *m, uint64_t first, uint64_t count, int advice, const char *call)
 {
@@ -61,7 +61,8 @@ int folios_by_ptes(const struct mapping *m)
 		const int flagged = i % 2 != 0;
 		const int other = flagged ? MADV_DODUMP : MADV_DONTDUMP, own = flagged ? MADV_DONTDUMP : MADV_DODUMP;
 
-		for (uint64_t page = vma_start(m, i); page < vma_start(m, i + 1) && !err; page += HUGE_PAGES) {
+		for (uint64_t page = vma_start(m, i); page < vma_start(m, i + 1) && !err;
+		     page += huge_pages(m->page_size)) {
 			err = advise(m, page, 1, other, "madvise(MADV_DONTDUMP)");
 			if (!err)
 				err = advise(m, page, 1, own, "madvise(MADV_DODUMP)");

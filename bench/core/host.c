@@ -113,7 +113,7 @@ int forgo_huge_pages(void)
 	return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) ? fail("prctl(PR_SET_THP_DISABLE)") : 0;
 }
 
-/* Resident memory of 4 KiB pages that nobody writes: what else a large process has. It stays to the end. */
+/* Resident memory of small pages that nobody writes: what else a large process has. It stays to the end. */
 int hold_memory(uint64_t bytes)
 {
 	uint8_t *held = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -121,7 +121,7 @@ int hold_memory(uint64_t bytes)
 	if (held == MAP_FAILED)
 		return fail("mmap(ballast)");
 	/* A page there is no memory for kills this process: never unsaid. */
-	for (uint64_t at = 0; at < bytes; at += 4096)
+	for (uint64_t at = 0, page = (uint64_t)sysconf(_SC_PAGESIZE); at < bytes; at += page)
 		((volatile uint8_t *)held)[at] = 1;
 	return 0;
 }

@@ -12,8 +12,7 @@
 #include "core.h"
 #include "marks.h"
 
-#define HUGE_PAGES 512 /* of 4 KiB, in a huge page of 2 MiB */
-#define NO_FOLIO 10    /* where struct folios counts pages that are not there; below it stand orders */
+#define NO_FOLIO 10 /* where struct folios counts pages that are not there; below it stand orders */
 #define N_ORDERS 11
 
 /*
@@ -24,6 +23,15 @@
  */
 #define MAPPING_PLACE ((void *)0x7d0000000000)
 #define BUFFERS_PLACE ((void *)0x7c0000000000)
+
+/*
+ * Pages that a page table maps, which are those of a huge page: 512 of 4 KiB, 2048 of 16 KiB, 8192 of 64 KiB. An entry
+ * has eight bytes on every 64-bit architecture.
+ */
+static inline uint64_t huge_pages(uint64_t page_size)
+{
+	return page_size / sizeof(uint64_t);
+}
 
 static inline uint64_t bitmap_words(const struct mapping *m)
 {

@@ -24,9 +24,6 @@
 #define MADV_COLLAPSE 25
 #endif
 
-/* One page table maps 2 MiB: aligned mappings of the same size use the same number of tables. */
-#define ALIGNMENT (2ULL << 20)
-
 static uint64_t bytes(const struct mapping *m)
 {
 	return m->pages * m->page_size;
@@ -93,7 +90,7 @@ static int populate(const struct mapping *m, const struct layout *layout)
 
 	if (layout->populate == POPULATE_NONE)
 		return 0;
-	if (layout->folio && layout->folio < HUGE_PAGES)
+	if (layout->folio && layout->folio < huge_pages(m->page_size))
 		return folios_populate(m, layout->folio);
 	if (layout->populate == POPULATE_READ)
 		return touch(m, m->pages, 0);
@@ -157,7 +154,7 @@ static int fill(struct mapping *m, const struct layout *layout)
 	if (!err && layout->huge && layout->populate == POPULATE_WRITE)
 		madvise(m->base, bytes(m), MADV_COLLAPSE); /* what came of it: mapping_huge_kib() */
 	m->populate_ns = now() - start;
-	if (!err && layout->folio == HUGE_PAGES)
+	if (!err && layout->folio == huge_pages(m->page_size))
 		err = folios_by_ptes(m);
 	return err;
 }
@@ -169,23 +166,26 @@ static int fill(struct mapping *m, const struct layout *layout)
 int mapping_create(struct mapping *m, const struct layout *layout)
 {
 	const int huge = layout->huge || layout->kind == KIND_HUGETLB;
+	const uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE), huge_count = huge_pages(page_size);
+	/* That of a page table: aligned mappings of the same size use the same number of tables. */
+	const uint64_t alignment = page_size * huge_count;
 	int err;
 
 	*m = (struct mapping){ .pages = layout->pages,
-			       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
-			       .granule = layout->kind == KIND_HUGETLB ? HUGE_PAGES : 1,
-			       .unit = huge          ? HUGE_PAGES :
+			       .page_size = page_size,
+			       .granule = layout->kind == KIND_HUGETLB ? huge_count : 1,
+			       .unit = huge          ? huge_count :
 				       layout->folio ? layout->folio :
 						       1,
 			       .vmas = layout->vmas,
 			       .watched = layout->watched };
-	m->area_len = (bytes(m) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + 2 * ALIGNMENT;
+	m->area_len = (bytes(m) + alignment - 1) / alignment * alignment + 2 * alignment;
 	m->area = mmap(MAPPING_PLACE, m->area_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->area == MAP_FAILED) {
 		m->area = NULL;
 		return fail("mmap(reservation)");
 	}
-	m->base = (uint8_t *)(((uintptr_t)m->area + ALIGNMENT) / ALIGNMENT * ALIGNMENT);
+	m->base = (uint8_t *)(((uintptr_t)m->area + alignment) / alignment * alignment);
 	err = fill(m, layout);
 	if (err)
 		mapping_destroy(m);

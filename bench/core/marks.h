@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Marks in the instruction stream, for the counting plugin of an emulated machine (bench/vm/counting.c): a NOP whose
- * displacement is a word of ours. It costs one instruction where it is executed, and means nothing to a CPU.
+ * displacement is a word of ours; on arm64 that is moved to the zero register. It costs one instruction where it is
+ * executed, and means nothing to a CPU.
  */
 #ifndef BENCH_MARKS_H
 #define BENCH_MARKS_H
@@ -30,11 +31,15 @@
 #define N_PHASES 10
 
 #define MARK_WORD(what, phase) (MARK_MAGIC << 16 | (what) << 8 | (phase))
+#define MARK_MOVE 0xd2e0001fU /* on arm64, where 16 bits of an instruction are a constant: what and phase */
 
 #ifdef __x86_64__
 /* nopl word(%rax,%rax,1), in its longest form. */
 #define MARK(what, phase)                                                                                              \
 	__asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long %c0" : : "i"(MARK_WORD(what, phase)) : "memory")
+#elif defined(__aarch64__)
+/* movz xzr, #word, lsl #48: no compiler moves a constant there. */
+#define MARK(what, phase) __asm__ volatile(".inst %c0" : : "i"(MARK_MOVE | ((what) << 8 | (phase)) << 5) : "memory")
 #else
 #define MARK(what, phase) ((void)0) /* nobody counts the instructions of other machines */
 #endif

@@ -20,9 +20,11 @@ static void end(struct mapping *m)
 /* What stands for them, without any. */
 static int prepare(struct mapping *m, const struct layout *layout, uint64_t count)
 {
+	const uint64_t huge_count = huge_pages((uint64_t)sysconf(_SC_PAGESIZE));
+
 	*m = (struct mapping){ .pages = layout->pages,
-			       .granule = layout->kind == KIND_HUGETLB ? HUGE_PAGES : 1,
-			       .unit = layout->huge ? HUGE_PAGES : 1,
+			       .granule = layout->kind == KIND_HUGETLB ? huge_count : 1,
+			       .unit = layout->huge ? huge_count : 1,
 			       .vmas = 1,
 			       .watched = layout->pages,
 			       .targets = calloc(count, sizeof(*m->targets)),

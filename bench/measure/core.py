@@ -12,7 +12,7 @@ from bench.errors import PermissionDenied, Unsupported
 from bench.measure import folios
 from bench.measure.native import Resource, check, ffi, lib
 from bench.plan.interfaces import ACCESSED, INTERFACES
-from bench.plan.kinds import ANON, FREE, KINDS, POPULATE, THEN, USUAL, Ask, Kind, Layout
+from bench.plan.kinds import ANON, FOLIO_PAGE, FREE, KINDS, PAGE_SIZE, POPULATE, THEN, USUAL, Ask, Kind, Layout
 from bench.plan.points import LIFE
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Mapping(Resource):
         kind = KINDS[layout.kind]
         self.struct = ffi.new("struct mapping *")
         self.pages, self.layout = pages, layout
+        if kind.folio and PAGE_SIZE != FOLIO_PAGE:
+            raise Unsupported(f"{layout.kind} is of pages of 4 KiB, and here they have {PAGE_SIZE >> 10} KiB")
         self.watched = layout.watched or pages
         directory = ffi.new("char[]", os.fsencode(layout.directory))
         made = ffi.new("struct layout *")
@@ -135,7 +137,7 @@ class Mapping(Resource):
         return count
 
     def granule(self) -> int:
-        """Return the pages that one protection covers: 512 in hugetlb, else 1."""
+        """Return the pages that one protection covers: those of a huge page in hugetlb, else 1."""
         return int(self.struct.granule)
 
     def process_id(self) -> int:

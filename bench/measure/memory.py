@@ -13,6 +13,7 @@ from typing import ClassVar
 from bench.errors import WorkerFailed
 from bench.measure.core import Mapping, check, die_with_parent, ffi, lib
 from bench.plan.interfaces import Reason
+from bench.plan.kinds import HUGE_PAGES
 
 PROT_NONE = 0
 MAP_FIXED, MAP_NORESERVE = 0x10, 0x4000  # include/uapi/asm-generic/mman*.h
@@ -21,7 +22,7 @@ MADV_COLD, MADV_PAGEOUT = 20, 21
 MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE = 22, 23, 25
 MADV_GUARD_INSTALL, MADV_GUARD_REMOVE = 102, 103
 ADVICE = {value: name for name, value in globals().items() if name.startswith("MADV_")}
-TABLE = 512  # pages that one page table maps, and that a huge page is, on x86-64
+TABLE = HUGE_PAGES  # pages that one page table maps
 _FLUSHES = 64  # pages: x86's TLB is flushed as a whole for more than 33 (tlb_single_page_flush_ceiling)
 PRESENT, SWAPPED = 1 << 63, 1 << 62  # of a pagemap entry
 FILE_FOLDERS = ("/var/tmp", ".")  # noqa: S108  (nobody sees the file: O_TMPFILE)
@@ -176,7 +177,7 @@ class Memory:
         return result
 
     def reserve(self, count: int, size: int = 0, *, alone: bool = False) -> Pages:
-        """Return addresses of `count` pages, 2 MiB-aligned, PROT_NONE, with PROT_NONE around them.
+        """Return addresses of `count` pages, aligned to what a page table maps, PROT_NONE, with PROT_NONE around them.
 
         alone: in gigabytes of their own, so that nobody else has made the kernel build page tables there.
         """

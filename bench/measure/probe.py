@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench.errors import Unsupported
 from bench.measure import answers, isolated
 from bench.measure.core import Mapping, Pattern, Tracker
+from bench.plan import arches
 from bench.plan.interfaces import GUEST, INTERFACES, UNTRACKED, V6, Interface, Reason
 from bench.plan.kinds import ANON, KINDS, Ask, Layout
 
@@ -167,7 +168,7 @@ def _try(interface: Interface, layout: Layout, pages: int) -> Probed:
                 return Probed(why)
         wrong = "" if interface.samples else next((one.wrong for one in found if one.wrong), "")
         if wrong and layout.kind == ANON.kind and interface.nothing and answers.unaware(interface, found):
-            return Probed(interface.nothing)
+            return Probed(_nothing(interface, interface.nothing))
     except OSError as error:
         why = refusal(error) or Reason(f"{error.filename} failed: {error.strerror}", "this is not a known refusal")
         return Probed(why)
@@ -176,6 +177,12 @@ def _try(interface: Interface, layout: Layout, pages: int) -> Probed:
     if wrong and interface.soft_dirty and not KINDS[layout.kind].soft_dirty and answers.same(found):
         return Probed(_NO_SOFT_DIRTY)
     return Probed(wrong=wrong)
+
+
+def _nothing(interface: Interface, usual: Reason) -> Reason:
+    """Why an interface takes every call and tracks nothing: its usual reason, unless the architecture has another."""
+    why = arches.lacking(os.uname().machine, interface.options)
+    return Reason(why, "measure it on x86-64: leave out --arch") if why else usual
 
 
 def _instead(interface: Interface, mapping: Mapping) -> Reason | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.plan.interfaces import INTERFACES, Interface
 
 UNKNOWN = "unknown"
@@ -17,14 +18,24 @@ OPTIONS = (
     *("DEBUG_VM", "DEBUG_PAGEALLOC", "PROVE_LOCKING", "LOCK_STAT", "KASAN", "KCSAN", "UBSAN", "KCOV"),
 )
 # To boot as a guest does: an initramfs with Python in it, and two serial ports, the console and the one for results.
-BOOT = (
-    *("64BIT", "PRINTK", "TTY", "SERIAL_8250", "SERIAL_8250_CONSOLE", "SERIAL_8250_NR_UARTS=2"),
-    *("SERIAL_8250_RUNTIME_UARTS=2", "BLK_DEV_INITRD", "BINFMT_ELF", "BINFMT_SCRIPT", "DEVTMPFS", "PROC_FS"),
-    *("SYSCTL", "SYSFS", "SHMEM", "TMPFS", "FUTEX", "POSIX_TIMERS", "ADVISE_SYSCALLS", "MULTIUSER"),
+_BEFORE_PORTS, _AFTER_PORTS = (
+    ("64BIT", "PRINTK", "TTY"),
+    (
+        *("BLK_DEV_INITRD", "BINFMT_ELF", "BINFMT_SCRIPT", "DEVTMPFS", "PROC_FS"),
+        *("SYSCTL", "SYSFS", "SHMEM", "TMPFS", "FUTEX", "POSIX_TIMERS", "ADVISE_SYSCALLS", "MULTIUSER"),
+    ),
 )
 # Beside 4 KiB pages of anonymous memory; and what names functions and makes an image tell its own configuration.
 MEMORY = ("SHMEM", "TMPFS", "MEMFD_CREATE", "TRANSPARENT_HUGEPAGE", "HUGETLBFS")
 RECORD = ("KALLSYMS", "IKCONFIG", "IKCONFIG_PROC")
+
+
+def boot(arch: Arch) -> tuple[str, ...]:
+    """Return what a kernel of an architecture needs to boot as a guest does."""
+    return (*_BEFORE_PORTS, *arch.options, *_AFTER_PORTS)
+
+
+BOOT = boot(ARCHES[USUAL])
 
 
 def chosen(config: str) -> str:

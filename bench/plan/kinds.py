@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 
@@ -33,7 +34,10 @@ class Kind(NamedTuple):
         return self.folio.bit_length() - 1 if self.folio else None
 
 
-HUGE_PAGES = 512  # of 4 KiB, in a huge page
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")  # of the running kernel: in a guest, of the guest's
+# In a huge page are as many as a page table maps, and an entry has eight bytes: 512 of 4 KiB, 2048 of 16 KiB.
+HUGE_PAGES = PAGE_SIZE // 8
+FOLIO_PAGE = 4096  # kinds that consist of folios are told by their size in such pages
 
 
 def _folios(kib: int) -> Kind:

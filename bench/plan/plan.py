@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bench.plan import catalogue
-from bench.plan.kinds import DIRECTORY, KINDS, Kind
+from bench.plan import arches, catalogue
+from bench.plan.arches import USUAL
+from bench.plan.kinds import DIRECTORY, KINDS, PAGE_SIZE, Kind
 from bench.plan.points import Point
 
 SCHEMA = "pagemap-bench 5"  # of records.jsonl; results/README.md says what each version held
@@ -81,6 +82,7 @@ class Plan(NamedTuple):
     directory: str = DIRECTORY
     where: str = "here"
     kernel: str = ""  # as it was asked for
+    arch: str = USUAL  # of the guest
     merged: tuple[str, ...] = ()  # names of the results that were joined
     matrix: tuple[str, ...] = ()  # names of the kernels that take turns, the base first
     accel: str = ""
@@ -169,7 +171,8 @@ class Plan(NamedTuple):
     @property
     def bytes_needed(self) -> int:
         """Of a worker at the largest point."""
-        return max([point.bytes_needed for point in self.points], default=0)
+        larger = arches.find(self.arch).page_size // PAGE_SIZE if self.where == "vm" else 1
+        return larger * max([point.bytes_needed for point in self.points], default=0)
 
 
 def turns(boots: Sequence[int], seed: int) -> list[tuple[int, int]]:

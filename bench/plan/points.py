@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BadInput
 from bench.plan.interfaces import WRITTEN
-from bench.plan.kinds import DIRECTORY, FREE, KINDS, READ_BYTES, USUAL_KIND, Ask, Layout
+from bench.plan.kinds import DIRECTORY, FREE, KINDS, PAGE_SIZE, READ_BYTES, USUAL_KIND, Ask, Layout
 from bench.plan.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ LIVES = ("", "idle", "busy")  # whether there is one, and what writers do when i
 
 
 class Point(NamedTuple):
-    """One thing to measure. Sizes in pages of 4 KiB, shares in percent, memory in bytes; 0 and 1 for no and yes.
+    """One thing to measure. Sizes in pages of the kernel, shares in percent, memory in bytes; 0 and 1 for no and yes.
 
     What follows `kind` are settings: names and results mention those that differ from these defaults.
     """
@@ -125,14 +125,14 @@ class Point(NamedTuple):
     def mapped_bytes(self) -> int:
         """What the mapping holds resident after its first interval; of hugetlb nothing, since it is reserved before."""
         some = self.populate == "none" and not KINDS[self.kind].huge
-        return 0 if self.kind == "hugetlb" else 4096 * (self.dirty if some else self.populated)
+        return 0 if self.kind == "hugetlb" else PAGE_SIZE * (self.dirty if some else self.populated)
 
     @property
     def bytes_needed(self) -> int:
         """Memory of a worker at this point, at most, without huge pages that are reserved before."""
         copies = 2 if self.kind == "file-private" else 1  # the file's pages, and those of their own that writes make
         others = (PROCESS_BYTES * self.targets if self.external else 0) + (
-            4096 * self.watched if self.then == "copy" else 0
+            PAGE_SIZE * self.watched if self.then == "copy" else 0
         )
         return copies * self.mapped_bytes + self.pages * WORKER_BYTES_PER_PAGE + self.ballast + WORKER_BYTES + others
 

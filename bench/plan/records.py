@@ -117,7 +117,8 @@ class Series(NamedTuple):
 
     `counters`: by phase and name, what was counted beside the values, one number for each value of the process. Of
     emulated machines they are of the interval whose instructions are the median (the lower one of two): `user` and
-    `kernel`, whose sum is the value; `loads`, `stores`, `faults`, `invlpg`, `invpcid`, `cr3`, `ipi`; and `foreign`,
+    `kernel`, whose sum is the value; `loads`, `stores`, `faults`, `invlpg`, `invpcid`, `cr3`, `ipi` (the `counts` of
+    bench/plan/arches.py); and `foreign`,
     instructions of interrupts and other tasks, which are in no value, as a mean of all intervals. Of real machines they
     are means of the intervals of a round that is not timed, so there is one number, in one process of each boot those
     of user space and in another those of the kernel, named as perf names them: `instructions:u`, `page-faults:k`.

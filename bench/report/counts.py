@@ -76,11 +76,16 @@ def table(found: Ledger, rows: pd.DataFrame) -> str:
     title = f"Counted in each phase of one interval, at {functions.point(accounts[0].case)}"
     how = (
         "the interval whose instructions are the median; user + kernel = all of its own; foreign = of interrupts and "
-        "other tasks; invlpg, invpcid, cr3 = ways to flush the TLB; ipi = interrupts sent to other CPUs"
+        f"other tasks; {_flushes(names)} = ways to flush the TLB; ipi = interrupts sent to other CPUs"
         if found.exact
         else "means of the intervals; :u = user, :k = kernel; every counter as perf names it"
     )
     return "\n".join([paragraph(title), paragraph(tables.where(rows)), "", "\n\n".join(parts), note(how)])
+
+
+def _flushes(names: list[str]) -> str:
+    """Those of an architecture that flush the TLB."""
+    return ", ".join(name for name in names if name in ("invlpg", "invpcid", "cr3", "tlbi", "ttbr"))
 
 
 def _order(names: list[str]) -> list[str]:

@@ -21,6 +21,7 @@ ORIGIN = TREE = "pagemap_bench"  # of what nobody else has a name for; the root 
 _DIGITS = 16  # of a checksum in an identifier
 _LONGEST = 16384  # characters of log_excerpt
 _Hosted = Verdicts | frames.Result  # whose host says what machine and kernel it was
+_ARCHITECTURES = {"aarch64": "arm64"}  # where KernelCI's name is not that of uname -m
 _ENVIRONMENT = ("where", "cpu_model_name", "cpu_count", "memory_kib", "mitigations", "cmdline")
 
 
@@ -64,7 +65,9 @@ def _checkout(result: _Hosted, identifier: str) -> dict[str, Any]:
 def _build(result: _Hosted, identifier: str) -> dict[str, Any]:
     facts = {key: value for key, value in result.host.items() if key.startswith(("kernel_", "config_"))}
     named = {"id": identifier, "origin": ORIGIN, "checkout_id": identifier}
-    return named | {"comment": str(result.host["kernel_version"]), "architecture": "x86_64", "misc": facts}
+    machine = str(result.host.get("architecture", "x86_64"))
+    named |= {"comment": str(result.host["kernel_version"]), "architecture": _ARCHITECTURES.get(machine, machine)}
+    return named | {"misc": facts}
 
 
 def _environment(result: _Hosted) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from bench.report.layout import fitting, grid, note, paragraph
 from bench.report.numbers import amount, doings, many, spread, times
 from bench.stats import choice, samples
 from bench.store import frames
-from bench.store.frames import CASE, POINT, RENAMED
+from bench.store.frames import CASE, PAGE, POINT, RENAMED
 
 _HEADS = {"dirty_percent": "dirty", "workload": "pattern", "kind": "memory", "case": "pages"}
 _WORDS = ("workload", "kind", "setting")  # what a table can vary that is no number
@@ -42,6 +42,8 @@ def memory(rows: pd.DataFrame) -> str:
     kinds = list(rows["kind"].unique())
     first = kinds[0]
     text = KINDS[first].tables if first in KINDS else f"{first} memory"
+    size = int(rows["page_size"].iloc[0]) if "page_size" in rows else PAGE  # of comparisons: all sides have one
+    text = text.replace("4 KiB pages", f"{size >> 10} KiB pages")
     systems = ", ".join(filter(None, rows["file_system"].unique()))
     if len(kinds) > 1:
         text = "several kinds of memory, THP as named"

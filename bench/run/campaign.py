@@ -240,7 +240,7 @@ class _Campaign:
         if wrong := expected.answer(record, job, share.plan, first):
             raise WorkerFailed(f"the answer to {job.name} is {wrong}", UNTRUSTED)
         if machine.counts and isinstance(record, Timed):
-            record = counting.counted(record, machine.counts.take())
+            record = counting.counted(record, machine.counts.take(), machine.counts.names)
         if isinstance(record, Timed) and "date" in record.facts:
             record = record._replace(facts=record.facts | {"date": date})
         with self._lock:

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import place
 from bench.errors import BadInput, PermissionDenied, WrongAnswer
-from bench.plan import catalogue, suites
+from bench.plan import arches, catalogue, suites
+from bench.plan.arches import USUAL
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import KINDS
 from bench.run import folders
@@ -20,6 +21,11 @@ from bench.run.options import FOR_CI, FOR_LABS, KCIDB, NUMBERED
 from bench.run.settle import free_memory, need_core, usual
 from bench.run.tell import note
 from bench.store import log
+
+if TYPE_CHECKING:
+    from bench.measure.machine import Disturbance
+    from bench.measure.probe import Probed
+    from bench.stats import comparison
 
 RESULTS = place.results()
 
@@ -30,24 +36,30 @@ def probe(as_json: bool) -> None:
     from bench.measure import machine  # noqa: PLC0415
     from bench.measure.probe import probe_all  # noqa: PLC0415
 
-    probed, disturbances = probe_all(), machine.disturbances()
+    tell_probed(probe_all(), machine.disturbances(), as_json)
+
+
+def tell_probed(probed: Mapping[str, Probed], disturbances: Sequence[Disturbance] | None, as_json: bool) -> None:
+    """Print what came of probes, and what disturbs where that was asked. Raises WrongAnswer."""
     if as_json:
         found = {
             name: {"works": not (one.refused or one.wrong), **(one.refused._asdict() if one.refused else {})}
             | ({"wrong": one.wrong} if one.wrong else {})
             for name, one in probed.items()
         }
-        print(json.dumps({"interfaces": found, "disturbances": [d._asdict() for d in disturbances]}, indent=2))
+        more = {} if disturbances is None else {"disturbances": [d._asdict() for d in disturbances]}
+        print(json.dumps({"interfaces": found} | more, indent=2))
     else:
         for name, one in probed.items():
             why, remedy = one.refused or ("", "")
             print(f"{name:15} {f'WRONG: {one.wrong}' if one.wrong else f'no: {why}' if why else 'yes'}")
             if remedy:
                 print(f"{'':15} -> {place.typed(remedy)}")
-        print("\nWhat would disturb a measurement here (nothing was changed):")
-        for d in disturbances:
+        if disturbances is not None:
+            print("\nWhat would disturb a measurement here (nothing was changed):")
+        for d in disturbances or ():
             print(f"  {d.what}\n  -> {place.typed(d.remedy)}")
-        if not disturbances:
+        if disturbances == []:
             print("  nothing found")
     if wrong := {name: one.wrong for name, one in probed.items() if one.wrong}:
         from bench.report import gate  # noqa: PLC0415  (pandas: half a second)
@@ -92,11 +104,11 @@ def _list(title: str, rows: dict[str, str]) -> None:
         print(f"  {name:{width}} {summary}".rstrip())
 
 
-def list_kernels() -> None:
-    """Print Debian's kernels as --kernel takes them."""
+def list_kernels(arch: str = USUAL) -> None:
+    """Print Debian's kernels of an architecture as --kernel takes them."""
     from bench.vm import kernel  # noqa: PLC0415
 
-    for one in kernel.debian_kernels(note):
+    for one in kernel.debian_kernels(note, arches.find(arch)):
         config = "" if one.config else ", configuration unknown"
         print(f"debian:{one.version:10} {one.package} {one.package_version} ({one.suite}{config})")
 
@@ -218,7 +230,7 @@ class Comparing:
 def compare(request: Comparing) -> None:
     """Print what differs between results; keep it where a name is given. Raises LimitExceeded, NoVerdict."""
     from bench.report import comparisons, exports, functions, gate  # noqa: PLC0415
-    from bench.stats import comparison, samples  # noqa: PLC0415
+    from bench.stats import across, comparison, samples  # noqa: PLC0415
     from bench.store import verdicts  # noqa: PLC0415
 
     target = result_folder(request.name) if request.name else None
@@ -231,6 +243,9 @@ def compare(request: Comparing) -> None:
     if isinstance(request.fail_on, str):
         raise gate.no_verdicts(request.fail_on)
     sides = comparison.load(folders)
+    if facts := across.unlike(sides):
+        _across(request, sides, facts)
+        return
     made = comparison.compare(sides, metric=request.metric, pattern=request.pattern, alpha=request.alpha)
     order = {"sort": request.sort, "sign": request.sign}
     exact = (target or request.form == "text") and samples.exact(*(one.rows for one in sides))
@@ -249,6 +264,18 @@ def compare(request: Comparing) -> None:
         pages.compared(made, target, drawing.every, by_function, **order)
     if request.fail_on is not None:
         note(gate.judge(made, request.fail_on))
+
+
+def _across(request: Comparing, sides: list[comparison.Side], facts: list[str]) -> None:
+    """Print what may be compared of two architectures. Raises BadInput for what needs numbers of one kind."""
+    from bench.report import across  # noqa: PLC0415
+
+    if request.form != "text" or request.fail_on is not None or request.name:
+        raise BadInput(
+            f"results that differ in {' and '.join(facts)} have no changes in percent",
+            "leave out --fail-on, --format and --name: what may be compared is printed",
+        )
+    print(across.text(sides))
 
 
 def cover_letter(names: tuple[str, ...], into: str | None = None, *, keep: Path | None = None, **shown: Any) -> None:

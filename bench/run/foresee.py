@@ -7,10 +7,12 @@ Nothing is made, fetched or booted for that, so two ways are shown where only a 
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench.plan import arches
 from bench.plan.interfaces import INTERFACES, UNTRACKED
 from bench.plan.plan import Plan
 from bench.run import commands, folders, machines, progress, resume, tell
@@ -58,6 +60,7 @@ class Way(NamedTuple):
         return {
             "kernel": self.label or plan.kernel,
             "where": self.site.title,
+            "arch": plan.arch if guest else platform.machine(),
             "suite": plan.suite,
             "points": [point.name for point in plan.points] or list(plan.scenarios),
             "interfaces": [name for name in plan.expected if name != UNTRACKED],
@@ -92,7 +95,7 @@ def run(request: Request) -> None:
     """Print what `run` would do. Raises BadInput for what it would refuse."""
     tell.choose(request.style)
     if request.kernel == "debian:":
-        commands.list_kernels()
+        commands.list_kernels(request.arch)
         return
     need_core()
     if request.resume:
@@ -104,7 +107,9 @@ def run(request: Request) -> None:
     folders.check(folder, force=bool(request.force))
 
     def ways(at: int, say: Any) -> list[Way]:
-        plan = settle(request, say, tell.note, lambda placed: _accel(placed.accel, str(placed.kernel), at).counted)
+        plan = settle(
+            request, say, tell.note, lambda placed: _accel(placed.accel, str(placed.kernel), placed.arch, at).counted
+        )
         return [_way("", plan, at)]
 
     _print(_of(ways, folder))
@@ -126,7 +131,7 @@ def matrix(wanted: matrices.Wanted) -> None:
     folders.check(folder, force=bool(request.force))
 
     def ways(at: int, say: Any) -> list[Way]:
-        plans = matrices.plans_of(wanted, say, lambda one: _accel(one.accel, str(one.kernel), at).counted)
+        plans = matrices.plans_of(wanted, say, lambda one: _accel(one.accel, str(one.kernel), one.arch, at).counted)
         found = [_way(label, plan, at) for label, plan in zip(labels, plans, strict=True)]
         return [one._replace(plan=matrices.named(one.plan, wanted.kernels)) for one in found]
 
@@ -144,19 +149,19 @@ def _of(ways: Any, folder: Path) -> Foreseen:
         [first] if [one.site.accel for one in first] == [one.site.accel for one in second] else [first, second]
     )
     fetched: dict[str, int] = {}
-    if guests := [one.plan.kernel for one in first if one.site.guest]:
-        fetched = {what: size for what, size in map(stock.missing, guests) if what}
-        if size := stock.missing_initramfs():
-            fetched["Python for guests would be packed"] = size
+    if guests := [(one.plan.kernel, arches.find(one.plan.arch)) for one in first if one.site.guest]:
+        fetched = {what: size for what, size in (stock.missing(*guest) for guest in guests) if what}
+        fetched |= {what: size for _, arch in guests for what, size in stock.missing_python(arch).items()}
     return Foreseen(alternatives, folder, list(reasons), cache.place(), list(fetched), sum(fetched.values()))
 
 
-def _accel(word: str, spec: str, at: int, otherwise: str = "icount") -> Accelerator:
+def _accel(word: str, spec: str, arch: str, at: int, otherwise: str = "icount") -> Accelerator:
     """The accelerator that is chosen, or would be if the first one did not work: at = 1."""
     from bench.vm import kernel, qemu, stock  # noqa: PLC0415
 
-    image = None if stock.missing(spec)[0] else kernel.find(spec, echo=tell.note).path
-    found = qemu.candidates(word, image, otherwise=otherwise)
+    row = arches.find(arch)
+    image = None if stock.missing(spec, row)[0] else kernel.find(spec, echo=tell.note, arch=row).path
+    found = qemu.candidates(word, image, otherwise=otherwise, arch=row)
     return found[min(at, len(found) - 1)]
 
 
@@ -167,12 +172,13 @@ def _way(label: str, plan: Plan, at: int, left: Sequence[int] | None = None) -> 
         return Way(label, plan, machines.here(), boots)
     from bench.vm import kernel, stock  # noqa: PLC0415
 
-    title = plan.kernel
-    if not stock.missing(plan.kernel)[0]:
-        image = kernel.find(plan.kernel, echo=tell.note)
+    title, arch = plan.kernel, arches.find(plan.arch)
+    if not stock.missing(plan.kernel, arch)[0]:
+        image = kernel.find(plan.kernel, echo=tell.note, arch=arch)
         machines.check_config(image)
         title = image.title
-    site = machines.foreseen(plan, _accel(plan.accel, plan.kernel, at, "tcg" if plan.scenarios else "icount"), title)
+    accel = _accel(plan.accel, plan.kernel, plan.arch, at, "tcg" if plan.scenarios else "icount")
+    site = machines.foreseen(plan, accel, title)
     return Way(label, decided(plan, site), site, boots)
 
 

@@ -22,7 +22,7 @@ from bench import place, processes
 from bench.doing import doing
 from bench.errors import BadInput, Unsupported, WorkerFailed
 from bench.harmless import harmless
-from bench.plan import kconfig, records
+from bench.plan import arches, kconfig, records
 from bench.plan.plan import Plan
 from bench.plan.records import INSTRUCTIONS, TIME, Facts
 from bench.run.tell import note
@@ -36,7 +36,6 @@ GUEST_PACKAGES = ["cffi", "pyperf", "psutil"]
 GUEST_MEMORY = 704 << 20
 LEAST_MEMORY = 256 << 20
 THP_MEMORY = 640 << 20
-HUGE_PAGE = 2 << 20
 _LEAVE_SECONDS = 10.0
 _SEND_SECONDS = 30.0  # for the server to take a line: it reads whenever it waits
 _LOOK_SECONDS = 0.05  # between two tries to send, and two looks whether it has ended
@@ -223,7 +222,8 @@ def guests(plan: Plan, image: kernel.Image, accel: qemu.Accelerator, echo: Calla
     remarks = _remarks(plan, image, accel, memory)
     if accel.counted and plan.points:
         try:
-            accel = accel._replace(plugin=counting.Plugin(counting.compiled(), symbols.find(image.path, echo)))
+            found = symbols.find(image.path, echo, image.arch)
+            accel = accel._replace(plugin=counting.Plugin(counting.compiled(image.arch), found))
         except Unsupported as error:
             why = f"Instructions are counted by the guest's clock, interrupts included: {error}"
             remarks += (f"{why}; {error.hint}." if error.hint else f"{why}.",)
@@ -285,7 +285,7 @@ def _nowhere(log: Path, echo: Callable[[str], None], boot: int) -> Server:
 
 def check_config(image: kernel.Image) -> None:
     """Raise BadInput where the kernel's configuration says that it won't boot here."""
-    lacks = kconfig.lacking(image.config, kconfig.BOOT) if image.config else []
+    lacks = kconfig.lacking(image.config, kconfig.boot(image.arch)) if image.config else []
     if lacks:
         raise BadInput(
             f"{image.title} can't be booted here: it lacks {', '.join(lacks)}",
@@ -295,7 +295,7 @@ def check_config(image: kernel.Image) -> None:
 
 def guest_memory(plan: Plan) -> int:
     """Return the bytes of a guest's memory. Raises BadInput for less than the points need."""
-    needed = plan.bytes_needed + plan.huge_pages * HUGE_PAGE
+    needed = plan.bytes_needed + plan.huge_pages * arches.find(plan.arch).huge_page
     if not plan.memory:
         return needed + GUEST_MEMORY
     least = needed + LEAST_MEMORY

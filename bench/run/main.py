@@ -17,6 +17,7 @@ import click
 
 from bench import place
 from bench.errors import BenchError
+from bench.plan.arches import ARCHES, USUAL
 from bench.plan.records import PHASES, WAITS
 from bench.run import commands, completing, measuring, options, tell
 from bench.run.request import OPTIONS, Request
@@ -151,9 +152,17 @@ def main() -> None:
 
 @main.command(epilog=example(f"{PROGRAM} probe --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def probe(as_json: bool) -> None:
-    """Say which interfaces work here, and what disturbs."""
-    commands.probe(as_json)
+@click.option("--kernel", metavar="IMAGE", help="Say it of a virtual machine that boots this, as run --kernel.")
+@click.option("--arch", type=click.Choice(list(ARCHES)), help="Say it of one of this architecture, as run --arch.")
+@click.option("--accel", type=click.Choice(["auto", "kvm", "tcg", "icount"]), help="How QEMU runs that.")
+def probe(as_json: bool, kernel: str | None, arch: str | None, accel: str | None) -> None:
+    """Say which interfaces work here, and what disturbs; with --kernel or --arch which work in a virtual machine."""
+    if kernel or arch or accel:
+        from bench.run import probing  # noqa: PLC0415  (the C core)
+
+        probing.probe(kernel or "", arch or USUAL, accel or "auto", as_json)
+    else:
+        commands.probe(as_json)
 
 
 @main.command("list", epilog=example(f"{PROGRAM} list"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BadInput, ProgramFailed, Skipped, Unsupported
+from bench.plan import arches
 from bench.plan.interfaces import UNTRACKED
 from bench.plan.plan import Plan
 from bench.plan.records import INSTRUCTIONS
@@ -29,7 +30,7 @@ def run(request: Request) -> None:
     """Measure what was asked for into a new folder, or go on with one, and end with the report."""
     tell.choose(request.style)
     if request.kernel == "debian:":
-        commands.list_kernels()
+        commands.list_kernels(request.arch)
         return
     need_core()
     if request.resume:
@@ -119,9 +120,10 @@ def site_of(plan: Plan) -> Site:
     from bench.vm import cache, kernel, qemu  # noqa: PLC0415
 
     cache.hold()
-    image = kernel.find(plan.kernel, echo=note)
+    arch = arches.find(plan.arch)
+    image = kernel.find(plan.kernel, echo=note, arch=arch)
     otherwise = "tcg" if plan.scenarios else "icount"  # counting instructions would leave scenarios one CPU for nothing
-    accel = qemu.accelerator(plan.accel, image.path, machines.GUEST_PACKAGES, note, otherwise=otherwise)
+    accel = qemu.accelerator(plan.accel, image.path, machines.GUEST_PACKAGES, note, otherwise=otherwise, arch=arch)
     return machines.guests(plan, image, accel, note)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from bench.errors import BadInput
+from bench.plan.arches import ARCHES, USUAL
 from bench.plan.settings import MEMORY, SETTINGS
 from bench.plan.suites import PLAYED
 from bench.run import tell
@@ -59,7 +60,8 @@ class Request:
         "--workload", TEXT, WHAT, "A workload of ./bench.py list; may be repeated.",
         needs=(TIMINGS,), default=(), metavar="NAME")
     pages: Sequence[int] | None = declared(
-        "--pages", COUNTS, WHAT, "Sizes of the mapping in pages of 4 KiB, such as 1,1000,16Ki.", needs=(TIMINGS,))
+        "--pages", COUNTS, WHAT, "Sizes of the mapping in pages of 4 KiB (or the guest's --arch), such as 1,1000,16Ki.",
+        needs=(TIMINGS,))
     dirty: Sequence[float] | None = declared(
         "--dirty", PERCENTS, WHAT, "Pages that each interval writes, in percent of the mapping.", needs=(TIMINGS,))
     interface: tuple[str, ...] = declared(
@@ -106,6 +108,9 @@ class Request:
         "--kernel", TEXT, WHERE, "What the virtual machine boots: a bzImage, a kernel tree that was built, a revision "
         "of one to build, as linux@v6.12, or Debian's kernel as debian:6.12; debian: alone lists them.  "
         "[default: debian:6.12]", needs=(GUEST,), metavar="IMAGE")
+    arch: str = declared(
+        "--arch", click.Choice(list(ARCHES)), WHERE, "Its architecture. arm64 is emulated, with Debian's kernels and "
+        "Python for it; arm64-16k has pages of 16 KiB.", needs=(GUEST,), default=USUAL)
     accel: str = declared(
         "--accel", click.Choice(["auto", "kvm", "tcg", "icount"]), WHERE, "How QEMU runs it. icount emulates, with a "
         "clock that counts instructions; auto takes that where KVM doesn't work.", needs=(GUEST,), default="auto")

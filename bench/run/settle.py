@@ -11,10 +11,10 @@ from importlib.machinery import EXTENSION_SUFFIXES
 
 from bench import place
 from bench.errors import BadInput, Unsupported
-from bench.plan import catalogue, interfaces, suites
+from bench.plan import arches, catalogue, interfaces, suites
 from bench.plan.grids import grid
 from bench.plan.interfaces import UNTRACKED
-from bench.plan.kinds import DIRECTORY
+from bench.plan.kinds import DIRECTORY, KINDS, PAGE_SIZE
 from bench.plan.plan import Plan
 from bench.plan.points import Point, matches, matching
 from bench.plan.suites import Suite
@@ -106,6 +106,21 @@ def _fits(row: interfaces.Interface, points: Sequence[Point]) -> None:
         raise BadInput(f"{row.name} can do nothing at these points", other)
 
 
+def _suits(request: Request, points: Sequence[Point]) -> None:
+    """Raise BadInput for what no kernel of the guest's architecture can do."""
+    arch = arches.find(request.arch)
+    for row in map(interfaces.find, request.interface):
+        if why := arches.lacking(arch.machine, row.options):
+            raise BadInput(f"{row.name} can't be measured on {arch.name}: {why}", f"leave out --interface {row.name}")
+    for kind in (KINDS[point.kind] for point in points if arch.page_size != PAGE_SIZE):
+        if kind.folio or kind.unit > 1:
+            raise BadInput(
+                f"folios and huge pages are measured in pages of {PAGE_SIZE >> 10} KiB, and those of {arch.name} have "
+                f"{arch.page_size >> 10} KiB",
+                "leave out --kind, or take another --arch",
+            )
+
+
 def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) -> Plan:
     """Decide what was left open. Raises BadInput for unknown names, and for what contradicts itself or can't be.
 
@@ -118,6 +133,7 @@ def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) 
     points = tuple(_points(request, suite, say)) if suite.points else ()
     for name in request.interface if points else ():
         _fits(interfaces.INTERFACES[name], points)
+    _suits(request, points)
     scenarios = () if suite.points else tuple(_scenarios(request.pattern, names))
     request = _placed(request, say)
     request = _often(request, suite, say, counts or (lambda placed: _counted(placed, echo)))
@@ -138,6 +154,7 @@ def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) 
         directory=request.directory or DIRECTORY,
         where=request.where,
         kernel=request.kernel or "",
+        arch=request.arch,
         accel=request.accel if request.where == "vm" else "",
         append=request.append or "",
         memory=int(request.memory or 0),
@@ -288,5 +305,6 @@ def _counted(request: Request, echo: Say) -> bool:
     from bench.run import machines  # noqa: PLC0415  (only a guest needs it)
     from bench.vm import kernel, qemu  # noqa: PLC0415
 
-    image = kernel.find(request.kernel, echo=echo)
-    return qemu.accelerator(request.accel, image.path, machines.GUEST_PACKAGES, echo).counted
+    arch = arches.find(request.arch)
+    image = kernel.find(request.kernel, echo=echo, arch=arch)
+    return qemu.accelerator(request.accel, image.path, machines.GUEST_PACKAGES, echo, arch=arch).counted

@@ -47,8 +47,17 @@ _WORDS = ("suite", "workload", "kind", "setting", "file_system", "interface", "p
           "orders_after")  # fmt: skip
 _WHOLE = ("pages", "writes", "written_pages", "accessed_pages", "boot", "process", "seed", *COUNTS, "overlapped",
           "vmas_left", "periods", "late", "orders_changed")  # fmt: skip
+PAGE = 4096  # bytes, where nobody says otherwise
 # Of older results.
-_LACKING = {"exact": False, "periods": 0, "late": 0, "orders_before": "", "orders_after": "", "orders_changed": 0}
+_LACKING = {
+    "exact": False,
+    "page_size": PAGE,
+    "periods": 0,
+    "late": 0,
+    "orders_before": "",
+    "orders_after": "",
+    "orders_changed": 0,
+}
 _NONE: dict[Any, Any] = {}  # nobody adds to it
 RENAMED = {"populate": "populated_by", "life": "life_ends"}  # settings whose names are measures of intervals()
 _MEASURES = ["interval", "untracked", "cost", "tracker", "tracked", "residue", "life"]
@@ -62,7 +71,7 @@ class Result(NamedTuple):
     process at that point: `intervals`, `wrong_intervals`, `extra`, `missed`, `overlapped` (pages, over all intervals),
     `periods` and `late` (of writers that have a rhythm), `vmas_left`, `orders_before`, `orders_after` (of folios:
     4:16384 none:12; empty: nobody looked), `orders_changed`, `writes`, `written_pages`, `accessed_pages`, `suite`,
-    `seed`, `file_system`, `where`, `kernel_release`, `cpu`, `tsc_hz`;
+    `seed`, `file_system`, `where`, `kernel_release`, `cpu`, `tsc_hz`, `page_size`;
     of its bystanders WAITS (in the frame's unit, NaN without any), `bystanders_phase` (which the slowest operation
     overlapped), `bystanders_pause_us` and `bystanders_urgent` as in records.Beside;
     `exact`: the instructions of the value's own work were counted, without interrupts and other tasks.
@@ -198,7 +207,7 @@ def _columns(
     columns["quantity"] = [machines[record.boot].quantity for record, _ in runs]
     columns |= {"suite": [plan.suite] * len(runs), "seed": [plan.seed] * len(runs)}
     of_machine = {"where": "unknown", "kernel_release": "unknown", "cpu_model_name": "unknown CPU", "tsc_hz": 0.0}
-    of_machine |= {"machine": "", "turn": -1}
+    of_machine |= {"machine": "", "turn": -1, "page_size": PAGE}
     for key, lacking in of_machine.items():
         columns[key] = [machines[record.boot].facts.get(key, lacking) for record, _ in runs]
     columns["cpu"] = columns.pop("cpu_model_name")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import processes
 from bench.errors import BadInput, Unsupported
+from bench.plan.arches import USUAL
 from bench.vm import cache
 
 SUITES = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
@@ -24,8 +25,8 @@ _SETTINGS = """\
 #clear APT::Update;
 #clear APT::Default-Release;
 #clear APT::Architectures;
-APT::Architecture "amd64";
-APT::Architectures "amd64";
+APT::Architecture "{arch}";
+APT::Architectures "{arch}";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Dir::State "{root}";
@@ -40,22 +41,22 @@ Dir::Etc::preferencesparts "{root}/none";
 """
 
 
-def refresh(echo: Callable[[str], None]) -> None:
-    """Bring the package lists up to date unless that was done within a day."""
-    root = cache.folder("apt")
+def refresh(echo: Callable[[str], None], arch: str = USUAL) -> None:
+    """Bring the package lists of an architecture, as Debian calls it, up to date unless that was done within a day."""
+    root = _root(arch)
     stamp, sources = root / _STAMP, root / "sources.list"
     _check_tools()
-    text = _sources(_mirror())
+    text = _sources(_mirror(), arch)
     for name in ("lists/partial", "cache/archives/partial", "none"):
         (root / name).mkdir(parents=True, exist_ok=True)
-    (root / "apt.conf").write_text(_SETTINGS.format(root=root))
+    (root / "apt.conf").write_text(_SETTINGS.format(root=root, arch=arch))
     fresh = stamp.exists() and time.time() - stamp.stat().st_mtime < _FRESH_SECONDS
     if fresh and sources.exists() and sources.read_text() == text:
         return
     stamp.unlink(missing_ok=True)
     sources.write_text(text)
-    echo("fetching Debian's package lists")
-    done = _apt("apt-get", "update", "-q")
+    echo(f"fetching Debian's package lists{'' if arch == USUAL else f' for {arch}'}")
+    done = _apt(arch, "apt-get", "update", "-q")
     if done.returncode == 0 and "Failed to fetch" not in done.stderr:  # then it ends with 0 all the same
         stamp.touch()
     elif any((root / "lists").glob("*Packages*")):  # one suite may have moved away; the others serve
@@ -67,29 +68,33 @@ def refresh(echo: Callable[[str], None]) -> None:
         )
 
 
-def packages(name: re.Pattern[str]) -> Iterator[tuple[str, str, str]]:
+def packages(name: re.Pattern[str], arch: str = USUAL) -> Iterator[tuple[str, str, str]]:
     """Yield (package, version, suite) of every package whose whole name matches."""
-    names = [line for line in _apt("apt-cache", "pkgnames").stdout.splitlines() if name.fullmatch(line)]
+    names = [line for line in _apt(arch, "apt-cache", "pkgnames").stdout.splitlines() if name.fullmatch(line)]
     if not names:
         return
-    for line in _apt("apt-cache", "madison", *names).stdout.splitlines():
+    for line in _apt(arch, "apt-cache", "madison", *names).stdout.splitlines():
         package, version, source = (field.strip() for field in line.split("|"))
         if source.endswith(" Packages"):
             yield package, version, source.split()[-3].split("/")[0]
 
 
-def download(package: str, target: Path) -> Path:
+def download(package: str, target: Path, arch: str = USUAL) -> Path:
     """Download `package` (name=version), verified by apt, into the folder `target`; return the file."""
-    done = _apt("apt-get", "download", "-q", package, cwd=target)
-    found = list(target.glob("*.deb"))
+    done = _apt(arch, "apt-get", "download", "-q", package, cwd=target)
+    found = list(target.glob(f"{package.partition('=')[0]}_*.deb"))
     if done.returncode != 0 or not found:
-        (cache.folder("apt") / _STAMP).unlink(missing_ok=True)  # the lists may be older than the archive
+        (_root(arch) / _STAMP).unlink(missing_ok=True)  # the lists may be older than the archive
         raise Unsupported(f"apt can't download {package}: {_complaint(done)}", f"check the network, {_OR_IMAGE}")
     return found[0]
 
 
-def _apt(command: str, *arguments: str, cwd: Path | None = None) -> processes.Finished:
-    conf = cache.folder("apt") / "apt.conf"
+def _root(arch: str) -> Path:
+    return cache.folder("apt" if arch == USUAL else f"apt-{arch}")
+
+
+def _apt(arch: str, command: str, *arguments: str, cwd: Path | None = None) -> processes.Finished:
+    conf = _root(arch) / "apt.conf"
     return _run([command, "-c", str(conf), *arguments], cwd)
 
 
@@ -114,9 +119,9 @@ def _check_tools() -> None:
         )
 
 
-def _sources(mirror: str) -> str:
+def _sources(mirror: str, arch: str) -> str:
     # target=Packages: some machines' apt would fetch icons and file lists as well
-    options = f"arch=amd64 signed-by={_KEYRING} target=Packages"
+    options = f"arch={arch} signed-by={_KEYRING} target=Packages"
     return "".join(f"deb [{options}] {mirror} {suite} main\n" for suite in SUITES)
 
 

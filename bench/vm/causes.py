@@ -7,10 +7,11 @@ import re
 from collections.abc import Collection
 
 from bench.plan import kconfig
+from bench.plan.arches import ARCHES, USUAL, Arch
 
-_SERIAL = ("TTY", "PRINTK", "SERIAL_8250", "SERIAL_8250_CONSOLE")
-_PORTS = ("SERIAL_8250_NR_UARTS=2", "SERIAL_8250_RUNTIME_UARTS=2")
+_SERIAL = ("TTY", "PRINTK")  # and the console's own
 _PROGRAMS = ("64BIT", "BINFMT_ELF", "BINFMT_SCRIPT")
+_PORT = ARCHES[USUAL].port_needs  # stands for those of any architecture
 _BUILT = "its kernel was built without "
 # What a console says, what that means, and the options that are missing then. The first that was said counts: it may
 # be why others were. Of bench.vm.init are the words for what it can't mount or open.
@@ -19,7 +20,7 @@ _SAID: dict[str, tuple[str, tuple[str, ...]]] = {
     r"can't mount proc": (_BUILT, ("PROC_FS",)),
     r"can't mount sysfs": (_BUILT, ("SYSFS",)),
     r"can't mount tmpfs": (_BUILT, ("SHMEM", "TMPFS")),
-    r"no second serial port": ("it has one serial port: its kernel was built without ", _PORTS),
+    r"no second serial port": ("it has one serial port: its kernel was built without ", _PORT),
     r"Initramfs unpacking failed|Out of memory|deadlocked on memory|not enough memory|Cannot allocate memory|"
     r"cannot set up guest memory|initrd is too large|MemoryError": ("it has too little memory: change --memory", ()),
     r"Unable to mount root fs|Cannot open root device|check access for rdinit=": (
@@ -43,17 +44,18 @@ def named(line: str) -> str:
     return next((name for name, pattern in _PATTERNS.items() if pattern.search(line)), "")
 
 
-def likeliest(found: Collection[str], *, silent: bool, noise: bytes) -> str:
+def likeliest(found: Collection[str], *, silent: bool, noise: bytes, arch: Arch = ARCHES[USUAL]) -> str:
     """Return the likeliest of the causes that were found, in words; empty where nothing tells.
 
     silent: whether the console said nothing at all; noise: what came from the port for results, and was no record.
     """
     why, options = next((cause for name, cause in _SAID.items() if name in found), ("", ()))
     if not why and _STAMP.search(noise):
-        why, options = "its console is at the port for results: its kernel was built without ", _PORTS
+        why, options = "its console is at the port for results: its kernel was built without ", _PORT
     elif not why and silent:
         why, options = (
             "QEMU can't start its kernel, which is damaged or for another CPU, or that was built without ",
-            (_SERIAL),
+            (*_SERIAL, *arch.console_needs),
         )
+    options = arch.port_needs if options is _PORT else options
     return f"{why}{', '.join(map(kconfig.line, options))}"

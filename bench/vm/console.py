@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.harmless import harmless
 from bench.plan import kernel_log
+from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.vm import causes, init
 
 LOG_BYTES = 16 << 20  # of one boot
@@ -34,8 +35,8 @@ class Console:
     `lines`: how many the kernel said while `running`, each of which disturbs what is measured.
     """
 
-    def __init__(self, path: Path, first: str, echo: Callable[[str], None]) -> None:
-        self.path = path
+    def __init__(self, path: Path, first: str, echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> None:
+        self.path, self._arch = path, arch
         self.lines = 0
         self.running = False
         self._echo, self._echoed = echo, 0
@@ -127,7 +128,7 @@ class Console:
 
     def cause(self, noise: bytes) -> str:
         """Why the guest most likely did not come to its command. noise: what its port said beside records."""
-        return causes.likeliest(self._causes, silent=not self._tail, noise=noise)
+        return causes.likeliest(self._causes, silent=not self._tail, noise=noise, arch=self._arch)
 
     def told(self) -> str:
         """The lines that say most about an end, for a hint."""

@@ -28,11 +28,11 @@
  * loads; but stores in QEMU 6.2 to 9.0, which take the one for the other (op_rw() in accel/tcg/plugin-gen.c). There
  * even a push, of those in __switch_to_asm(), is one of READ_PUSHES.
  */
-enum { USER, UNKNOWN, ACCESSES, READS, READ_PUSHES, FAULTS, INVLPG, INVPCID, CR3, IPI, FUNCTIONS };
+enum { USER, UNKNOWN, ACCESSES, READS, READ_PUSHES, FAULTS, INVLPG, INVPCID, CR3, TLBI, TTBR, IPI, FUNCTIONS };
 
 static const char *const names[FUNCTIONS] = {
-	[USER] = "[user]",     [UNKNOWN] = "[unknown]", [FAULTS] = "faults", [INVLPG] = "invlpg",
-	[INVPCID] = "invpcid", [CR3] = "cr3",           [IPI] = "ipi",
+	[USER] = "[user]", [UNKNOWN] = "[unknown]", [FAULTS] = "faults", [INVLPG] = "invlpg", [INVPCID] = "invpcid",
+	[CR3] = "cr3",     [TLBI] = "tlbi",         [TTBR] = "ttbr",     [IPI] = "ipi",
 };
 static const char *const phases[N_PHASES] = { "open",          "arm", "reset",  "dirty", "collect",
 					      "collect_reset", "act", "disarm", "close", "after" };
@@ -57,6 +57,24 @@ static size_t n_functions, n_slots = FUNCTIONS;
 static uint64_t entry_start, entry_end; /* the text of entries and returns */
 static uint64_t schedules[2];           /* schedule() and __schedule() */
 static FILE *out;
+
+/* An emulated machine: what QEMU calls it, and how its code is read. */
+struct known {
+	const char *name;
+	enum role role;
+};
+
+struct machine {
+	const char *name;
+	const struct known *known;           /* functions of a role; the last one has no name */
+	enum role (*role)(const char *name); /* of all others */
+	/* Have an instruction watched at which something else begins. Calls come before it is counted. */
+	void (*watch)(struct qemu_plugin_insn *insn, struct function *f, uint64_t offset, const uint8_t *code);
+	void (*flushes)(struct qemu_plugin_insn *insn, const uint8_t *code); /* count TLB flushes */
+	bool (*mark)(const uint8_t *code, size_t size, unsigned int *word);
+};
+
+static const struct machine *machine;
 
 /* Whose work is counted. A task that none of these is, is somebody else's. */
 struct task {
@@ -318,24 +336,6 @@ static void on_mark(unsigned int vcpu, void *word)
 	turn();
 }
 
-/*
- * The kernel is entered by an exception or an interrupt. The instruction whose page fault this is will be executed a
- * second time: the first one is taken back. Its load or store has not been counted.
- */
-static void on_entry(unsigned int vcpu, void *function)
-{
-	const enum role role = ((struct function *)function)->role;
-
-	(void)vcpu;
-	if (role == PAGE_FAULT && counters[USER] != user_seen)
-		counters[USER]--;
-	user_seen = counters[USER];
-	if (!current)
-		return;
-	current->frames = current->frames << 1 | (role == INTERRUPT || role == STUBS);
-	turn();
-}
-
 static void on_return(unsigned int vcpu, void *function)
 {
 	(void)vcpu;
@@ -343,19 +343,6 @@ static void on_return(unsigned int vcpu, void *function)
 		return;
 	current->frames >>= 1;
 	turn_after(((struct function *)function)->slot);
-}
-
-static void on_syscall(unsigned int vcpu, void *unused)
-{
-	(void)vcpu;
-	(void)unused;
-	user_seen = counters[USER];
-	if (current) {
-		current->frames = 0;
-		current->gave_way = NULL;
-		current->undecided = false;
-	}
-	turn();
 }
 
 /*
@@ -459,70 +446,8 @@ static struct function *find_function(uint64_t address)
 	return last;
 }
 
-/* Where a call or a jump to a relative address goes; 0 for other instructions. */
-static uint64_t target(const uint8_t *code, uint64_t address)
-{
-	int32_t by;
-
-	memcpy(&by, code + 1, sizeof(by));
-	return code[0] == 0xe8 || code[0] == 0xe9 ? address + 5 + (uint64_t)(int64_t)by : 0;
-}
-
-static void watch_giving_way(struct qemu_plugin_insn *insn, struct function *f, uint64_t address, const uint8_t *code)
-{
-	const uint64_t to = target(code, address);
-
-	if (code[0] == 0xe8 && (to == schedules[0] || to == schedules[1]))
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_giving_way, NO_REGISTERS, f);
-	/* ret, or a jump to what does it, or to another function */
-	else if (code[0] == 0xc3 || (code[0] == 0xe9 && (to < f->start || to >= f[1].start)))
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_going_on, NO_REGISTERS, f);
-}
-
-/* Have instructions watched at which something else begins. Calls come before the instruction is counted. */
-static void watch(struct qemu_plugin_insn *insn, struct function *f, uint64_t offset, const uint8_t *code)
-{
-	const enum role role = f->role;
-
-	/* mov disp(%rsi),%rsp */
-	if (role == SWITCH && code[0] == 0x48 && code[1] == 0x8b && (code[2] & 0x3f) == 0x26)
-		qemu_plugin_register_vcpu_mem_cb(insn, on_switch, NO_REGISTERS, READ_OR_WRITE, NULL);
-	if (role == SWITCH && code[0] == 0x55)
-		count_accesses(insn, READ, READ_PUSHES);
-	/* Stubs of interrupts: every 8 or 16 bytes (endbr64;) push; jmp */
-	if (role == STUBS && offset % 8 == 0 && (code[0] == 0xf3 || code[0] == 0x6a || code[0] == 0x68))
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_entry, NO_REGISTERS, f);
-	if (!offset && (role == EXCEPTION || role == PAGE_FAULT || role == INTERRUPT))
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_entry, NO_REGISTERS, f);
-	if (!offset && role == SYSCALL)
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_syscall, NO_REGISTERS, NULL);
-	if (role == GIVES_WAY && f + 1 < functions + n_functions)
-		watch_giving_way(insn, f, f->start + offset, code);
-	if (!offset && role == EXIT)
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_exit_of_task, NO_REGISTERS, NULL);
-	/* iretq, but those that only serialize */
-	if (code[0] == 0x48 && code[1] == 0xcf && f->start + offset >= entry_start && f->start + offset < entry_end)
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_return, NO_REGISTERS, f);
-	if (!offset && role == PAGE_FAULT)
-		count(insn, FAULTS);
-	if (!offset && role == SENDS_IPI)
-		count(insn, IPI);
-}
-
-/* invlpg, invpcid, and writes of CR3, after their prefixes. */
-static void count_flushes(struct qemu_plugin_insn *insn, const uint8_t *code)
-{
-	while (*code == 0x66 || (*code & 0xf0) == 0x40)
-		code++;
-	if (code[0] != 0x0f)
-		return;
-	if (code[1] == 0x01 && (code[2] & 0x38) == 0x38 && code[2] < 0xc0)
-		count(insn, INVLPG);
-	else if (code[1] == 0x38 && code[2] == 0x82)
-		count(insn, INVPCID);
-	else if (code[1] == 0x22 && (code[2] & 0x38) == 0x18)
-		count(insn, CR3);
-}
+#include "counting_arm64.h"
+#include "counting_x86.h"
 
 static void translate(struct qemu_plugin_insn *insn)
 {
@@ -530,7 +455,7 @@ static void translate(struct qemu_plugin_insn *insn)
 	const size_t size = qemu_plugin_insn_size(insn);
 	uint8_t code[20] = { 0 }; /* an instruction has at most 15 */
 	struct function *f = NULL;
-	uint32_t word;
+	unsigned int word;
 
 #if QEMU_PLUGIN_API < 3
 	memcpy(code, qemu_plugin_insn_data(insn), size < 16 ? size : 15);
@@ -540,13 +465,10 @@ static void translate(struct qemu_plugin_insn *insn)
 	if (address >> 63) {
 		f = find_function(address);
 		if (f)
-			watch(insn, f, address - f->start, code);
-		count_flushes(insn, code);
-	} else if (size == 8 && !memcmp(code, "\x0f\x1f\x84", 4)) {
-		memcpy(&word, code + 4, sizeof(word));
-		if (word >> 16 == MARK_MAGIC)
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, NO_REGISTERS,
-							       (void *)(uintptr_t)(word & 0xffff));
+			machine->watch(insn, f, address - f->start, code);
+		machine->flushes(insn, code);
+	} else if (machine->mark(code, size, &word)) {
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, NO_REGISTERS, (void *)(uintptr_t)word);
 	}
 	count(insn, !(address >> 63) ? USER : f ? f->slot : UNKNOWN);
 	count_accesses(insn, READ_OR_WRITE, ACCESSES);
@@ -562,37 +484,20 @@ static void on_translation(struct qemu_plugin_tb *tb)
 
 static enum role role_of(const char *name)
 {
-	static const struct {
-		const char *name;
-		enum role role;
-	} known[] = {
-		{ "asm_exc_page_fault", PAGE_FAULT },
-		{ "asm_exc_nmi", INTERRUPT },
-		{ "irq_entries_start", STUBS },
-		{ "spurious_entries_start", STUBS },
-		{ "entry_SYSCALL_64", SYSCALL },
-		{ "__switch_to_asm", SWITCH },
-		{ "__cond_resched", GIVES_WAY },
-		{ "preempt_schedule", GIVES_WAY },
-		{ "preempt_schedule_common", GIVES_WAY },
-		{ "exit_to_user_mode_loop", GIVES_WAY },
-		{ "irqentry_exit_to_user_mode", GIVES_WAY },
-		{ "irqentry_exit", GIVES_WAY },
-		{ "syscall_exit_to_user_mode", GIVES_WAY },
-		{ "syscall_exit_to_user_mode_work", GIVES_WAY },
-		{ "do_syscall_64", GIVES_WAY },
-		{ "do_exit", EXIT },
-		{ "native_smp_send_reschedule", SENDS_IPI },
-		{ "native_send_call_func_ipi", SENDS_IPI },
-		{ "native_send_call_func_single_ipi", SENDS_IPI },
-	};
+	for (const struct known *k = machine->known; k->name; k++)
+		if (!strcmp(name, k->name))
+			return k->role;
+	return machine->role(name);
+}
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (!strcmp(name, known[i].name))
-			return known[i].role;
-	if (!strncmp(name, "asm_exc_", 8))
-		return EXCEPTION;
-	return strncmp(name, "asm_sysvec_", 11) ? PLAIN : INTERRUPT;
+static const struct machine *find_machine(const char *name)
+{
+	static const struct machine *const all[] = { &x86, &arm64 };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (!strcmp(name, all[i]->name))
+			return all[i];
+	return NULL;
 }
 
 /* Read the kernel's functions: addresses and names, in order; of several at one address the first is shown. */
@@ -644,14 +549,15 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
 {
 	bool known = false;
 
-	for (int i = 0; i < argc; i++) {
+	machine = find_machine(info->target_name);
+	for (int i = 0; machine && i < argc; i++) {
 		if (!strncmp(argv[i], "symbols=", 8))
 			known = read_functions(argv[i] + 8);
 		else if (!strncmp(argv[i], "fd=", 3))
 			out = fdopen(atoi(argv[i] + 3), "a");
 	}
 	if (!known || !out || !info->system_emulation || info->system.smp_vcpus != 1) {
-		fputs("counting: needs symbols=FILE, fd=NUMBER and a machine with one CPU\n", stderr);
+		fputs("counting: needs symbols=FILE, fd=NUMBER and a machine that it knows, with one CPU\n", stderr);
 		return -1;
 	}
 	if (!make_ledgers(FUNCTIONS + n_functions)) {

@@ -21,16 +21,16 @@ from typing import IO, NamedTuple
 
 from bench import processes
 from bench.errors import Unsupported, WorkerFailed
+from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.plan.interfaces import form
 from bench.plan.points import LIFE
 from bench.plan.records import PHASES, POPULATE, Series, Timed
 from bench.vm import cache
 
 SOURCE = Path(__file__).with_suffix(".c")
-SOURCES = (SOURCE, SOURCE.with_name("qemu_plugin.h"), SOURCE.parents[1] / "core/marks.h")
-COUNTS = ("loads", "stores", "faults", "invlpg", "invpcid", "cr3", "ipi")
+SOURCES = (SOURCE, *sorted(SOURCE.parent.glob("*.h")), SOURCE.parents[1] / "core/marks.h")
+COUNTS = {name for row in ARCHES.values() for name in row.counts}
 USER = "[user]"
-QEMU = "qemu-system-x86_64"
 _INTERFACES = (((11, 1), 7), ((9, 1), 3), ((9, 0), 2), ((7, 0), 1))  # of its plugins, by the QEMU that brought them
 _BIGGEST = 2**63
 _KEPT_SECONDS = 7 * 24 * 3600
@@ -49,12 +49,12 @@ class Plugin(NamedTuple):
         return "-plugin", f"{library},symbols={symbols},fd={report.fileno()}"
 
 
-def compiled() -> Path:
-    """Return the plugin for the QEMU of this machine, compiled if need be. Raises Unsupported."""
+def compiled(arch: Arch = ARCHES[USUAL]) -> Path:
+    """Return the plugin for this machine's QEMU of an architecture, compiled if need be. Raises Unsupported."""
     compiler = (os.environ.get("CC") or "cc").split()
     if not compiler or not shutil.which(compiler[0]):
         raise Unsupported("there is no C compiler to make its plugin", "install gcc, or set CC")
-    api = interface(*(_said(option) for option in ("--version", "--help")))
+    api = interface(*(_said(arch.qemu, option) for option in ("--version", "--help")))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:16]
     library = cache.folder("plugin") / f"counting-{digest}-{api}.so"
     with cache.lock("plugin"):
@@ -77,8 +77,8 @@ def _whole(library: bytes) -> bool:
     return bool(start + size * count <= len(library))
 
 
-def _said(option: str) -> str:
-    return processes.run([QEMU, option], _SECONDS).stdout
+def _said(qemu: str, option: str) -> str:
+    return processes.run([qemu, option], _SECONDS).stdout
 
 
 def interface(version: str, usage: str) -> int:
@@ -130,10 +130,11 @@ Round = dict[str, Phase]
 
 
 class Counts:
-    """The reports of one running guest, as they come."""
+    """The reports of one running guest, as they come. `names`: what is counted there, beside instructions."""
 
-    def __init__(self, report: IO[bytes]) -> None:
+    def __init__(self, report: IO[bytes], names: tuple[str, ...]) -> None:
         self._report = report
+        self.names = names
         self._read = 0
 
     def take(self) -> list[Round]:
@@ -214,10 +215,11 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def counted(record: Timed, rounds: Sequence[Round]) -> Timed:
+def counted(record: Timed, rounds: Sequence[Round], counts: Sequence[str] = ARCHES[USUAL].counts) -> Timed:
     """Return the record with what was counted, in the order of its rounds. Raises WorkerFailed where they don't match.
 
-    Its values become the instructions of the phase, user's and kernel's, without interrupts and other tasks.
+    Its values become the instructions of the phase, user's and kernel's, without interrupts and other tasks. `counts`:
+    what else was counted.
     """
     names = [name for name in str(record.facts.get("rounds", "")).split(",") if name]
     if len(names) != len(rounds):
@@ -225,12 +227,12 @@ def counted(record: Timed, rounds: Sequence[Round]) -> Timed:
     series = []
     for one in record.series:
         label = form(one.interface, one.atomic)
-        own = [counts for name, counts in zip(names, rounds, strict=True) if name == label]
-        series.append(_filled(one, own, record.point.loops, f"{label} at {record.point.name}"))
+        own = [one_round for name, one_round in zip(names, rounds, strict=True) if name == label]
+        series.append(_filled(one, own, record.point.loops, f"{label} at {record.point.name}", counts))
     return record._replace(series=series)
 
 
-def _filled(series: Series, rounds: Sequence[Round], loops: int, what: str) -> Series:
+def _filled(series: Series, rounds: Sequence[Round], loops: int, what: str, counts: Sequence[str]) -> Series:
     values = dict(series.values)
     counters: dict[str, dict[str, list[float]]] = {}
     functions: dict[str, list[dict[str, int]]] = {}
@@ -248,6 +250,6 @@ def _filled(series: Series, rounds: Sequence[Round], loops: int, what: str) -> S
             "user": user,
             "kernel": [all_ - own for all_, own in zip(values[phase], user, strict=True)],
             "foreign": [float(sum(one.values())) for one in foreign[phase]],
-            **{name: [float(one.counts.get(name, 0)) for one in found] for name in COUNTS},
+            **{name: [float(one.counts.get(name, 0)) for one in found] for name in counts},
         }
     return series._replace(values=values, counters=counters, functions=functions, foreign=foreign)

@@ -18,6 +18,7 @@ from typing import Self
 from bench import processes
 from bench.doing import doing
 from bench.errors import Crashed, GuestFailed, Hung
+from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.vm import init
 from bench.vm.console import Console
 from bench.vm.counting import Counts
@@ -49,6 +50,7 @@ class Guest:
         limits: tuple[float, float],
         log: Path,
         echo: Callable[[str], None],
+        arch: Arch = ARCHES[USUAL],
     ) -> None:
         self.log = log
         self.counts: Counts | None = None
@@ -65,7 +67,7 @@ class Guest:
         self._records = init.Records()
         self._results = results
         results.setblocking(False)
-        self._console = Console(log, self.command_line, echo)
+        self._console = Console(log, self.command_line, echo, arch)
         self._start = self._asked = time.monotonic()
         self._process = _spawn(command)
         self.pid = self._process.pid

@@ -134,13 +134,13 @@ class _Port:
         return self._descriptor
 
 
-def main() -> None:
-    """Do PID 1's work; returning from here would be a kernel panic."""
+def main(port_name: str) -> None:
+    """Do PID 1's work, with this device for records; returning from here would be a kernel panic."""
     _mount_all()
     with open("/proc/sys/kernel/printk", "wb") as level:
         level.write(_CONSOLE_LEVEL)
     try:
-        port = _Port("/dev/ttyS1")
+        port = _Port(port_name)
     except (OSError, termios.error) as error:
         _say(f"no second serial port ({error})")
         _end()

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Builds the guest's initramfs: the running Python, its libraries, chosen packages, the project and the request."""
+"""Builds the guest's initramfs: a Python, its libraries, chosen packages, the project and the request.
+
+The Python is the running one; in a guest of another architecture, one of Debian's (bench/vm/foreign.py).
+"""
 
 import hashlib
 import importlib.util
 import marshal
 import os
+import platform
 import re
 import shutil
 import stat
@@ -12,7 +16,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache as cache_results
 from importlib import metadata
 from pathlib import Path, PurePath
@@ -21,7 +25,8 @@ from typing import IO
 from bench import processes
 from bench.errors import Unsupported
 from bench.files import replacing
-from bench.vm import cache, cpio
+from bench.plan.arches import ARCHES, USUAL, Arch
+from bench.vm import cache, cpio, foreign
 from bench.vm.init import PACKAGES, PROJECT, REQUEST
 
 # What measures. Who reads results stays at home: it would have to be compiled, sent and kept in memory.
@@ -47,42 +52,53 @@ _KEPT_SECONDS = 7 * 24 * 3600
 _LEFT_HOME = {".c", ".h", ".o", ".pyi", ".exe"}
 
 
-def build(target: IO[bytes], argv: Sequence[str], *, packages: Sequence[str], trees: Sequence[Path] = ()) -> None:
-    """Write to `target` an initramfs that runs Python with `argv`.
+def build(
+    target: IO[bytes],
+    argv: Sequence[str],
+    *,
+    packages: Sequence[str],
+    trees: Sequence[Path] = (),
+    arch: Arch = ARCHES[USUAL],
+    echo: Callable[[str], None] = lambda said: None,
+) -> None:
+    """Write to `target` an initramfs for an architecture that runs Python with `argv`.
 
     `packages` are installed distributions by name, `trees` files or folders of the project, relative to its top, that
     the guest has beside `bench` and `workloads`. The part that rarely changes is kept in the cache.
     """
+    python = foreign.python(arch, echo) if arch.machine != platform.machine() else None
     entries: dict[str, cpio.Entry] = {}
     for tree in [*_ALWAYS, *trees]:
-        entries.update(_project(tree))
+        entries.update(_project(tree, python))
+    if python and packages:  # who has none asks the kernel alone
+        name, core = foreign.core(python, echo)
+        entries[f"{PROJECT}/bench/core/{name}"] = cpio.file(core.read_bytes())
     entries[REQUEST] = cpio.file(b"\0".join(os.fsencode(argument) for argument in argv))
-    entries["/init"] = _init()
-    with _base(sorted(packages)).open("rb") as base:
+    entries["/init"] = _init(python.interpreter if python else _INTERPRETER, arch)
+    with _base(sorted(packages), python).open("rb") as base:
         shutil.copyfileobj(base, target)
     target.write(cpio.pack(entries))  # the kernel unpacks concatenated archives one after the other
     target.flush()
 
 
-def _init() -> cpio.Entry:
+def _init(interpreter: str, arch: Arch) -> cpio.Entry:
     # -S: no site module; -E: no environment; -B: no .pyc written. The kernel passes a single argument.
     lines = (
-        f"#!{_INTERPRETER} -SEB",
+        f"#!{interpreter} -SEB",
         "import sys",
         f"sys.path.append('{PROJECT}')",
         "from bench.vm import init",
-        "init.main()",
+        f"init.main({arch.port!r})",
     )
     return cpio.file("\n".join(lines).encode(), executable=True)
 
 
-def _base(packages: list[str]) -> Path:
+def _base(packages: list[str], python: foreign.Python | None) -> Path:
     """Return the archive of Python and `packages`, from the cache where nothing changed."""
-    stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
-    parts = [*_stdlib(stdlib)]
-    for package in packages:
-        parts.extend(_package(package))
-    key = hashlib.sha256(repr([sys.version, _INTERPRETER, Path(__file__).stat().st_mtime_ns]).encode())
+    parts = [*_parts(packages, python)]
+    compiles = python is None or python.same
+    made_of = [sys.version, _INTERPRETER, Path(__file__).stat().st_mtime_ns, *(python.made_of if python else ())]
+    key = hashlib.sha256(repr(made_of).encode())
     for path, source in parts:
         status = source.stat()
         key.update(repr([path, status.st_mtime_ns, status.st_size]).encode())
@@ -94,12 +110,29 @@ def _base(packages: list[str]) -> Path:
             for old in archive.parent.glob("base-*"):
                 if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
                     old.unlink()
-            entries = dict(_compiled(path, source) for path, source in parts)
-            entries.update(_binaries([source for _, source in parts if ".so" in source.suffixes]))
+            entries = dict(_compiled(path, source) if compiles else _whole(path, source) for path, source in parts)
+            if python:
+                entries.update(_foreign_binaries(python))
+            else:
+                entries.update(_binaries([source for _, source in parts if ".so" in source.suffixes]))
             entries.update(_nodes())
             with replacing(archive) as file:
                 file.write(cpio.pack(entries))
     return archive
+
+
+def _parts(packages: list[str], python: foreign.Python | None) -> Iterator[tuple[str, Path]]:
+    """Yield what a Python and packages consist of: the path in the guest, and the file."""
+    if python is None:
+        stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
+        yield from _stdlib(stdlib, str(stdlib))
+    else:
+        yield from _stdlib(python.root / python.stdlib[1:], python.stdlib)
+        if packages:
+            yield from ((f"{PACKAGES}/{path}", source) for path, source in python.packages())
+    for package in packages:
+        if python is None or package not in foreign.PACKAGES:
+            yield from _package(package)
 
 
 def _nodes() -> dict[str, cpio.Entry]:
@@ -108,12 +141,13 @@ def _nodes() -> dict[str, cpio.Entry]:
     return folders | {"/dev/console": cpio.Entry(stat.S_IFCHR | 0o600, device=(5, 1))}
 
 
-def _stdlib(folder: Path) -> Iterator[tuple[str, Path]]:
+def _stdlib(folder: Path, at: str) -> Iterator[tuple[str, Path]]:
+    """Yield the modules in a folder by where the guest has them, below `at`."""
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not _USELESS.fullmatch(name))
         for name in sorted(names):
             if name.endswith((".py", ".so")) and not _USELESS.fullmatch(name):
-                yield f"{where}/{name}", Path(where, name)
+                yield f"{at}{where.removeprefix(str(folder))}/{name}", Path(where, name)
 
 
 def _package(name: str) -> Iterator[tuple[str, Path]]:
@@ -146,6 +180,11 @@ def _compiled(path: str, source: Path) -> tuple[str, cpio.Entry]:
     return path, cpio.file(_stripped(source) if source.suffix == ".so" else source.read_bytes())
 
 
+def _whole(path: str, source: Path) -> tuple[str, cpio.Entry]:
+    """A module as it is: the guest compiles it."""
+    return path, cpio.file(source.read_bytes())
+
+
 @cache_results  # boots of one run have the same sources
 def _bytecode(path: str, source: bytes) -> bytes:
     code = compile(source, path, "exec", dont_inherit=True, optimize=0)
@@ -153,18 +192,20 @@ def _bytecode(path: str, source: bytes) -> bytes:
     return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8) + marshal.dumps(code)
 
 
-def _project(tree: Path) -> Iterator[tuple[str, cpio.Entry]]:
-    """Yield the project's files; sources stay, since pytest and tracebacks read them."""
+def _project(tree: Path, python: foreign.Python | None) -> Iterator[tuple[str, cpio.Entry]]:
+    """Yield the project's files; sources stay, since pytest and tracebacks read them. Ours are no foreign binaries."""
     top = _SOURCE / tree
     for source in [top] if top.is_file() else sorted(top.rglob("*")):
         relative = source.relative_to(_SOURCE)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
         if hidden or not source.is_file() or source.suffix in _LEFT_HOME:
             continue
+        if python and source.suffix == ".so":
+            continue
         path = f"{PROJECT}/{relative}"
         content = source.read_bytes()
         yield path, cpio.file(content)
-        if source.suffix == ".py":
+        if source.suffix == ".py" and (python is None or python.same):
             folder, _, name = path.rpartition("/")
             compiled = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
             yield compiled, cpio.file(_bytecode(path, content))
@@ -183,6 +224,13 @@ def _binaries(modules: list[Path]) -> Iterator[tuple[str, cpio.Entry]]:
     yield loader[1], cpio.file(Path(loader[1]).read_bytes(), executable=True)
     for name, path in found.items():
         yield f"{folder}/{name}", cpio.file(_stripped(Path(path)), executable=True)
+
+
+def _foreign_binaries(python: foreign.Python) -> Iterator[tuple[str, cpio.Entry]]:
+    """Yield the interpreter and its libraries, which have no debugging symbols."""
+    yield python.interpreter, cpio.file((python.root / python.interpreter[1:]).read_bytes(), executable=True)
+    for path, source in python.libraries():
+        yield path, cpio.file(source.read_bytes(), executable=True)
 
 
 def _stripped(binary: Path) -> bytes:

@@ -10,14 +10,15 @@ import tempfile
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol
 
 from bench import processes
 from bench.errors import BadInput, GuestFailed, Unsupported
 from bench.files import replacing
 from bench.plan import kconfig
+from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.plan.records import Facts
-from bench.vm import apt, bzimage, cache, trees
+from bench.vm import apt, bzimage, cache, rawimage, trees
 
 DEFAULT = "debian:6.12"
 _HINT = f"give a bzImage, a kernel tree that was built, TREE@REV to build one, or {DEFAULT}"
@@ -25,10 +26,26 @@ _SECONDS = 300.0  # for a package to be unpacked
 _DIGITS = 16  # of a checksum, in a result
 # linux-image-* carries image and configuration up to 6.18; from 6.19 on it is empty, and depends on linux-binary-*,
 # which has the image, and linux-base-*, which has the configuration; that of many versions is no longer in the archive.
-_PACKAGE = re.compile(r"linux-(image|binary|base)-(\d.*)-cloud-amd64")
+_PACKAGE = r"linux-(image|binary|base)-(\d.*)-{}"  # of a flavour
 _EMPTY_FROM = [6, 19]
 _IMAGE_PREFIX = "vmlinuz-"
 _CONFIG_PREFIX = "config-"
+
+
+class _Form(Protocol):
+    """What reads an image of one form."""
+
+    def check(self, path: Path, hint: str) -> None: ...
+
+    def release(self, path: Path) -> str: ...
+
+    def config(self, path: Path) -> str: ...
+
+
+_FORMS: dict[str, _Form] = {
+    "bzImage": bzimage,
+    "Image": rawimage,
+}  # what reads an image, by what an architecture calls it
 
 
 class DebianKernel(NamedTuple):
@@ -47,7 +64,7 @@ class DebianKernel(NamedTuple):
 class Image(NamedTuple):
     """A kernel to boot: its bzImage, its name for people, its configuration (may be empty), what a result says of it.
 
-    `stamp`: when it was written and how large it is.
+    `stamp`: when it was written and how large it is; `arch`: what it runs on.
     """
 
     path: Path
@@ -55,6 +72,7 @@ class Image(NamedTuple):
     config: str
     facts: Facts
     stamp: tuple[int, int]
+    arch: Arch = ARCHES[USUAL]
 
     def check_same(self) -> None:
         """Raise GuestFailed where the file was written since: one result is of one kernel."""
@@ -62,8 +80,8 @@ class Image(NamedTuple):
             raise GuestFailed(f"{self.title} was built anew or removed since", "measure again, into another result")
 
 
-def find(spec: str | None, *, echo: Callable[[str], None]) -> Image:
-    """Return the kernel that `spec` means.
+def find(spec: str | None, *, echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> Image:
+    """Return the kernel of an architecture that `spec` means.
 
     spec: the path of a bzImage or of a built tree, `TREE@REV`, `debian:VERSION`, or None for debian:6.12. A revision is
     built if need be, and a kernel of Debian's fetched. Raises BadInput, Unsupported, BuildFailed.
@@ -71,20 +89,24 @@ def find(spec: str | None, *, echo: Callable[[str], None]) -> Image:
     spec = spec or DEFAULT
     path = Path(spec)
     if spec.startswith("debian:"):
-        path = _debian(spec, echo)
-        return _image(path, path.name, {})
+        path = _debian(spec, echo, arch)
+        return _image(path, f"{path.name}{f' ({arch.name})' if arch.path else ''}", {}, arch)
     if not path.exists() and (found := trees.split(spec)):
+        if arch.path:
+            raise BadInput(f"{spec}: revisions are built for {USUAL} only", f"build it, and give its {arch.image}")
         built = trees.build(*found, echo)
         bzimage.check(built.folder / "bzImage", f"remove {built.folder}, then it is built again")
         return _image(built.folder / "bzImage", built.title, {"kernel_commit": built.commit, "kernel_dirty": 0})
+    form = _FORMS[arch.image]
     if not path.is_dir():
-        bzimage.check(path, _HINT)
-        return _image(path, f"{path.name} ({bzimage.release(path) or 'of no release'})", {})
-    image = trees.image_of(path)
-    bzimage.check(image, _HINT)
+        form.check(path, _HINT)
+        return _image(path, f"{path.name} ({form.release(path) or 'of no release'})", {}, arch)
+    image = trees.image_of(path, arch)
+    form.check(image, _HINT)
     known = trees.commit_of(path, image, echo)
     at = f" at {str(known['kernel_commit'])[:12]}" if known else ""
-    return _image(image, f"{path.resolve().name}{at}{', with changes' if known.get('kernel_dirty') else ''}", known)
+    changed = ", with changes" if known.get("kernel_dirty") else ""
+    return _image(image, f"{path.resolve().name}{at}{changed}", known, arch)
 
 
 def release(spec: str) -> str:
@@ -109,7 +131,7 @@ def configuration(spec: str, *, echo: Callable[[str], None]) -> str:
     return find(spec, echo=echo).config
 
 
-def config(image: Path) -> str:
+def config(image: Path, arch: Arch = ARCHES[USUAL]) -> str:
     """Return the configuration the image was built with, empty where it isn't found.
 
     It lies beside an image, as config-VERSION or config, or four levels above arch/x86/boot/bzImage as .config; else it
@@ -119,7 +141,7 @@ def config(image: Path) -> str:
     for place in places:
         if place != image and place.is_file():
             return place.read_text(errors="replace")
-    if inside := bzimage.config(image):
+    if inside := _FORMS[arch.image].config(image):
         return inside
     for place in [parent / ".config" for parent in image.resolve().parents[3:4]]:
         # A newer one may be of the next build.
@@ -128,12 +150,12 @@ def config(image: Path) -> str:
     return ""
 
 
-def _image(path: Path, title: str, known: Facts) -> Image:
-    text = config(path)
+def _image(path: Path, title: str, known: Facts, arch: Arch = ARCHES[USUAL]) -> Image:
+    text = config(path, arch)
     facts: Facts = {"kernel_image": path.name, "kernel_sha256": _checksum(path.read_bytes()), **known}
     if (options := kconfig.chosen(text)) != kconfig.UNKNOWN:  # else the guest may know its own
         facts |= {"kernel_config": options, "config_sha256": _checksum(text.encode())}
-    return Image(path, title, text, facts, _stamp(path))
+    return Image(path, title, text, facts, _stamp(path), arch)
 
 
 def _checksum(data: bytes) -> str:
@@ -145,10 +167,15 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def debian_kernels(echo: Callable[[str], None]) -> list[DebianKernel]:
-    """List Debian's amd64 cloud kernels, oldest first."""
-    with cache.lock("kernels"):
-        return _available(echo)
+def debian_kernels(echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> list[DebianKernel]:
+    """List Debian's kernels of an architecture's flavour, oldest first."""
+    with cache.lock(folder_of(arch)):
+        return _available(echo, arch)
+
+
+def folder_of(arch: Arch) -> str:
+    """The cache's folder of the kernels of an architecture."""
+    return f"kernels{arch.path}"
 
 
 def matches(version: str, series: str) -> bool:
@@ -168,23 +195,23 @@ def _key(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def _debian(spec: str, echo: Callable[[str], None]) -> Path:
+def _debian(spec: str, echo: Callable[[str], None], arch: Arch) -> Path:
     wanted = series(spec)
-    with cache.lock("kernels"):
-        path = _cached(wanted)
-        while path and (why := _damage(path)):
+    with cache.lock(folder_of(arch)):
+        path = _cached(wanted, arch)
+        while path and (why := _damage(path, arch)):
             echo(f"{why}: removed from the cache")
             path.unlink()
-            path = _cached(wanted)
-        path = path or _fetched(wanted, echo)
-    bzimage.check(path, f"remove {path}, then it is fetched again")
+            path = _cached(wanted, arch)
+        path = path or _fetched(wanted, echo, arch)
+    _FORMS[arch.image].check(path, f"remove {path}, then it is fetched again")
     return path
 
 
-def _damage(image: Path) -> str:
+def _damage(image: Path, arch: Arch) -> str:
     """Return what is wrong with an image in the cache, empty where nothing is. Raises BadInput for what is no file."""
     try:
-        bzimage.check(image, "")
+        _FORMS[arch.image].check(image, "")
     except BadInput as error:
         if not image.is_file():
             raise BadInput(str(error), f"remove {image}, then it is fetched again") from None
@@ -192,16 +219,21 @@ def _damage(image: Path) -> str:
     return ""
 
 
-def _cached(series: str) -> Path | None:
-    images = cache.folder("kernels").glob(f"{_IMAGE_PREFIX}*")
+def _cached(series: str, arch: Arch) -> Path | None:
+    images = cache.folder(folder_of(arch)).glob(f"{_IMAGE_PREFIX}*")
     found = [image for image in images if matches(image.name.removeprefix(_IMAGE_PREFIX), series)]
     return max(found, key=lambda image: _key(image.name), default=None)
 
 
-def _available(echo: Callable[[str], None]) -> list[DebianKernel]:
+def _package(flavour: str) -> re.Pattern[str]:
+    """What packages of this flavour are called."""
+    return re.compile(_PACKAGE.format(re.escape(flavour)))
+
+
+def _available(echo: Callable[[str], None], arch: Arch) -> list[DebianKernel]:
     """List the packages that carry an image, of each version the newest, which is the one that is fetched."""
-    apt.refresh(echo)
-    found = sorted(apt.packages(_PACKAGE), key=lambda one: (_key(one[1]), one[0]))
+    apt.refresh(echo, arch.debian)
+    found = sorted(apt.packages(_package(arch.flavour), arch.debian), key=lambda one: (_key(one[1]), one[0]))
     names = {(name, version) for name, version, _ in found}
     kernels: dict[str, DebianKernel] = {}
     for package, package_version, suite in found:
@@ -215,23 +247,23 @@ def _available(echo: Callable[[str], None]) -> list[DebianKernel]:
     return sorted(kernels.values(), key=lambda kernel: _key(kernel.version))
 
 
-def _fetched(series: str, echo: Callable[[str], None]) -> Path:
-    kernels = _available(echo)
+def _fetched(series: str, echo: Callable[[str], None], arch: Arch) -> Path:
+    kernels = _available(echo, arch)
     wanted = [kernel for kernel in kernels if matches(kernel.version, series)]
     if not kernels:
         raise Unsupported("the Debian mirror lists no kernels", "set BENCH_DEBIAN_MIRROR, or give --kernel IMAGE")
     if not wanted:
         known = ", ".join(dict.fromkeys(".".join(kernel.version.split(".")[:2]) for kernel in kernels))
-        raise BadInput(f"Debian has no kernel {series} for amd64 clouds", f"it has {known}")
+        raise BadInput(f"Debian has no kernel {series} of its flavour {arch.flavour}", f"it has {known}")
     kernel = wanted[-1]
-    image = cache.folder("kernels") / f"{_IMAGE_PREFIX}{kernel.version}"
+    image = cache.folder(folder_of(arch)) / f"{_IMAGE_PREFIX}{kernel.version}"
     echo(f"downloading {kernel.package} {kernel.package_version} ({kernel.suite})")
     # The configuration comes before the image, here and in the package: an image that is there has its configuration.
     if not kernel.config:
         echo("its configuration is unknown: the archive no longer has the package with it")
     for name in dict.fromkeys(filter(None, [kernel.config, kernel.package])):
         with tempfile.TemporaryDirectory(dir=image.parent, prefix=".download-") as scratch:
-            package = apt.download(f"{name}={kernel.package_version}", Path(scratch))
+            package = apt.download(f"{name}={kernel.package_version}", Path(scratch), arch.debian)
             with closing(_files_in(package)) as found:
                 for prefix, content in found:
                     with replacing(image.with_name(f"{prefix}{kernel.version}")) as file:

@@ -16,11 +16,11 @@ from bench import processes
 from bench.errors import BadInput, BenchError, Unsupported
 from bench.files import replacing
 from bench.harmless import harmless
+from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.vm import cache, initramfs, special
 from bench.vm.counting import Counts, Plugin
 from bench.vm.guest import Guest
 
-_QEMU = "qemu-system-x86_64"
 _KVM = Path("/dev/kvm")
 _HELLO_SECONDS = 120.0  # a quiet two-core machine needs 5 under TCG and 11 with instruction counting
 _TRIAL_SECONDS = 10.0
@@ -31,13 +31,13 @@ _WHOLE = "\nthat is all\n"  # ends a verdict that is kept: an empty file is none
 # hung_task_timeout_secs: a task that hangs fails alone, but the kernel names it before it is given up. panic=-1 with
 # -no-reboot ends QEMU at once.
 _KERNEL_OPTIONS = (
-    "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 sysctl.kernel.hung_task_timeout_secs=10 loglevel=7 "
+    "console={console} panic=-1 oops=panic softlockup_panic=1 sysctl.kernel.hung_task_timeout_secs=10 loglevel=7 "
     "printk.time=1 random.trust_cpu=on rdinit=/init"
 )
-# -cx16: QEMU 7.2's TCG corrupts state around cmpxchg16b; guests oopsed in 3 of 6 boots. thread=single: before QEMU 8.1
-# a CPU may run code as it was before another one patched it, so that a static branch of the kernel meets the int3 of
-# the patching (fixed by its commit deba78709a): "Oops: int3" in one of some hundred boots with two CPUs.
-_TCG = ("-cpu", "max,-cx16,-erms", "-accel", "tcg,thread=single")
+# thread=single: before QEMU 8.1 a CPU may run code as it was before another one patched it, so that a static branch of
+# the kernel meets the int3 of the patching (fixed by its commit deba78709a): "Oops: int3" in one of some hundred boots
+# with two CPUs.
+_TCG = ("-accel", "tcg,thread=single")
 # Counted runs are to repeat: the same addresses in every boot, and the same date, of which the kernel's random numbers
 # are made too. With the same seed two boots count the same to the instruction.
 _SAME_DATE = ("-rtc", "base=2026-01-01T00:00:00,clock=vm")
@@ -51,6 +51,7 @@ class Accelerator(NamedTuple):
     """How QEMU runs a guest: what it is asked for by, its name in records and for people, options, why it was chosen.
 
     `works`: False where it stands in for KVM, which does not work. `plugin`: what counts the instructions of phases.
+    `arch`: the guest's.
     """
 
     word: str
@@ -61,6 +62,7 @@ class Accelerator(NamedTuple):
     why: str = "as asked"
     works: bool = True
     plugin: Plugin | None = None
+    arch: Arch = ARCHES[USUAL]
 
     @property
     def counted(self) -> bool:
@@ -82,48 +84,64 @@ _ACCELERATORS = {
 
 
 def accelerator(accel: str, image: Path, packages: Sequence[str], echo: Callable[[str], None], *,
-                otherwise: str = "icount") -> Accelerator:  # fmt: skip
+                otherwise: str = "icount", arch: Arch = ARCHES[USUAL]) -> Accelerator:  # fmt: skip
     """Choose: auto, kvm, tcg or icount. `otherwise` is what auto takes where KVM does not work: icount or tcg.
 
     Raises Unsupported without QEMU or where KVM was asked for and doesn't work, BadInput for another word.
     """
-    _need_qemu(accel)
+    _need_qemu(accel, arch)
     if accel in {"tcg", "icount"}:
-        return _ACCELERATORS[accel]
-    trouble = _kvm_trouble(image, packages, echo)
+        return _of(accel, arch)
+    trouble = _foreign(arch) or _kvm_trouble(image, packages, echo)
     if not trouble:
         return _ACCELERATORS["kvm"]._replace(why="a trial boot worked")
     if accel == "kvm":
         raise Unsupported(f"KVM doesn't work here: {trouble}", "use auto or tcg")
     # Plain TCG's times move with whatever else the host does; instruction counts repeat.
-    return _ACCELERATORS[otherwise]._replace(why=f"KVM does not work here: {trouble}", works=False)
+    stands_in = not _foreign(arch)  # else nobody would have expected KVM
+    why = f"KVM does not work here: {trouble}" if stands_in else trouble
+    return _of(otherwise, arch)._replace(why=why, works=not stands_in)
 
 
-def _need_qemu(accel: str) -> None:
+def _of(word: str, arch: Arch) -> Accelerator:
+    """Return what emulates an architecture."""
+    found = _ACCELERATORS[word]
+    return found._replace(title=f"{found.title}, {arch.name}" if arch.path else found.title, arch=arch)
+
+
+def _foreign(arch: Arch) -> str:
+    """Return why KVM can't run an architecture here, empty where this machine is of it."""
+    if arch.machine == platform.machine():
+        return ""
+    return f"a {platform.machine()} machine emulates {arch.machine}"
+
+
+def _need_qemu(accel: str, arch: Arch) -> None:
     """Raise Unsupported where no guest can run, BadInput where there is no such accelerator."""
     if platform.machine() != "x86_64":
         raise Unsupported(f"guests need an x86-64 machine, not {platform.machine()}", "measure here: --where here")
-    if shutil.which(_QEMU) is None:
-        raise Unsupported(f"no {_QEMU} on this machine", "install qemu-system-x86")
+    if shutil.which(arch.qemu) is None:
+        raise Unsupported(f"no {arch.qemu} on this machine", f"install {arch.qemu_package}")
     if accel not in {"auto", *_ACCELERATORS}:
         raise BadInput(f"no accelerator {accel!r}", f"there are auto, {', '.join(_ACCELERATORS)}")
 
 
-def candidates(accel: str, image: Path | None, *, otherwise: str = "icount") -> list[Accelerator]:
+def candidates(accel: str, image: Path | None, *, otherwise: str = "icount", arch: Arch = ARCHES[USUAL]
+               ) -> list[Accelerator]:  # fmt: skip
     """Return what accelerator() may choose, without a trial: of two the first, if that works.
 
     image: None where it is not there yet. Raises Unsupported without QEMU.
     """
-    _need_qemu(accel)
+    _need_qemu(accel, arch)
     if accel != "auto":
-        return [_ACCELERATORS[accel]]
-    if not _kvm_refused():
+        return [_of(accel, arch)]
+    if not _foreign(arch) and not _kvm_refused():
         kept = _kept(_verdict(image)) if image else None
         if kept is None:
             return [_ACCELERATORS["kvm"], _ACCELERATORS[otherwise]]
         if not kept:
             return [_ACCELERATORS["kvm"]]
-    return [_ACCELERATORS[otherwise]]
+    return [_of(otherwise, arch)]
 
 
 def boot(
@@ -151,15 +169,18 @@ def boot(
 
     The console is appended to `log`, and what it says while the command runs is echoed.
     """
-    cpus = 1 if accel.counted else cpus
+    cpus, arch = 1 if accel.counted else cpus, accel.arch
     append += f" {special.KERNEL_OPTIONS}" if scenarios else ""
     ours, qemus = socket.socketpair()
     # An unlinked file and a socket pair, both inherited: nothing to tidy up, whatever kills us.
     report = tempfile.TemporaryFile() if accel.plugin else None  # noqa: SIM115  (the guest closes it)
-    with tempfile.TemporaryFile() as archive, qemus, special.disks(scenarios) as disks:
-        initramfs.build(archive, argv, packages=packages, trees=trees)
+    options = f"{_KERNEL_OPTIONS.format(console=arch.console)} {accel.kernel_options} {append}"
+    with tempfile.TemporaryFile() as archive, qemus, special.disks(scenarios, arch.page_size) as disks:
+        initramfs.build(archive, argv, packages=packages, trees=trees, arch=arch, echo=echo)
         command = [
-            *(_QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
+            *(arch.qemu, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
+            *arch.qemu_options,
+            *(() if accel.word == "kvm" else ("-cpu", arch.cpu)),
             *accel.options,
             *(("-seed", str(seed)) if accel.counted else ()),
             *(accel.plugin.options(report) if accel.plugin and report else ()),
@@ -167,12 +188,12 @@ def boot(
             *(special.nodes(memory_mib, cpus) if scenarios else ("-m", str(memory_mib))),
             *disks,
             *("-kernel", str(image), "-initrd", f"/dev/fd/{archive.fileno()}"),
-            *("-append", " ".join(f"{_KERNEL_OPTIONS} {accel.kernel_options} {append}".split())),
-            *("-serial", "stdio", "-chardev", f"socket,id=results,fd={qemus.fileno()}", "-serial", "chardev:results"),
+            *("-append", " ".join(options.split())),
+            *("-serial", "stdio", "-chardev", f"socket,id=results,fd={qemus.fileno()}", *arch.port_options),
             *more,
         ]
-        guest = Guest(command, ours, limits=(start_limit, time_limit), log=log, echo=echo)
-        guest.counts = Counts(report) if report else None
+        guest = Guest(command, ours, limits=(start_limit, time_limit), log=log, echo=echo, arch=arch)
+        guest.counts = Counts(report, arch.counts) if report else None
         return guest
 
 
@@ -217,7 +238,7 @@ def _boot_id() -> str:
 def _verdict(image: Path) -> Path:
     """Return where it is kept what a trial of this kernel under KVM came to."""
     status = image.stat()
-    version = processes.finish([_QEMU, "--version"], _TRIAL_SECONDS).stdout
+    version = processes.finish([ARCHES[USUAL].qemu, "--version"], _TRIAL_SECONDS).stdout
     subject = repr([version, str(image.resolve()), status.st_mtime_ns, status.st_size])
     return cache.place() / "kvm" / f"{_boot_id()}-{hashlib.sha256(subject.encode()).hexdigest()[:16]}"
 

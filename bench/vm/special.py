@@ -21,13 +21,13 @@ NODE_MIB = 128  # of the second node, which has no CPU
 # memfd_secret(2) has to be asked for before Linux 6.5 (b758fe6df50d). NUMA balancing is on where there are two nodes,
 # and would unmap pages now and then: the scenario that is about it switches it on.
 KERNEL_OPTIONS = "secretmem.enable=1 numa_balancing=disable"
-_PAGE = 4096
+_BLOCK = 4096  # of the file system: no larger than a page of any kernel
 _SECONDS = 30.0  # for a file system to be made
-_MKE2FS = ("mke2fs", "-q", "-F", "-t", "ext4", "-b", str(_PAGE), "-O", "^has_journal")
+_MKE2FS = ("mke2fs", "-q", "-F", "-t", "ext4", "-b", str(_BLOCK), "-O", "^has_journal")
 
 
 @contextmanager
-def disks(wanted: bool) -> Iterator[list[str]]:
+def disks(wanted: bool, page_size: int = 4096) -> Iterator[list[str]]:
     """Yield QEMU's arguments for both disks, which are nameless files here: namespace 1 is swap, 2 has the files.
 
     Where there is no mke2fs, the second is empty. Nothing where they are not wanted.
@@ -37,7 +37,7 @@ def disks(wanted: bool) -> Iterator[list[str]]:
         return
     with tempfile.TemporaryFile() as swap, tempfile.TemporaryFile() as files:
         swap.truncate(SWAP_BYTES)
-        swap.write(swap_header(SWAP_BYTES))
+        swap.write(swap_header(SWAP_BYTES, page_size))
         swap.flush()
         files.truncate(FILES_BYTES)
         _make_file_system(files.fileno())
@@ -57,10 +57,10 @@ def nodes(memory_mib: int, cpus: int) -> list[str]:
     return words
 
 
-def swap_header(size: int) -> bytes:
+def swap_header(size: int, page_size: int = 4096) -> bytes:
     """Return the first page of a swap device: union swap_header, version 1 (include/linux/swap.h)."""
-    info = struct.pack("<III", 1, size // _PAGE - 1, 0)  # version, last page, bad pages
-    return (bytes(1024) + info).ljust(_PAGE - 10, b"\0") + b"SWAPSPACE2"
+    info = struct.pack("<III", 1, size // page_size - 1, 0)  # version, last page, bad pages
+    return (bytes(1024) + info).ljust(page_size - 10, b"\0") + b"SWAPSPACE2"
 
 
 def _make_file_system(disk: int) -> None:

@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.vm import cache, kernel, trees
+from bench.plan.arches import ARCHES, USUAL, Arch
+from bench.vm import cache, foreign, kernel, trees
 
 # What its folders hold; of another name: made by another version.
 HOLDS = {
@@ -22,9 +23,20 @@ HOLDS = {
     "plugin": "the plugin of QEMU that counts",
     "symbols": "where functions of kernels are",
     "kvm": "whether kernels run under KVM",
+    **{
+        f"{folder}{row.path if folder == 'kernels' else f'-{row.debian}'}": f"{what} for {row.name}"
+        for row in ARCHES.values()
+        for folder, what in (
+            ("kernels", "Debian's kernels"),
+            ("apt", "Debian's package lists"),
+            ("python", "Debian's Python"),
+            ("core", "the C core"),
+        )
+        if row.path
+    },
 }
 # Bytes, about, of what is fetched or made where it is not there
-KERNEL, LISTS, BUILD, INITRAMFS = 15 << 20, 100 << 20, 2 << 30, 25 << 20
+KERNEL, LISTS, BUILD, INITRAMFS, PYTHON = 15 << 20, 100 << 20, 2 << 30, 25 << 20, 70 << 20
 
 
 class Kept(NamedTuple):
@@ -76,26 +88,28 @@ def remove() -> tuple[list[Kept], list[Kept], str]:
         return removed, left, ""
 
 
-def missing(spec: str) -> tuple[str, int]:
+def missing(spec: str, arch: Arch = ARCHES[USUAL]) -> tuple[str, int]:
     """Return what finding a kernel would fetch or build, and about how many bytes that takes; empty and 0 if nothing.
 
     Raises BadInput for a revision that there is not, and for what can't be a version of Debian's.
     """
     if spec.startswith("debian:"):
         series = kernel.series(spec)
-        names = [path.name for path in _glob("kernels", "vmlinuz-*")]
+        names = [path.name for path in _glob(kernel.folder_of(arch), "vmlinuz-*")]
         if any(kernel.matches(name.removeprefix("vmlinuz-"), series) for name in names):
             return "", 0
-        lists = 0 if _glob("apt/lists", "*Packages*") else LISTS
-        return f"{spec} would be fetched", KERNEL + lists
+        lists = 0 if _glob("apt/lists" if not arch.path else f"apt-{arch.debian}/lists", "*Packages*") else LISTS
+        return f"{spec} would be fetched{f' for {arch.name}' if arch.path else ''}", KERNEL + lists
     if not Path(spec).exists() and (tree := trees.split(spec)) and not trees.was_built(*tree):
         return f"{spec} would be built", 0 if _glob("builds", "*/objects/vmlinux") else BUILD
     return "", 0
 
 
-def missing_initramfs() -> int:
-    """Return about how many bytes the guest's Python takes, 0 where one is kept."""
-    return 0 if _glob("initramfs", "base-*.cpio") else INITRAMFS
+def missing_python(arch: Arch = ARCHES[USUAL]) -> dict[str, int]:
+    """Return what has to be made or fetched for the guest's Python, with about how many bytes that takes."""
+    if arch.path and not _glob(f"python-{arch.debian}", f"{foreign.KEPT}*"):
+        return {f"Python for {arch.debian} would be fetched": PYTHON}
+    return {} if _glob("initramfs", "base-*.cpio") else {"Python for guests would be packed": INITRAMFS}
 
 
 def _glob(name: str, pattern: str) -> list[Path]:

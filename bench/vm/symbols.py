@@ -14,14 +14,13 @@ from pathlib import Path
 
 from bench.errors import BenchError, Unsupported
 from bench.files import replacing
+from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.vm import cache, qemu
 
-# What the counting plugin finds its way by (bench/vm/counting.c); x86 has them all since Linux 5.8.
-NEEDED = {"asm_exc_page_fault", "irq_entries_start", "entry_SYSCALL_64", "__switch_to_asm", "do_exit",
-          "__entry_text_start", "__entry_text_end"}  # fmt: skip
 _TEXT = re.compile(r"([0-9a-f]{16}) [tTwW] (\S+)")
 _KEPT = re.compile(r"[0-9a-f]{16} \S+")
 _BORDER = re.compile(r"_.*_(start|end)|_[se]?text")  # of a section, which begins or ends with a function
+_BUILT = {row.image for row in ARCHES.values()}  # names that an image has where it was built
 _FORM = 2  # of the file that is kept
 _SECONDS = 120.0
 _MEMORY_MIB = 704
@@ -35,15 +34,15 @@ for at in range(0, len(data), 4096):
 """
 
 
-def find(image: Path, echo: Callable[[str], None]) -> Path:
+def find(image: Path, echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> Path:
     """Return a file of the kernel's functions, a line each with address and name, in order. Raises Unsupported."""
     digest = hashlib.sha256(image.read_bytes()).hexdigest()
-    known = "".join(functions(_map_of(image)))
+    known = "".join(functions(_map_of(image), arch))
     source = hashlib.sha256(known.encode()).hexdigest()[:16] if known else "asked"
     kept = cache.folder("symbols") / f"{digest[:32]}-{source}-{_FORM}"
     with cache.lock("symbols"):
-        if not cache.usable(kept, _whole):
-            lines = known or functions(_asked(image, echo))
+        if not cache.usable(kept, lambda found: _whole(found, arch)):
+            lines = known or functions(_asked(image, echo, arch), arch)
             if not lines:
                 raise Unsupported(f"{image.name} does not say where its functions are", "set CONFIG_KALLSYMS=y")
             with replacing(kept) as file:
@@ -51,13 +50,13 @@ def find(image: Path, echo: Callable[[str], None]) -> Path:
     return kept
 
 
-def functions(symbols: Iterable[str]) -> list[str]:
+def functions(symbols: Iterable[str], arch: Arch = ARCHES[USUAL]) -> list[str]:
     """Return lines for the plugin from those of System.map or /proc/kallsyms; none where what it needs is not there.
 
     Of several names of one address the first is shown: a function's, without a prefix, of those the shortest.
     """
     found = [match.groups() for line in symbols if (match := _TEXT.fullmatch(line.rstrip()))]
-    if NEEDED - {name for _, name in found}:
+    if arch.symbols - {name for _, name in found}:
         return []
     # __pfx_: the padding before a function, which is never executed
     real = [(address, name) for address, name in found if not name.startswith("__pfx_")]
@@ -65,10 +64,10 @@ def functions(symbols: Iterable[str]) -> list[str]:
     return [f"{address} {name}\n" for address, name in real]
 
 
-def _whole(kept: bytes) -> bool:
+def _whole(kept: bytes, arch: Arch = ARCHES[USUAL]) -> bool:
     """Whether a file that was kept begins and ends with a line, and has what is needed."""
     first = kept.partition(b"\n")[0].decode(errors="replace")
-    needed = all(f" {name}\n".encode() in kept for name in NEEDED)
+    needed = all(f" {name}\n".encode() in kept for name in arch.symbols)
     return bool(_KEPT.fullmatch(first)) and needed and kept.endswith(b"\n")
 
 
@@ -76,7 +75,7 @@ def _map_of(image: Path) -> Iterator[str]:
     """Yield the lines of the image's System.map: beside it, in /boot or above a built one. Debian's are stubs."""
     release = image.name.removeprefix("vmlinuz-")
     places = [image.with_name(f"System.map-{release}")]
-    if image.name == "bzImage":  # one of several images in a folder would take that of another
+    if image.name in _BUILT:  # one of several images in a folder would take that of another
         places.append(image.with_name("System.map"))
     places += [parent / "System.map" for parent in image.resolve().parents[3:4]]
     for place in places:
@@ -87,10 +86,10 @@ def _map_of(image: Path) -> Iterator[str]:
             return
 
 
-def _asked(image: Path, echo: Callable[[str], None]) -> list[str]:
+def _asked(image: Path, echo: Callable[[str], None], arch: Arch) -> list[str]:
     """Boot the kernel and have it print its symbols. Raises Unsupported."""
     echo(f"asking {image.name} where its functions are: once, in a boot of its own")
-    accel = qemu.accelerator("tcg", image, [], echo)._replace(kernel_options=qemu.SAME_ADDRESSES)
+    accel = qemu.accelerator("tcg", image, [], echo, arch=arch)._replace(kernel_options=qemu.SAME_ADDRESSES)
     with tempfile.TemporaryFile() as log:  # without a name: nothing to tidy up, whatever kills us
         try:
             said = list(

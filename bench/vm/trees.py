@@ -16,10 +16,11 @@ from bench import processes
 from bench.errors import BadInput, BuildFailed, PermissionDenied, ProgramFailed, Unsupported
 from bench.files import replacing
 from bench.plan import kconfig
+from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.plan.records import Facts
 from bench.vm import cache
 
-IMAGE = "arch/x86/boot/bzImage"
+IMAGE = ARCHES[USUAL].built  # of revisions: of other architectures nothing is built here
 _GIT_SECONDS, _MAKE_SECONDS = 900.0, 6 * 3600.0
 _DIGITS = 12  # of a commit, for people
 _CHOICES = ("CC", "HOSTCC", "LLVM", "CROSS_COMPILE", "KCFLAGS", "KCPPFLAGS")  # from the environment to make
@@ -38,15 +39,17 @@ class Built(NamedTuple):
     title: str
 
 
-def image_of(tree: Path) -> Path:
-    """Return the bzImage of a tree or build folder. Raises BadInput where there is none."""
-    image = tree / IMAGE
+def image_of(tree: Path, arch: Arch = ARCHES[USUAL]) -> Path:
+    """Return the image of a tree or build folder. Raises BadInput where there is none."""
+    image = tree / arch.built
     if image.exists():
         return image
     if not any((tree / name).exists() for name in ("Kbuild", ".config")):
-        raise BadInput(f"{tree} is no kernel tree: it has no {IMAGE}", "give a bzImage, or the folder it was built in")
-    make = f"make -C {tree} -j{_cpus()} bzImage"
-    raise BadInput(f"{tree} was not built: it has no {IMAGE}", f"{make}; or give {tree}@HEAD, which builds it apart")
+        hint = f"give {'an' if arch.image[0] in 'AEIOU' else 'a'} {arch.image}, or the folder it was built in"
+        raise BadInput(f"{tree} is no kernel tree: it has no {arch.built}", hint)
+    make = f"make -C {tree} -j{_cpus()} {arch.image}"
+    apart = f"; or give {tree}@HEAD, which builds it apart" if arch.built == IMAGE else ""
+    raise BadInput(f"{tree} was not built: it has no {arch.built}", f"{make}{apart}")
 
 
 def commit_of(tree: Path, image: Path, echo: Callable[[str], None]) -> Facts:

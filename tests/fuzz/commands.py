@@ -212,7 +212,7 @@ def lines_of_words(names):
 @contextlib.contextmanager
 def lab(folder: Path):
     """The targets of this file, in a folder; what would measure, boot or draw is left out."""
-    from bench.run import bisecting, commands, matrix, measuring, settle
+    from bench.run import bisecting, commands, matrix, measuring, probing, settle
     from bench.vm import kernel, qemu
     from plots import drawing
 
@@ -234,6 +234,7 @@ def lab(folder: Path):
         for holder, name, value in (
             (commands, "RESULTS", kept),
             (commands, "probe", lambda _: None),
+            (probing, "probe", lambda *_: None),
             (commands, "list_everything", lambda: None),
             (measuring, "run", settled),
             (matrix, "run", lambda wanted: settled(wanted.request)),

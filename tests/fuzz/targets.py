@@ -9,6 +9,7 @@ import os
 
 from bench.harmless import harmless
 from bench.plan import expected, kconfig, kernel_log, records
+from bench.plan.arches import ARCHES, USUAL
 from bench.plan.plan import Play, Timing
 from bench.plan.records import Failed, Machine, Messages, Plan, Played, Timed
 from bench.report import letters
@@ -149,7 +150,7 @@ def take_config(text):
     return kconfig.chosen(text) != kconfig.UNKNOWN
 
 
-SYMBOLS = "".join(f"{2**64 - 2**20 + 64 * i:016x} T {name}\n" for i, name in enumerate(sorted(symbols.NEEDED)))
+SYMBOLS = "".join(f"{2**64 - 2**20 + 64 * i:016x} T {name}\n" for i, name in enumerate(sorted(ARCHES[USUAL].symbols)))
 CONSOLE = """\
 [    0.000000] Linux version 6.12
 [    1.500000][   T12] WARNING: CPU: 0 PID: 12 at mm/memory.c:12 do_wp_page+0x1/0x2

@@ -154,3 +154,24 @@ def test_what_is_left_of_a_result_is_foreseen(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "3 boots x 2 processes x 1 value, of which 2 are left" in done.stdout
     assert (tmp_path / "x/records.jsonl").read_bytes() == before
+
+
+def test_what_a_guest_of_another_architecture_needs_is_foreseen(empty, capsys):
+    foresee.run(requested("--arch", "arm64", "--kernel", "debian:6.12", *SMALL, "--dry-run"))
+    found = rows(capsys.readouterr().out)
+    assert "TCG, counting instructions, arm64" in found["where"]
+    assert "debian:6.12 would be fetched for arm64; Python for arm64 would be fetched" in found["cache"]
+    assert "--arch arm64" in found["command"] or "arm64" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--arch", "arm64", "--interface", "clear_refs"], "arm64 has no soft-dirty bits"),
+        (["--arch", "arm64-16k", "--kind", "anon-thp"], "huge pages are measured in pages of 4 KiB"),
+        (["--arch", "arm64", "--where", "here"], "needs a virtual machine"),
+    ],
+)
+def test_what_an_architecture_can_not_have_is_refused_before_anything_is_fetched(empty, words, said):
+    with pytest.raises(BadInput, match=said):
+        foresee.run(requested("--kernel", "debian:6.12", *words, "--dry-run"))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bench.errors import BadInput
 from bench.measure import probe
 from bench.plan import catalogue, suites
+from bench.plan.arches import ARCHES
 from bench.plan.bystanders import BYSTANDERS
 from bench.plan.interfaces import INTERFACES, LEGACY, TRACKERS, UNTRACKED, WRITTEN, Reason
 from bench.plan.kinds import KINDS, POPULATE
@@ -112,6 +113,7 @@ TYPED = {
     "--seed": st.integers(0, 2**32 - 1),
     "--where": st.sampled_from(["auto", "here", "vm"]),
     "--kernel": st.sampled_from(["debian:6.12", "a b/bzImage", "-image"]),
+    "--arch": st.sampled_from(list(ARCHES)),
     "--accel": st.sampled_from(["auto", "kvm", "tcg", "icount"]),
     "--append": st.sampled_from(["mitigations=off", "a='b c' -d", "-quiet"]),
     "--memory": st.sampled_from(["600M", "1G", "2GiB", "1048576Ki"]),
@@ -240,7 +242,7 @@ def test_help_has_each_option_once_in_its_group_and_percent_is_called_so():
 def test_an_option_without_its_need_is_refused_by_name(row):
     values = {"--kind": "shmem", "--sharing": "shared", "--populate": "read", "--masks": "extra", "--workload": "all"}
     values |= {"--directory": "/dev/shm", "--accel": "tcg", "--format": "ktap", "--kernel": "debian:6.12"}
-    values |= {"--memory": "3G"}
+    values |= {"--memory": "3G", "--arch": "arm64"}
     typed = [row.name] if row.flag else [f"{row.name}={values.get(row.name, 3)}"]
     without = {options.TIMINGS: ["--suite=meaning"], options.SCENARIOS: ["--suite=quick"]}
     without |= {options.GUEST: ["--where=here"], options.HERE: ["--where=vm"]}

@@ -120,8 +120,8 @@ PACKAGES = [
 
 @pytest.fixture
 def archive(monkeypatch):
-    monkeypatch.setattr(apt, "refresh", lambda echo: None)
-    monkeypatch.setattr(apt, "packages", lambda name: [one for one in PACKAGES if name.fullmatch(one[0])])
+    monkeypatch.setattr(apt, "refresh", lambda echo, arch: None)
+    monkeypatch.setattr(apt, "packages", lambda name, arch: [one for one in PACKAGES if name.fullmatch(one[0])])
 
 
 def test_the_list_is_in_order_and_has_what_can_be_fetched_and_booted(archive):
@@ -139,7 +139,7 @@ def test_the_list_is_in_order_and_has_what_can_be_fetched_and_booted(archive):
 def test_an_image_whose_configuration_left_the_archive_is_fetched_without(archive, monkeypatch):
     """Debian's 6.19 to 7.1 have their configuration in linux-base-*, which the archive of backports no longer has."""
 
-    def download(package, target):
+    def download(package, target, arch):
         root = target / "root"
         (root / "DEBIAN").mkdir(parents=True)
         (root / "boot").mkdir()
@@ -167,7 +167,7 @@ def test_an_unknown_series_is_refused_with_the_known_ones(archive):
 
 def test_other_packages_are_not_kernels_to_boot():
     for name in ("unsigned-7.3.4+deb13-cloud-amd64", "7.3.4+deb13-cloud-amd64-dbg", "7.3.4+deb13-amd64"):
-        assert not kernel._PACKAGE.fullmatch(f"linux-binary-{name}")
+        assert not kernel._package("cloud-amd64").fullmatch(f"linux-binary-{name}")
 
 
 def answers(monkeypatch, **outputs):

@@ -123,7 +123,7 @@ def test_a_kernel_that_takes_no_initramfs_says_so(boot, monkeypatch):
 
 
 def test_a_kernel_without_a_console_says_so(boot, monkeypatch):
-    monkeypatch.setattr(qemu, "_KERNEL_OPTIONS", qemu._KERNEL_OPTIONS.replace("console=ttyS0", "console=tty9"))
+    monkeypatch.setattr(qemu, "_KERNEL_OPTIONS", qemu._KERNEL_OPTIONS.replace("console={console}", "console=tty9"))
     _, error = failing(boot("-c", "import ctypes; ctypes.CDLL(None).reboot(0x1234567)"))
     assert str(error) == "the guest ended before its command did"
     _, error = failing(boot("-c", "pass", append="init=/absent rdinit=/absent"))

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from bench.errors import Unsupported
+from bench.plan.arches import ARCHES, USUAL
 from bench.vm import symbols
 
 OWN = {"ffffffff81000010": "scan", "ffffffff81000020": "walk"}
@@ -13,7 +14,7 @@ OWN = {"ffffffff81000010": "scan", "ffffffff81000020": "walk"}
 
 def lines(own=OWN, without=()):
     """Those of a System.map, with all that is needed but some."""
-    needed = {f"ffffffff8200{i:04x}": name for i, name in enumerate(sorted(symbols.NEEDED - set(without)))}
+    needed = {f"ffffffff8200{i:04x}": name for i, name in enumerate(sorted(ARCHES[USUAL].symbols - set(without)))}
     return [f"{address} T {name}\n" for address, name in (needed | own).items()]
 
 
@@ -35,10 +36,10 @@ def test_functions_are_in_order_with_the_plainest_name_first():
         "ffffffff81000020 __walk\n",
         "ffffffff81000020 __walk_text_end\n",
     ]
-    assert len(found) == 6 + len(symbols.NEEDED)
+    assert len(found) == 6 + len(ARCHES[USUAL].symbols)
 
 
-@pytest.mark.parametrize("lacking", sorted(symbols.NEEDED))
+@pytest.mark.parametrize("lacking", sorted(ARCHES[USUAL].symbols))
 def test_symbols_that_lack_what_is_needed_are_none(lacking):
     assert symbols.functions(lines(without=[lacking])) == []
     assert symbols.functions(["ffffffffffffffff B The real System.map is in the linux-image-dbg package\n"]) == []
@@ -50,7 +51,7 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     found = []
 
-    def ask(image, echo):
+    def ask(image, echo, arch):
         found.append(image)
         return lines({"ffffffff81000010": "asked"})
 
@@ -109,7 +110,7 @@ def test_a_system_map_that_is_newer_than_the_image_is_another_kernel_s(asked, tm
 
 
 def test_a_kernel_that_does_not_tell_is_named(monkeypatch, asked, tmp_path):
-    monkeypatch.setattr(symbols, "_asked", lambda image, echo: [])
+    monkeypatch.setattr(symbols, "_asked", lambda image, echo, arch: [])
     path = tmp_path / "bzImage"
     path.write_text("an image")
     with pytest.raises(Unsupported, match="bzImage does not say where its functions are"):
@@ -119,4 +120,4 @@ def test_a_kernel_that_does_not_tell_is_named(monkeypatch, asked, tmp_path):
 def test_a_guest_says_where_its_functions_are(image):
     names = {line.split()[1] for line in symbols.find(image, print).read_text().splitlines()}
     assert len(names) > 10_000
-    assert symbols.NEEDED | {"pagemap_read", "clear_refs_write"} <= names
+    assert ARCHES[USUAL].symbols | {"pagemap_read", "clear_refs_write"} <= names

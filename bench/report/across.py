@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results of two architectures, or page sizes, in one table that says what may be compared, and what may not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report import numbers, tables
+from bench.report.layout import grid, note, paragraph
+from bench.stats import across
+from bench.stats.across import AMOUNT, OF, SHARE, Line
+from bench.stats.comparison import Side
+
+_NAMES = {"architecture": "architectures", "page_size": "page sizes"}
+_SEPARATE = " atomic"
+
+
+def text(sides: Sequence[Side]) -> str:
+    """The table, and what it means, for results of which across.unlike() says something. Raises BadInput."""
+    rows = across.point(sides)
+    what = " and ".join(_NAMES[fact] for fact in across.unlike(sides))
+    forms = across.forms(sides)
+    body: list[list[str]] = []
+    for form in forms:
+        body += [[form], *(_row(sides, line) for line in across.lines(sides, form))]
+        if form.removesuffix(_SEPARATE) != form and form.removesuffix(_SEPARATE) in forms:
+            body.append(_row(sides, across.atomic(sides, form, form.removesuffix(_SEPARATE))))
+    one = rows.iloc[0]
+    lacking = [
+        f"Not measured on {side.name}: {form}: {why}."
+        for side in sides
+        for form, why in side.result.unavailable.items()
+    ]
+    return "\n".join(
+        [
+            paragraph(
+                f"Results of two {what}. An instruction of the one is none of the other, nor is a page or a second of "
+                "it: a number of theirs is compared with others of its own side, and then the ratios."
+            ),
+            "",
+            *(paragraph(f"{side.name}: {_machine(side)}, {tables.where(side.rows)}", hang="    ") for side in sides),
+            "",
+            paragraph(f"{tables.series(one)}, {one.pages} pages, where no other size is named"),
+            grid([["", *(side.name for side in sides), "compare?"]], body),
+            note("wrong intervals: of all points; cost = all phases less the untracked writes; of medians"),
+            *(paragraph(line, hang="  ") for line in lacking),
+        ]
+    )
+
+
+def _machine(side: Side) -> str:
+    host = side.result.host
+    return f"{host['architecture']}, pages of {int(host['page_size']) >> 10} KiB"
+
+
+def _row(sides: Sequence[Side], line: Line) -> list[str]:
+    cells = []
+    for side, value in zip(sides, line.values, strict=True):
+        if line.written == OF:
+            part, whole = value  # type: ignore[misc]
+            cells.append(f"{part} of {whole}")
+        elif line.written == SHARE:
+            cells.append(f"{100 * value:.0f}%")
+        elif line.written == AMOUNT:
+            cells.append(numbers.amount(value, numbers.unit(side.rows)))  # type: ignore[arg-type]
+        else:
+            cells.append(numbers.times(value))  # type: ignore[arg-type]
+    return [f"  {line.what}", *cells, "no" if line.why else "yes"]

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reads an arm64 Image, which is not packed: is it one, of which release, and the configuration in it.
+
+Its header: Documentation/arch/arm64/booting.rst; behind that is a PE header, since it is an EFI program as well.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import struct
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+from bench.errors import BadInput
+
+_MAGIC, _PE = 56, 60
+_HEADER_END = 64
+_MOST_HEADERS = 4096
+_MOST = 1 << 24  # bytes of a configuration
+_OTHERS = ((b"\x7fELF", 0, "an ELF file, such as vmlinux"), (b"HdrS", 0x202, "a bzImage, for x86: leave out --arch"),
+           (b"\x1f\x8b", 0, "packed: gunzip it"), (b"zimg", 4, "packed: build Image instead"))  # fmt: skip
+
+
+def check(path: Path, hint: str) -> None:
+    """Raise BadInput for what is no arm64 Image, or not a whole one."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BadInput(f"{path} is no file", hint)  # opening a pipe would wait for who writes it
+        with path.open("rb") as file:
+            head = file.read(_MOST_HEADERS)
+    except OSError as error:
+        raise BadInput(f"can't read the kernel image {path}: {error.strerror}", hint) from error
+    if head[_MAGIC:_PE] != b"ARM\x64":
+        what = next((f": it is {what}" for magic, at, what in _OTHERS if head[at:].startswith(magic)), "")
+        raise BadInput(f"{path} is no arm64 Image{what}", hint)
+    if status.st_size < (whole := _whole(head)):
+        raise BadInput(f"{path} is cut off: it holds {status.st_size} of {whole} bytes", "copy it, or build it, again")
+
+
+def release(path: Path) -> str:
+    """Return the release of an Image that was checked, as uname -r prints it; empty where it doesn't say."""
+    found = re.search(rb"Linux version ([!-~]{1,64}) ", path.read_bytes())
+    return found[1].decode() if found else ""
+
+
+def config(path: Path) -> str:
+    """Return the configuration that an Image carries, empty where it has none."""
+    packed = path.read_bytes().partition(b"IKCFG_ST")[2]
+    with suppress(zlib.error):
+        return zlib.decompressobj(wbits=31).decompress(packed, _MOST).decode(errors="replace")
+    return ""
+
+
+def _whole(head: bytes) -> int:
+    """Return the size of the file by its sections, as far as their headers say it."""
+    with suppress(struct.error):
+        (start,) = struct.unpack_from("<I", head, _PE)
+        if head[start : start + 4] != b"PE\0\0":
+            return _HEADER_END
+        sections, optional = struct.unpack_from("<H12xH", head, start + 6)
+        places = [start + 24 + optional + 40 * number for number in range(min(sections, 16))]
+        return max((sum(struct.unpack_from("<II", head, place + 16)) for place in places), default=_HEADER_END)
+    return _HEADER_END

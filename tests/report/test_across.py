@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results of two architectures: what may be compared is said, and nothing is claimed of what may not."""
+
+import re
+
+import pytest
+
+from bench.errors import BadInput
+from bench.report import across as report
+from bench.run import commands
+from bench.stats import across, comparison
+from tests import synthetic
+from tests.texts import assert_mailable
+
+FORMS = ("scan-wp", "scan-wp atomic")
+WHAT = [("random", pages, 10.0) for pages in (100, 1000, 10_000)]
+
+
+def sides(tmp_path, *hosts, **options):
+    """Load invented results, one for each machine."""
+    folders = [
+        synthetic.result(tmp_path / f"side{number}", what=WHAT, noise=0.0, interfaces=("none", "scan-wp"), **host)
+        for number, host in enumerate(hosts)
+    ]
+    return folders, comparison.load(folders)
+
+
+X86, ARM64 = {"architecture": "x86_64"}, {"architecture": "aarch64"}
+
+
+def cells(text):
+    """The cells of each row by form and name."""
+    found, form = {}, ""
+    for line in text.splitlines():
+        if " | " in line or "|" in line:
+            name, *values = (cell.strip() for cell in line.split("|"))
+            found[form, name] = values
+        else:
+            form = line.strip()
+    return found
+
+
+def test_ratios_are_compared_and_instructions_are_not(tmp_path):
+    wrong = {("scan-wp", "random", 1000): (3, 0)}
+    base = synthetic.result(tmp_path / "x86", what=WHAT, noise=0.0, interfaces=("none", "scan-wp"), **X86)
+    other = synthetic.result(
+        tmp_path / "arm64", what=WHAT, noise=0.0, interfaces=("none", "scan-wp"), factor={"scan-wp": 3.0}, wrong=wrong,
+        **ARM64
+    )  # fmt: skip
+    loaded = comparison.load([base, other])
+    assert across.unlike(loaded) == ["architecture"]
+    text = report.text(loaded)
+    assert_mailable(text)
+    found = cells(text)
+    assert found["scan-wp", "cost"][-1] == "no"
+    assert {values[-1] for (form, name), values in found.items() if form in FORMS and name != "cost"} == {"yes"}
+    assert found["scan-wp", "wrong intervals"][0].startswith("0 of ")
+    assert not found["scan-wp", "wrong intervals"][1].startswith("0 of ")
+    assert found["scan-wp", "cost over that of 1000 pages"][0] != "?"
+    assert found["scan-wp atomic", "cost over that of scan-wp"][0].endswith("x")
+    assert not re.search(r"[-+]\d+(\.\d+)?%", text), "shares, and no change"
+
+
+@pytest.mark.parametrize("hosts", [(X86, X86), (X86, {}), ({}, {})])
+def test_what_is_alike_or_unknown_is_compared_as_ever(tmp_path, hosts):
+    _, loaded = sides(tmp_path, *hosts)
+    assert across.unlike(loaded) == []
+
+
+def test_pages_of_another_size_are_another_machine_and_are_called_so(tmp_path):
+    _, loaded = sides(tmp_path, ARM64, ARM64 | {"page_size": 16384})
+    assert across.unlike(loaded) == ["page_size"]
+    assert "two page sizes" in report.text(loaded)
+    assert "pages of 16 KiB" in report.text(loaded)
+
+
+@pytest.mark.parametrize("options", [{"fail_on": 3.0}, {"form": "json"}, {"name": "kept"}])
+def test_what_needs_a_change_in_percent_is_refused(tmp_path, options):
+    folders, _ = sides(tmp_path, X86, ARM64)
+    with pytest.raises(BadInput, match="differ in architecture"):
+        commands.compare(commands.Comparing(tuple(map(str, folders)), **options))
+
+
+def test_compare_prints_the_table(tmp_path, capsys):
+    folders, loaded = sides(tmp_path, X86, ARM64)
+    commands.compare(commands.Comparing(tuple(map(str, folders))))
+    assert capsys.readouterr().out.strip() == report.text(loaded).strip()
