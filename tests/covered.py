@@ -12,7 +12,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.core import build
 from tests.copies import copy
@@ -63,8 +65,30 @@ os._exit = dump_and_leave
 """
 
 
-def python(tests: list[str]) -> dict[str, tuple[int, int]]:
-    """Run the tests, and return the lines of each file, and how many of them were executed."""
+class Counted(NamedTuple):
+    """Lines of a file, and those that nothing executed."""
+
+    lines: int
+    missing: list[int]
+
+    @property
+    def share(self) -> float:
+        """Percent that was executed."""
+        return 100 * (1 - len(self.missing) / self.lines) if self.lines else 100.0
+
+    def where(self) -> str:
+        """The missing ones as ranges, as many as a line holds."""
+        spans: list[list[int]] = []
+        for line in self.missing:
+            if spans and line == spans[-1][-1] + 1:
+                spans[-1][1:] = [line]
+            else:
+                spans.append([line])
+        return textwrap.shorten(" ".join("-".join(map(str, one)) for one in spans), 150, placeholder=" ...")
+
+
+def python(tests: list[str]) -> dict[str, Counted]:
+    """Run the tests, and return what of each file they executed."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "rc").write_text(RC.format(root=ROOT, folder=folder))
@@ -74,14 +98,13 @@ def python(tests: list[str]) -> dict[str, tuple[int, int]]:
         subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, env=env, check=True)
         subprocess.run([*coverage, "json", "-q", "-o", folder / "json"], cwd=ROOT, env=env, check=True)
         files = json.loads((folder / "json").read_text())["files"]
-    counts = {name: one["summary"] for name, one in files.items()}
     return {
-        str(Path(ROOT, name).relative_to(ROOT)): (one["num_statements"], one["covered_lines"])
-        for name, one in counts.items()
+        str(Path(ROOT, name).relative_to(ROOT)): Counted(one["summary"]["num_statements"], one["missing_lines"])
+        for name, one in files.items()
     }
 
 
-def core() -> dict[str, tuple[int, int]]:
+def core() -> dict[str, Counted]:
     """The same of the core's files, by the tests that need no guest."""
     with copy(["--coverage", "-Wl,-u,__gcov_dump"]) as folder:
         (folder / "site").mkdir()
@@ -93,7 +116,10 @@ def core() -> dict[str, tuple[int, int]]:
         names = [path.stem for path in build.HERE.glob("interfaces/*.c")]
         subprocess.run([driver(folder / "driver", names, "--coverage"), "outside"], check=True, capture_output=True,
                        timeout=SECONDS)  # fmt: skip
-        return {str(name): (len(some), sum(some.values())) for name, some in lines(folder).items()}
+        return {
+            str(name): Counted(len(some), sorted(line for line, done in some.items() if not done))
+            for name, some in lines(folder).items()
+        }
 
 
 def lines(folder: Path) -> dict[Path, dict[int, bool]]:
@@ -115,12 +141,11 @@ def main() -> int:
     found = core() | ({} if tests == ["core"] else python(tests))
     for title, pattern in (("bench/ and plots/, Python", r".*\.py"), ("bench/core, C", r".*\.c")):
         counts = [count for name, count in found.items() if re.fullmatch(pattern, name)]
-        done, all_of_them = sum(one for _, one in counts), sum(one for one, _ in counts)
-        print(f"{title}: {done / max(1, all_of_them):.1%} of {all_of_them} lines")
-    shares = {name: 100 * done / count for name, (count, done) in found.items() if count}
-    below = {name: share for name, share in shares.items() if share < LEAST}
-    for name in sorted(below, key=below.__getitem__):
-        print(f"  {below[name]:5.1f} %  {name}: {GAPS.get(name, 'not known why')}")
+        missing, all_of_them = sum(len(one.missing) for one in counts), sum(one.lines for one in counts)
+        print(f"{title}: {1 - missing / max(1, all_of_them):.1%} of {all_of_them} lines")
+    below = {name: one for name, one in found.items() if one.share < LEAST}
+    for name, one in sorted(below.items(), key=lambda pair: pair[1].share):
+        print(f"  {one.share:5.1f} %  {name}: {GAPS.get(name, 'not known why')}; lines {one.where()}")
     return int(bool(below.keys() - GAPS.keys()))
 
 

@@ -20,7 +20,8 @@ FOLDERS = ("bench", "plots", "workloads", "results/published")
 FILES = ("bench.py",)
 BROUGHT = "brought"  # in the sources of a Debian package: modules that Debian has not
 _SECONDS = 900.0  # for the compiler
-_MADE = shutil.ignore_patterns("__pycache__", ".*", "*.so", "*.o", "_core.c", "packaging")
+# Made here, or of use in a checkout only.
+_MADE = shutil.ignore_patterns("__pycache__", ".*", "*.so", "*.o", "_core.c", "packaging", "labs")
 SHARED = {  # by shell: where its scripts are looked for, below /usr/share
     "bash": f"bash-completion/completions/{place.COMMAND}",
     "zsh": f"zsh/site-functions/_{place.COMMAND}",

@@ -19,7 +19,8 @@ from bench.signals import Interrupted, later
 from bench.store import log
 
 LETTER = "cover-letter.txt"
-HOLD_RESULTS = (log.FILE, *log.PACKED, "suite.json", "suite.json.gz", "meaning.json")  # the last ones: older versions
+# The last three are of earlier versions.
+HOLD_RESULTS = (log.FILE, log.PACKED, log.OLDER, "suite.json", "suite.json.gz", "meaning.json")
 PAGES = ("report.txt", "report.html", "compare.txt", "compare.csv", "functions.csv", "functions.html", LETTER)
 DEEPEST = 1  # the results of a matrix lie one level below its comparison
 LONGEST = 200  # bytes of a name: what is written beside a file while it grows has a longer one

@@ -6,6 +6,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from bench import place
 from bench.errors import WorkerFailed
 from bench.measure.probe import Probed
 from bench.plan import expected, records
@@ -14,7 +15,7 @@ from bench.plan.plan import Plan
 from bench.plan.records import Machine
 from bench.run import commands
 from bench.run.measuring import site_of
-from bench.run.settle import need_core, version
+from bench.run.settle import need_core
 from bench.run.tell import note
 
 
@@ -32,7 +33,7 @@ def guest(kernel: str, arch: str, accel: str) -> tuple[str, dict[str, Probed]]:
 
     Raises BadInput, Unsupported, GuestFailed and WorkerFailed.
     """
-    plan = Plan("probe", "", version(), tuple(INTERFACES), where="vm", kernel=kernel, arch=arch, accel=accel)
+    plan = Plan("probe", "", str(place.version()), tuple(INTERFACES), where="vm", kernel=kernel, arch=arch, accel=accel)
     site = site_of(plan)
     note(f"booting {site.title}")
     with (

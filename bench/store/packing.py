@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import gzip
+import lzma
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def pack(folder: Path) -> Path:
     kept = map(_thinned, found) if plan.processes == 1 else found
     text = "".join(f"{records.encode(one)}\n" for one in kept)
     with replacing(target) as file:
-        file.write(gzip.compress(text.encode(), 9, mtime=0))
+        file.write(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
     source.unlink()
     return target
 

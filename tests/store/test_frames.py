@@ -87,7 +87,7 @@ def test_what_can_not_be_measured_was_not_planned(tmp_path):
     assert frames.load(tmp_path).planned == 3
 
 
-@pytest.mark.parametrize(("name", "pack"), list(zip(log.PACKED, (lzma.compress, gzip.compress), strict=True)))
+@pytest.mark.parametrize(("name", "pack"), [(log.PACKED, lzma.compress), (log.OLDER, gzip.compress)])
 def test_packed(whole, tmp_path, name, pack):
     (tmp_path / name).write_bytes(pack((whole / log.FILE).read_bytes()))
     assert frames.load(tmp_path).frame.equals(frames.load(whole).frame)

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from bench.errors import Unsupported, WorkerFailed
+from bench.plan.arches import ARCHES, USUAL
 from bench.plan.grids import make_point
 from bench.plan.plan import Plan
 from bench.plan.points import ATOMIC, LIFE, SEPARATE
@@ -290,9 +291,9 @@ def test_without_a_compiler_the_clock_counts_and_a_remark_says_so(image, monkeyp
 @pytest.mark.skipif(not shutil.which(os.environ.get("CC", "cc")), reason="no C compiler on this machine")
 def test_it_is_compiled_once(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(counting, "QEMU", "true")
     monkeypatch.setattr(counting, "interface", lambda version, usage: 1)
-    library = counting.compiled()
+    arch = ARCHES[USUAL]._replace(qemu="true")
+    library = counting.compiled(arch)
     made = library.stat().st_ino
-    assert counting.compiled() == library
+    assert counting.compiled(arch) == library
     assert library.stat().st_ino == made
