@@ -114,6 +114,11 @@ $(addprefix measure-example-batching-,6.12 6.18 7.3): OPTIONS = --suite batching
 $(addprefix measure-example-instead-,6.12 6.18 7.3): OPTIONS = --suite instead $(DEBIAN) --boots 3 --processes 3
 $(addprefix measure-example-bystanders-,6.12 6.18 7.3): OPTIONS = --suite bystanders $(DEBIAN) --boots 1 --processes 1 \
 	--values 3 --filter '*pages=1024 *|*pages=16384 *'
+measure-example-life-here: OPTIONS = --suite life --where here --processes 6
+measure-example-batching-here: OPTIONS = --suite batching --where here --processes 6
+measure-example-instead-here: OPTIONS = --suite instead --where here --processes 5 --values 2
+measure-example-bystanders-here: OPTIONS = --suite bystanders --where here --processes 3 --values 1 \
+	--filter '*pages=1024 *|*pages=16384 *'
 measure-example-accessed: OPTIONS = --suite accessed --kernel debian:7.3 --accel icount --processes 2 --boots 2
 measure-example-lkml-2022: OPTIONS = --suite lkml-2022 --where here
 measure-example-meaning-here: OPTIONS = --suite meaning --values 20 --where here
