@@ -97,11 +97,23 @@ def test_a_regression_is_written_and_not_forgotten(tree):
 
 
 def test_what_was_killed_before_it_measured_begins_anew(tree):
-    new = git(tree, "rev-parse", "main").strip()
-    (tree.parent / "watch" / new[:12] / "good").mkdir(parents=True)
+    new, good = (
+        git(tree, "rev-parse", one).strip() for one in ("main", (tree.parent / "watch/good").read_text().strip())
+    )
+    (tree.parent / "watch" / f"{new[:12]}-on-{good[:12]}" / "good").mkdir(parents=True)
     status, _, (call,) = watched(tree, 0)
     assert status == 0
     assert call.startswith("matrix --kernel")
+
+
+def test_who_writes_a_newer_good_commit_has_it_measured_against_that(tree):
+    assert watched(tree, 1)[0] == 1
+    good = git(tree, "rev-parse", "main~1").strip()
+    (tree.parent / "watch/good").write_text(f"{good}\n")
+    status, _, calls = watched(tree, 0)
+    assert status == 0
+    assert calls[-1].startswith("matrix --kernel good=")
+    assert f"@{good}" in calls[-1]
 
 
 def test_no_verdict_changes_nothing(tree):
