@@ -2,7 +2,6 @@
 """Reads files that may be anybody's: regular ones alone, and never more of one than it may hold, unpacked too."""
 
 import gzip
-import lzma
 import os
 import stat
 import zlib
@@ -12,15 +11,22 @@ from typing import IO, Any
 
 from bench.errors import BadInput
 
+try:
+    import lzma
+except ImportError:  # a Python that was built without it; a guest's has no library for it
+    lzma = None  # type: ignore[assignment]
+
 MOST = 1 << 28  # bytes of a file that is read whole, and of a packed one when it is unpacked
 # What reading one that is damaged may raise.
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)
-_PACKED: dict[str, Any] = {".gz": lambda file: gzip.GzipFile(fileobj=file), ".xz": lzma.LZMAFile}
+DAMAGED = (OSError, EOFError, zlib.error, UnicodeDecodeError, lzma.LZMAError if lzma else OSError)
+_PACKED: dict[str, Any] = {".gz": lambda file: gzip.GzipFile(fileobj=file), ".xz": lzma and lzma.LZMAFile}
 HINT = "give a whole file that was not changed since it was written"
 
 
 def opened(path: Path) -> IO[bytes]:
     """Open a regular file; what ends in .gz or .xz is unpacked. Raises OSError, BadInput for a pipe."""
+    if path.suffix == ".xz" and not lzma:
+        raise BadInput("this Python can't unpack it: it was built without lzma", "unpack it first, with unxz")
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a pipe would wait for who writes it
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -18,6 +18,7 @@ CALLED_OTHERWISE = {
     "kcidb_io": "kcidb-io",
     "mesonbuild": "meson",
     "tap": "tap-py",
+    "yaml": "pyyaml",
 }  # import name: distribution
 NOT_IMPORTED = {"setuptools": "cffi builds with it"}
 

@@ -167,9 +167,13 @@ def test_a_program_that_stays_is_ended(lab):
     stages.ended(process, signal.SIGTERM)
 
 
+NO_PACKAGE = """case "$*" in *update*) exit 0;; esac
+echo no package > linux-image-6.12.1-cloud-amd64_1_amd64.deb"""
+
+
 def test_an_unpacker_that_fails_is_named(lab):
     words, _ = stages.fetching_a_kernel(lab)
-    lab.tool("apt-get", 'case "$*" in *update*) exit 0;; esac\necho no package > linux-image_1_amd64.deb')
+    lab.tool("apt-get", NO_PACKAGE)
     said = survived(lab.bench(*words), 3, "dpkg-deb failed: ")
     assert "hint: " in said
     assert not list((lab.folder / "cache/pagemap-bench/kernels").glob(".*"))
@@ -177,6 +181,6 @@ def test_an_unpacker_that_fails_is_named(lab):
 
 def test_an_unpacker_that_is_killed_is_named(lab):
     words, _ = stages.fetching_a_kernel(lab)
-    lab.tool("apt-get", 'case "$*" in *update*) exit 0;; esac\necho no package > linux-image_1_amd64.deb')
+    lab.tool("apt-get", NO_PACKAGE)
     lab.tool("dpkg-deb", "kill -9 $$")
     survived(lab.bench(*words), 3, "dpkg-deb failed: ")

@@ -201,7 +201,7 @@ def lines_of_words(names):
                 some = sensible(param) | sensible(param) | sensible(param) | words
                 value = st.just([]) if param.is_flag else some.map(lambda one: [one])
                 options.append(st.tuples(st.just(param.opts[-1]), value).map(lambda pair: [pair[0], *pair[1]]))
-        some = st.lists(st.one_of(options), max_size=4).map(_flat)
+        some = st.lists(st.one_of(options), max_size=4).map(_flat) if options else st.just([])
         takes = any(isinstance(param, click.Argument) for param in command.params)
         name_ = st.sampled_from(USUAL[:4]) | st.sampled_from(USUAL[:4]) | words
         free = st.lists(name_, min_size=int(takes), max_size=3) if takes else st.just([])

@@ -138,6 +138,8 @@ def searched(target, tally, seed, count):
     try:
         give()
     except (AssertionError, hypothesis.errors.HypothesisException, ExceptionGroup):
+        if not smallest:  # nothing was found: the target itself is wrong, and would be asked for inputs for ever
+            raise
         tally.found.extend(smallest[-1:])
 
 

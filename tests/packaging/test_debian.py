@@ -35,7 +35,7 @@ def test_it_depends_on_what_a_run_imports_and_recommends_what_setup_asks_for(unp
     for name in deb.NOT_IN_DEBIAN:
         assert (unpacked / stage.BROUGHT / name / "__init__.py").is_file()
     assert wanted <= named
-    assert {"gcc", *setup.VM_PROGRAMS.values()} - {"dpkg"} <= named  # dpkg is essential
+    assert {"gcc", *setup.VM_PROGRAMS.values()} - {"dpkg", "libc-bin"} <= named  # these are essential
     assert "Maintainer: A Developer <a@example.org>" in control
 
 
