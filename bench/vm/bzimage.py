@@ -23,22 +23,27 @@ _MOST = 1 << 30  # bytes of a kernel's text and data
 _SECONDS = 60.0
 
 
-def check(path: Path, hint: str) -> None:
-    """Raise BadInput for what is no bzImage of a 64-bit kernel, or not a whole one."""
+def head_of(path: Path, most: int, hint: str) -> tuple[bytes, int]:
+    """Return the first bytes of a kernel image of any form, and how many there are. Raises BadInput."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BadInput(f"{path} is no file", hint)  # opening a pipe would wait for who writes it
         with path.open("rb") as file:
-            head = file.read(_HEADER_END)
+            return file.read(most), status.st_size
     except OSError as error:
         raise BadInput(f"can't read the kernel image {path}: {error.strerror}", hint) from error
+
+
+def check(path: Path, hint: str) -> None:
+    """Raise BadInput for what is no bzImage of a 64-bit kernel, or not a whole one."""
+    head, size = head_of(path, _HEADER_END, hint)
     if head[_MAGIC : _MAGIC + 4] != b"HdrS":
         what = next((f": it is {what}" for magic, at, what in _OTHERS if head[at:].startswith(magic)), "")
         raise BadInput(f"{path} is no bzImage{what}", hint)
     whole = _code(head) + 16 * _number(head, _SYSSIZE, "<I") if len(head) == _HEADER_END else _HEADER_END
-    if status.st_size < whole:
-        raise BadInput(f"{path} is cut off: it holds {status.st_size} of {whole} bytes", "copy it, or build it, again")
+    if size < whole:
+        raise BadInput(f"{path} is cut off: it holds {size} of {whole} bytes", "copy it, or build it, again")
     if _number(head, _VERSION, "<H") >= 0x20C and not _number(head, _XLOADFLAGS, "<H") & 1:
         raise BadInput(f"{path} is of a 32-bit kernel", "build one with CONFIG_64BIT=y: make ARCH=x86_64")
 

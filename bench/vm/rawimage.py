@@ -7,13 +7,13 @@ Its header: Documentation/arch/arm64/booting.rst; behind that is a PE header, si
 from __future__ import annotations
 
 import re
-import stat
 import struct
 import zlib
 from contextlib import suppress
 from pathlib import Path
 
 from bench.errors import BadInput
+from bench.vm import bzimage
 
 _MAGIC, _PE = 56, 60
 _HEADER_END = 64
@@ -25,19 +25,12 @@ _OTHERS = ((b"\x7fELF", 0, "an ELF file, such as vmlinux"), (b"HdrS", 0x202, "a 
 
 def check(path: Path, hint: str) -> None:
     """Raise BadInput for what is no arm64 Image, or not a whole one."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput(f"{path} is no file", hint)  # opening a pipe would wait for who writes it
-        with path.open("rb") as file:
-            head = file.read(_MOST_HEADERS)
-    except OSError as error:
-        raise BadInput(f"can't read the kernel image {path}: {error.strerror}", hint) from error
+    head, size = bzimage.head_of(path, _MOST_HEADERS, hint)
     if head[_MAGIC:_PE] != b"ARM\x64":
         what = next((f": it is {what}" for magic, at, what in _OTHERS if head[at:].startswith(magic)), "")
         raise BadInput(f"{path} is no arm64 Image{what}", hint)
-    if status.st_size < (whole := _whole(head)):
-        raise BadInput(f"{path} is cut off: it holds {status.st_size} of {whole} bytes", "copy it, or build it, again")
+    if size < (whole := _whole(head)):
+        raise BadInput(f"{path} is cut off: it holds {size} of {whole} bytes", "copy it, or build it, again")
 
 
 def release(path: Path) -> str:
