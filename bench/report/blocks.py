@@ -8,7 +8,7 @@ from bench.errors import BadInput
 from bench.report import changes, comparisons, functions, numbers, origin, pages, sentences
 from bench.report.layout import note, paragraph
 from bench.report.numbers import many
-from bench.stats import comparison, samples
+from bench.stats import across, comparison, samples
 from bench.stats.comparison import Comparison
 from bench.stats.ledger import Change
 from bench.store import frames, verdicts
@@ -32,6 +32,7 @@ def block(folders: list[Path], *, metric: str = "cost", pattern: str = "*", ever
             raise BadInput("--metric, --filter and --all choose among cases of several results", "give a base, too")
         return pages.short(pages.read(folders[0]))
     sides = comparison.load(folders)
+    across.refuse(sides)
     found = comparison.compare(sides, metric=metric, pattern=pattern)
     base = found.sides[0]
     parts: list[str | list[str]] = [paragraph(line, hang="  ") for line in _opening(found)]

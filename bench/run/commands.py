@@ -243,8 +243,8 @@ def compare(request: Comparing) -> None:
     if isinstance(request.fail_on, str):
         raise gate.no_verdicts(request.fail_on)
     sides = comparison.load(folders)
-    if facts := across.unlike(sides):
-        _across(request, sides, facts)
+    if across.unlike(sides):
+        _across(request, sides)
         return
     made = comparison.compare(sides, metric=request.metric, pattern=request.pattern, alpha=request.alpha)
     order = {"sort": request.sort, "sign": request.sign}
@@ -266,16 +266,14 @@ def compare(request: Comparing) -> None:
         note(gate.judge(made, request.fail_on))
 
 
-def _across(request: Comparing, sides: list[comparison.Side], facts: list[str]) -> None:
+def _across(request: Comparing, sides: list[comparison.Side]) -> None:
     """Print what may be compared of two architectures. Raises BadInput for what needs numbers of one kind."""
-    from bench.report import across  # noqa: PLC0415
+    from bench.report import across as report  # noqa: PLC0415
+    from bench.stats import across  # noqa: PLC0415
 
-    if request.form != "text" or request.fail_on is not None or request.name:
-        raise BadInput(
-            f"results that differ in {' and '.join(facts)} have no changes in percent",
-            "leave out --fail-on, --format and --name: what may be compared is printed",
-        )
-    print(across.text(sides))
+    if request != Comparing(request.names):  # each of its options is about changes
+        across.refuse(sides)
+    print(report.text(sides))
 
 
 def cover_letter(names: tuple[str, ...], into: str | None = None, *, keep: Path | None = None, **shown: Any) -> None:

@@ -62,9 +62,10 @@ def _of_one(folder: Path, request: Functions) -> None:
 
 def _compared(folders: list[Path], request: Functions) -> None:
     from bench.report import functions, pages  # noqa: PLC0415  (scipy and matplotlib: seconds)
-    from bench.stats import comparison  # noqa: PLC0415
+    from bench.stats import across, comparison  # noqa: PLC0415
 
     sides = comparison.load(folders)
+    across.refuse(sides)
     phases = [request.phase] if request.phase else PHASES
     changes = functions.accounted(folders, sides, request.pattern or "*", phases)
     if request.form == "csv":

@@ -36,6 +36,15 @@ def unlike(sides: Sequence[Side]) -> list[str]:
     return [fact for fact, found in known.items() if None not in found and len(set(found)) > 1]
 
 
+def refuse(sides: Sequence[Side]) -> None:
+    """Raise BadInput for results whose changes in percent would be of two instruction sets, or page sizes."""
+    if facts := unlike(sides):
+        raise BadInput(
+            f"results that differ in {' and '.join(facts)} have no changes in percent",
+            "./bench.py compare, without options, prints what of them may be compared",
+        )
+
+
 def point(sides: Sequence[Side]) -> pd.DataFrame:
     """Return the rows of the base at the most telling point that all sides have. Raises BadInput without any."""
     every = [set(one.rows[POINT].itertuples(index=False, name=None)) for one in sides]

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import BadInput
 from bench.report import across as report
-from bench.run import commands
+from bench.run import commands, functions
 from bench.stats import across, comparison
 from tests import synthetic
 from tests.texts import assert_mailable
@@ -74,7 +74,9 @@ def test_pages_of_another_size_are_another_machine_and_are_called_so(tmp_path):
     assert "pages of 16 KiB" in report.text(loaded)
 
 
-@pytest.mark.parametrize("options", [{"fail_on": 3.0}, {"form": "json"}, {"name": "kept"}])
+@pytest.mark.parametrize(
+    "options", [{"fail_on": 3.0}, {"form": "json"}, {"name": "kept"}, {"metric": "collect"}, {"pattern": "all*"}]
+)
 def test_what_needs_a_change_in_percent_is_refused(tmp_path, options):
     folders, _ = sides(tmp_path, X86, ARM64)
     with pytest.raises(BadInput, match="differ in architecture"):
@@ -85,3 +87,14 @@ def test_compare_prints_the_table(tmp_path, capsys):
     folders, loaded = sides(tmp_path, X86, ARM64)
     commands.compare(commands.Comparing(tuple(map(str, folders))))
     assert capsys.readouterr().out.strip() == report.text(loaded).strip()
+
+
+def test_no_letter_and_no_ledger_tells_changes_of_two_instruction_sets(tmp_path):
+    folders, _ = sides(tmp_path, X86, ARM64)
+    names = tuple(map(str, folders))
+    for tell in (
+        lambda: commands.cover_letter(names),
+        lambda: functions.run(functions.Functions(names, None, None, "text", None)),
+    ):
+        with pytest.raises(BadInput, match="differ in architecture"):
+            tell()
