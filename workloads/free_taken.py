@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.measure.memory import MADV_FREE
-
 if TYPE_CHECKING:
     from bench.measure.stage import Stage
 
@@ -29,7 +27,6 @@ def play(stage: Stage) -> None:
     mapping = stage.map(8)
     stage.track(mapping)
     stage.reset()
-    stage.madvise(mapping[2:6], MADV_FREE)
     stage.discard(mapping[2:6])
     stage.write(mapping[3])
     stage.collect()

@@ -7,13 +7,14 @@ import errno
 import os
 from contextlib import suppress
 from functools import partial
-from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE, mmap
 
 from bench.measure.accesses import Accesses
 from bench.measure.core import check, lib
 from bench.measure.memory import (
     ADVICE,
     MADV_DONTNEED,
+    MADV_FREE,
     MADV_HUGEPAGE,
     MADV_PAGEOUT,
     MADV_POPULATE_READ,
@@ -127,9 +128,26 @@ class Areas(Accesses):
     def dropped(self, pages: Pages) -> None:
         """Take note that pages have lost their content, by a call and not by a write."""
 
+    def settle(self) -> None:
+        """Have each CPU put the pages it just made, or was told to free, on the kernel's lists.
+
+        Until then they wait in a batch of that CPU, and are neither freed nor swapped; MADV_PAGEOUT empties that of the
+        CPU it runs on first (lru_add_drain(), mm/madvise.c). Shared memory, since that merges with no scenario's.
+        """
+        cpus = os.sched_getaffinity(0)
+        with mmap(-1, os.sysconf("SC_PAGE_SIZE")) as other:
+            try:
+                for cpu in sorted(cpus):
+                    os.sched_setaffinity(0, {cpu})
+                    other.madvise(MADV_PAGEOUT)
+            finally:
+                os.sched_setaffinity(0, cpus)
+
     def discard(self, pages: Pages) -> None:
-        """Have the kernel take pages that MADV_FREE has freed: it needs no swap for them."""
-        self.madvise(pages, MADV_PAGEOUT)
+        """Free pages by MADV_FREE, and have the kernel take them: it needs no swap for that."""
+        for advice in (MADV_FREE, MADV_PAGEOUT):
+            self.settle()
+            self.madvise(pages, advice)
         if any(entry & (PRESENT | SWAPPED) for entry in entries(pages)):
             raise NotPossible("the kernel did not take the freed pages")
         self.dropped(pages)

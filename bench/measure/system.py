@@ -198,7 +198,8 @@ class System(Special):
         """Have the kernel write pages to swap, private or shared, and drop them from the page table."""
 
         def out() -> bool:
-            self.madvise(pages, MADV_PAGEOUT)  # it passes by pages that were just made, and are on no list yet
+            self.settle()
+            self.madvise(pages, MADV_PAGEOUT)
             return not any(entry & PRESENT for entry in entries(pages))
 
         with open("/proc/swaps") as swaps:
