@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from bench.plan.bystanders import BYSTANDERS
 from bench.plan.interfaces import UNTRACKED
 from bench.report import numbers
-from bench.report.numbers import Unit, many
+from bench.report.numbers import Unit
 from plots import style
 
 # What plot() takes: the frame of store/bystanders.py's load(), one row per bucket of each process.
@@ -74,9 +74,7 @@ def _panel(axes: Any, some: pd.DataFrame, labels: list[str], looks: dict[str, st
         )
         axes.plot(x[-1], y[-1], "o", ms=4, color=look.color, label="_slowest")
     axes.set(xscale="log", yscale="log", xlabel=f"{unit.title} of an operation")
-    axes.set_title(
-        f"{some['bystanders'].iloc[0]}, {many(int(some['pages'].iloc[0]), 'page')}", loc="left", size=10, weight="bold"
-    )
+    axes.set_title(f"{some['bystanders'].iloc[0]}, {some['pages'].iloc[0]:,} pages", loc="left", size=10, weight="bold")
     axes.set_ylim(top=1.3)
     axes.yaxis.set_major_locator(LogLocator())
     axes.yaxis.set_minor_locator(NullLocator())

@@ -37,6 +37,7 @@ def plot(rows: pd.DataFrame) -> Figure | None:
             own = found[(found["then"] == job) & (found["dirty_percent"] == share)]
             _panel(axes, own.assign(named=own["form"].map(names)), style.looks(rows), limits)
             style.size_ticks(axes, own["pages"], len(shares))
+            axes.tick_params(axis="x", labelsize=9)
             cheapest = [""] if own.empty else [f"against {own.sort_values('pages')['cheapest'].iloc[-1]}"]
             axes.set_title("\n".join([f"{_JOBS[job]} {share:g}%", *cheapest]), size=10)
         line[0].set_ylabel("cost / without")
