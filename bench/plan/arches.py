@@ -16,7 +16,8 @@ class Arch(NamedTuple):
     """One architecture, or one of several page sizes that it has kernels for.
 
     `debian`: of its packages; `flavour`: of the kernels that are booted; `machine`: what uname -m prints; `image`: the
-    form of a kernel, and where a tree builds it; `triplet`: of compilers and folders of libraries.
+    form of a kernel, and where a tree builds it; `triplet`: of compilers and folders of libraries; `suites`: those
+    of Debian's archive with its kernels and its Python.
     """
 
     name: str
@@ -41,6 +42,9 @@ class Arch(NamedTuple):
     page_size: int = 4096  # of its kernels: bytes of memory are planned with it before one is asked
     huge_page: int = 2 << 20
     lacks: tuple[tuple[str, str], ...] = ()  # options that no kernel of it has, and why
+    suites: tuple[str, ...] = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
+    magic: bytes = b""  # of an Image, in its header
+    cpu_known: str = ""  # which QEMU knows that CPU, where not all do
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -77,6 +81,7 @@ _ARM64 = Arch(
     ),
     counts=("loads", "stores", "faults", "tlbi", "ttbr", "ipi"),
     lacks=(("MEM_SOFT_DIRTY", "arm64 has no soft-dirty bits: no HAVE_ARCH_SOFT_DIRTY"),),
+    magic=b"ARM\x64",  # Documentation/arch/arm64/booting.rst
 )
 USUAL = "amd64"
 ARCHES = {

@@ -121,6 +121,7 @@ def site_of(plan: Plan) -> Site:
 
     cache.hold()
     arch = arches.find(plan.arch)
+    qemu.need(plan.accel, arch)  # before anything is fetched
     image = kernel.find(plan.kernel, echo=note, arch=arch)
     otherwise = "tcg" if plan.scenarios else "icount"  # counting instructions would leave scenarios one CPU for nothing
     accel = qemu.accelerator(plan.accel, image.path, machines.GUEST_PACKAGES, note, otherwise=otherwise, arch=arch)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from bench import processes
 from bench.errors import BadInput, Unsupported
-from bench.plan.arches import USUAL
+from bench.plan.arches import ARCHES, USUAL
 from bench.vm import cache
 
-SUITES = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _STAMP = "updated"
 _FRESH_SECONDS = 24 * 3600
@@ -122,7 +121,8 @@ def _check_tools() -> None:
 def _sources(mirror: str, arch: str) -> str:
     # target=Packages: some machines' apt would fetch icons and file lists as well
     options = f"arch={arch} signed-by={_KEYRING} target=Packages"
-    return "".join(f"deb [{options}] {mirror} {suite} main\n" for suite in SUITES)
+    suites = next(row.suites for row in ARCHES.values() if row.debian == arch)
+    return "".join(f"deb [{options}] {mirror} {suite} main\n" for suite in suites)
 
 
 def _mirror() -> str:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from bench import processes
 from bench.errors import BadInput, ProgramFailed
+from bench.plan.arches import ARCHES
 
 # Fields of the header: Documentation/arch/x86/boot.rst.
 _SETUP_SECTS, _SYSSIZE, _MAGIC, _VERSION, _KERNEL_VERSION = 0x1F1, 0x1F4, 0x202, 0x206, 0x20E
 _XLOADFLAGS, _PAYLOAD, _HEADER_END = 0x236, 0x248, 0x250
-_OTHERS = ((b"\x7fELF", 0, "an ELF file, such as vmlinux"), (b"ARM\x64", 56, "an image for arm64"))
+_OTHERS = ((b"\x7fELF", 0, "an ELF file, such as vmlinux"),
+           *((row.magic, 56, f"an image for {row.debian}") for row in ARCHES.values() if row.magic))  # fmt: skip
 _MOST = 1 << 30  # bytes of a kernel's text and data
 _SECONDS = 60.0
 

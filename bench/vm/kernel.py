@@ -42,10 +42,8 @@ class _Form(Protocol):
     def config(self, path: Path) -> str: ...
 
 
-_FORMS: dict[str, _Form] = {
-    "bzImage": bzimage,
-    "Image": rawimage,
-}  # what reads an image, by what an architecture calls it
+# What reads an image, by architecture: those that are packed by themselves have no magic number of their own.
+_FORMS: dict[str, _Form] = {row.name: rawimage.Form(row) if row.magic else bzimage for row in ARCHES.values()}
 
 
 class DebianKernel(NamedTuple):
@@ -97,7 +95,7 @@ def find(spec: str | None, *, echo: Callable[[str], None], arch: Arch = ARCHES[U
         built = trees.build(*found, echo)
         bzimage.check(built.folder / "bzImage", f"remove {built.folder}, then it is built again")
         return _image(built.folder / "bzImage", built.title, {"kernel_commit": built.commit, "kernel_dirty": 0})
-    form = _FORMS[arch.image]
+    form = _FORMS[arch.name]
     if not path.is_dir():
         form.check(path, _HINT)
         return _image(path, f"{path.name} ({form.release(path) or 'of no release'})", {}, arch)
@@ -141,7 +139,7 @@ def config(image: Path, arch: Arch = ARCHES[USUAL]) -> str:
     for place in places:
         if place != image and place.is_file():
             return place.read_text(errors="replace")
-    if inside := _FORMS[arch.image].config(image):
+    if inside := _FORMS[arch.name].config(image):
         return inside
     for place in [parent / ".config" for parent in image.resolve().parents[3:4]]:
         # A newer one may be of the next build.
@@ -204,14 +202,14 @@ def _debian(spec: str, echo: Callable[[str], None], arch: Arch) -> Path:
             path.unlink()
             path = _cached(wanted, arch)
         path = path or _fetched(wanted, echo, arch)
-    _FORMS[arch.image].check(path, f"remove {path}, then it is fetched again")
+    _FORMS[arch.name].check(path, f"remove {path}, then it is fetched again")
     return path
 
 
 def _damage(image: Path, arch: Arch) -> str:
     """Return what is wrong with an image in the cache, empty where nothing is. Raises BadInput for what is no file."""
     try:
-        _FORMS[arch.image].check(image, "")
+        _FORMS[arch.name].check(image, "")
     except BadInput as error:
         if not image.is_file():
             raise BadInput(str(error), f"remove {image}, then it is fetched again") from None

@@ -9,6 +9,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache as cache_results
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,7 +90,7 @@ def accelerator(accel: str, image: Path, packages: Sequence[str], echo: Callable
 
     Raises Unsupported without QEMU or where KVM was asked for and doesn't work, BadInput for another word.
     """
-    _need_qemu(accel, arch)
+    need(accel, arch)
     if accel in {"tcg", "icount"}:
         return _of(accel, arch)
     trouble = _foreign(arch) or _kvm_trouble(image, packages, echo)
@@ -116,14 +117,26 @@ def _foreign(arch: Arch) -> str:
     return f"a {platform.machine()} machine emulates {arch.machine}"
 
 
-def _need_qemu(accel: str, arch: Arch) -> None:
-    """Raise Unsupported where no guest can run, BadInput where there is no such accelerator."""
+def need(accel: str, arch: Arch) -> None:
+    """Raise Unsupported where no guest of an architecture can run, BadInput where there is no such accelerator."""
     if platform.machine() != "x86_64":
         raise Unsupported(f"guests need an x86-64 machine, not {platform.machine()}", "measure here: --where here")
     if shutil.which(arch.qemu) is None:
         raise Unsupported(f"no {arch.qemu} on this machine", f"install {arch.qemu_package}")
     if accel not in {"auto", *_ACCELERATORS}:
         raise BadInput(f"no accelerator {accel!r}", f"there are auto, {', '.join(_ACCELERATORS)}")
+    if arch.cpu_known and (why := _complaint(arch)):
+        raise Unsupported(f"{arch.qemu} doesn't know the CPU {arch.cpu}, which {arch.name} guests need: {why}",
+                          arch.cpu_known)  # fmt: skip
+
+
+@cache_results
+def _complaint(arch: Arch) -> str:
+    """Return what QEMU has against the CPU of an architecture, empty for nothing: it makes the machine, and leaves."""
+    machine = (arch.qemu, "-no-user-config", "-nodefaults", "-display", "none", *arch.qemu_options, "-cpu", arch.cpu)
+    done = processes.run([*machine, "-S", "-monitor", "stdio"], _TRIAL_SECONDS, "quit\n")
+    said = done.stderr.strip().splitlines()
+    return (harmless(said[-1]) if said else f"it ends with status {done.returncode}") if done.returncode else ""
 
 
 def candidates(accel: str, image: Path | None, *, otherwise: str = "icount", arch: Arch = ARCHES[USUAL]
@@ -132,7 +145,7 @@ def candidates(accel: str, image: Path | None, *, otherwise: str = "icount", arc
 
     image: None where it is not there yet. Raises Unsupported without QEMU.
     """
-    _need_qemu(accel, arch)
+    need(accel, arch)
     if accel != "auto":
         return [_of(accel, arch)]
     if not _foreign(arch) and not _kvm_refused():

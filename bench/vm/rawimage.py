@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Reads an arm64 Image, which is not packed: is it one, of which release, and the configuration in it.
+"""Reads an Image, which is not packed: is it one of an architecture, of which release, and the configuration in it.
 
-Its header: Documentation/arch/arm64/booting.rst; behind that is a PE header, since it is an EFI program as well.
+arm64 and riscv64 have the same header but for the magic number; behind it is a PE header, since an Image is an EFI
+program as well.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import struct
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.errors import BadInput
+from bench.plan.arches import ARCHES, Arch
 from bench.vm import bzimage
 
 _MAGIC, _PE = 56, 60
@@ -20,31 +23,36 @@ _HEADER_END = 64
 _MOST_HEADERS = 4096
 _MOST = 1 << 24  # bytes of a configuration
 _OTHERS = ((b"\x7fELF", 0, "an ELF file, such as vmlinux"), (b"HdrS", 0x202, "a bzImage, for x86: leave out --arch"),
-           (b"\x1f\x8b", 0, "packed: gunzip it"), (b"zimg", 4, "packed: build Image instead"))  # fmt: skip
+           (b"\x1f\x8b", 0, "packed: gunzip it"), (b"zimg", 4, "packed: build Image instead"),
+           *((row.magic, _MAGIC, f"for {row.debian}: give --arch {row.debian}")
+             for row in ARCHES.values() if row.magic))  # fmt: skip
 
 
-def check(path: Path, hint: str) -> None:
-    """Raise BadInput for what is no arm64 Image, or not a whole one."""
-    head, size = bzimage.head_of(path, _MOST_HEADERS, hint)
-    if head[_MAGIC:_PE] != b"ARM\x64":
-        what = next((f": it is {what}" for magic, at, what in _OTHERS if head[at:].startswith(magic)), "")
-        raise BadInput(f"{path} is no arm64 Image{what}", hint)
-    if size < (whole := _whole(head)):
-        raise BadInput(f"{path} is cut off: it holds {size} of {whole} bytes", "copy it, or build it, again")
+class Form(NamedTuple):
+    """The Images of one architecture."""
 
+    arch: Arch
 
-def release(path: Path) -> str:
-    """Return the release of an Image that was checked, as uname -r prints it; empty where it doesn't say."""
-    found = re.search(rb"Linux version ([!-~]{1,64}) ", path.read_bytes())
-    return found[1].decode() if found else ""
+    def check(self, path: Path, hint: str) -> None:
+        """Raise BadInput for what is no such Image, or not a whole one."""
+        head, size = bzimage.head_of(path, _MOST_HEADERS, hint)
+        if head[_MAGIC:_PE] != self.arch.magic:
+            what = next((f": it is {what}" for magic, at, what in _OTHERS if head[at:].startswith(magic)), "")
+            raise BadInput(f"{path} is no {self.arch.debian} Image{what}", hint)
+        if size < (whole := _whole(head)):
+            raise BadInput(f"{path} is cut off: it holds {size} of {whole} bytes", "copy it, or build it, again")
 
+    def release(self, path: Path) -> str:
+        """Return the release of an Image that was checked, as uname -r prints it; empty where it doesn't say."""
+        found = re.search(rb"Linux version ([!-~]{1,64}) ", path.read_bytes())
+        return found[1].decode() if found else ""
 
-def config(path: Path) -> str:
-    """Return the configuration that an Image carries, empty where it has none."""
-    packed = path.read_bytes().partition(b"IKCFG_ST")[2]
-    with suppress(zlib.error):
-        return zlib.decompressobj(wbits=31).decompress(packed, _MOST).decode(errors="replace")
-    return ""
+    def config(self, path: Path) -> str:
+        """Return the configuration that an Image carries, empty where it has none."""
+        packed = path.read_bytes().partition(b"IKCFG_ST")[2]
+        with suppress(zlib.error):
+            return zlib.decompressobj(wbits=31).decompress(packed, _MOST).decode(errors="replace")
+        return ""
 
 
 def _whole(head: bytes) -> int:

@@ -101,7 +101,7 @@ def test_an_arm64_image_is_told_from_others_and_says_its_release_and_configurati
     path = tmp_path / "Image"
     path.write_bytes(arm64_image("6.12.117-rc1+", "CONFIG_ARM64_16K_PAGES=y\n"))
     image = kernel.find(str(path), echo=print, arch=ARM64)
-    assert rawimage.release(path) == "6.12.117-rc1+"
+    assert rawimage.Form(ARM64).release(path) == "6.12.117-rc1+"
     assert image.config == "CONFIG_ARM64_16K_PAGES=y\n"
     assert image.arch is ARM64
     path.write_bytes(arm64_image()[:-1])
