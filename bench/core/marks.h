@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Marks in the instruction stream, for the counting plugin of an emulated machine (bench/vm/counting.c): a NOP whose
- * displacement is a word of ours; on arm64 that is moved to the zero register. It costs one instruction where it is
- * executed, and means nothing to a CPU.
+ * displacement is a word of ours; on arm64 that is moved to the zero register, on riscv64 compared into it. It costs
+ * one instruction where it is executed, and means nothing to a CPU.
  */
 #ifndef BENCH_MARKS_H
 #define BENCH_MARKS_H
@@ -33,6 +33,8 @@
 #define MARK_WORD(what, phase) (MARK_MAGIC << 16 | (what) << 8 | (phase))
 #define MARK_MOVE 0xd2e0001fU /* on arm64, where 16 bits of an instruction are a constant: what and phase */
 
+#define MARK_SLTI 0x00002013U /* on riscv64, where the upper 12 bits of an instruction are one */
+
 #ifdef __x86_64__
 /* nopl word(%rax,%rax,1), in its longest form. */
 #define MARK(what, phase)                                                                                              \
@@ -40,6 +42,9 @@
 #elif defined(__aarch64__)
 /* movz xzr, #word, lsl #48: no compiler moves a constant there. */
 #define MARK(what, phase) __asm__ volatile(".inst %c0" : : "i"(MARK_MOVE | ((what) << 8 | (phase)) << 5) : "memory")
+#elif defined(__riscv) && __riscv_xlen == 64
+/* slti x0, x0, word: a hint that is left to software (chapter "HINT Instructions" of the unprivileged manual). */
+#define MARK(what, phase) __asm__ volatile(".insn i 0x13, 2, x0, x0, %c0" : : "i"((what) << 8 | (phase)) : "memory")
 #else
 #define MARK(what, phase) ((void)0) /* nobody counts the instructions of other machines */
 #endif

@@ -28,11 +28,28 @@
  * loads; but stores in QEMU 6.2 to 9.0, which take the one for the other (op_rw() in accel/tcg/plugin-gen.c). There
  * even a push, of those in __switch_to_asm(), is one of READ_PUSHES.
  */
-enum { USER, UNKNOWN, ACCESSES, READS, READ_PUSHES, FAULTS, INVLPG, INVPCID, CR3, TLBI, TTBR, IPI, FUNCTIONS };
+enum {
+	USER,
+	UNKNOWN,
+	ACCESSES,
+	READS,
+	READ_PUSHES,
+	FAULTS,
+	INVLPG,
+	INVPCID,
+	CR3,
+	TLBI,
+	TTBR,
+	SFENCE,
+	SATP,
+	IPI,
+	FUNCTIONS
+};
 
 static const char *const names[FUNCTIONS] = {
-	[USER] = "[user]", [UNKNOWN] = "[unknown]", [FAULTS] = "faults", [INVLPG] = "invlpg", [INVPCID] = "invpcid",
-	[CR3] = "cr3",     [TLBI] = "tlbi",         [TTBR] = "ttbr",     [IPI] = "ipi",
+	[USER] = "[user]",     [UNKNOWN] = "[unknown]", [FAULTS] = "faults", [INVLPG] = "invlpg",
+	[INVPCID] = "invpcid", [CR3] = "cr3",           [TLBI] = "tlbi",     [TTBR] = "ttbr",
+	[SFENCE] = "sfence",   [SATP] = "satp",         [IPI] = "ipi",
 };
 static const char *const phases[N_PHASES] = { "open",          "arm", "reset",  "dirty", "collect",
 					      "collect_reset", "act", "disarm", "close", "after" };
@@ -72,6 +89,7 @@ struct machine {
 	void (*watch)(struct qemu_plugin_insn *insn, struct function *f, uint64_t offset, const uint8_t *code);
 	void (*flushes)(struct qemu_plugin_insn *insn, const uint8_t *code); /* count TLB flushes */
 	bool (*mark)(const uint8_t *code, size_t size, unsigned int *word);
+	uint64_t firmware, firmware_end; /* addresses in the lower half, where user mode is, that are not the user's */
 };
 
 static const struct machine *machine;
@@ -446,13 +464,36 @@ static struct function *find_function(uint64_t address)
 	return last;
 }
 
+static uint32_t word_of(const uint8_t *code)
+{
+	uint32_t word;
+
+	memcpy(&word, code, sizeof(word));
+	return word;
+}
+
+/* The last entry interrupted an instruction of the user's, which is executed a second time if it was a fault. */
+static bool interrupted;
+
+static void on_fault(unsigned int vcpu, void *unused)
+{
+	(void)vcpu;
+	(void)unused;
+	if (!interrupted)
+		return;
+	user_seen = --counters[USER];
+	interrupted = false;
+}
+
 #include "counting_arm64.h"
+#include "counting_riscv64.h"
 #include "counting_x86.h"
 
 static void translate(struct qemu_plugin_insn *insn)
 {
 	const uint64_t address = qemu_plugin_insn_vaddr(insn);
 	const size_t size = qemu_plugin_insn_size(insn);
+	const bool user = !(address >> 63) && !(address >= machine->firmware && address < machine->firmware_end);
 	uint8_t code[20] = { 0 }; /* an instruction has at most 15 */
 	struct function *f = NULL;
 	unsigned int word;
@@ -470,7 +511,7 @@ static void translate(struct qemu_plugin_insn *insn)
 	} else if (machine->mark(code, size, &word)) {
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, NO_REGISTERS, (void *)(uintptr_t)word);
 	}
-	count(insn, !(address >> 63) ? USER : f ? f->slot : UNKNOWN);
+	count(insn, user ? USER : f ? f->slot : UNKNOWN);
 	count_accesses(insn, READ_OR_WRITE, ACCESSES);
 	count_accesses(insn, READ, READS);
 }
@@ -492,7 +533,7 @@ static enum role role_of(const char *name)
 
 static const struct machine *find_machine(const char *name)
 {
-	static const struct machine *const all[] = { &x86, &arm64 };
+	static const struct machine *const all[] = { &x86, &arm64, &riscv64 };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (!strcmp(name, all[i]->name))
@@ -528,7 +569,7 @@ static bool read_functions(const char *path)
 			(struct function){ .start = address, .name = need(strdup(name)), .role = role_of(name) };
 	}
 	fclose(file);
-	return n_functions && entry_start < entry_end;
+	return n_functions && entry_start <= entry_end;
 }
 
 static bool make_ledgers(size_t count)

@@ -13,17 +13,6 @@
 #define LDR_LR_X8 0xf940011e /* ldr lr, [x8]: the last register of the next task */
 #define STR_LR_X8 0xf900011e
 
-static uint32_t word_of(const uint8_t *code)
-{
-	uint32_t word;
-
-	memcpy(&word, code, sizeof(word));
-	return word;
-}
-
-/* The last entry interrupted an instruction of the user's, which is executed a second time if it was a fault. */
-static bool interrupted;
-
 /* An exception is taken. From user mode the task was entered by nothing before. */
 static void on_vector(unsigned int vcpu, void *from)
 {
@@ -42,16 +31,6 @@ static void on_vector(unsigned int vcpu, void *from)
 	}
 	current->frames = current->frames << 1 | interrupt;
 	turn();
-}
-
-static void on_fault(unsigned int vcpu, void *unused)
-{
-	(void)vcpu;
-	(void)unused;
-	if (!interrupted)
-		return;
-	user_seen = --counters[USER];
-	interrupted = false;
 }
 
 /* Where a call or a jump to a relative address goes. */
@@ -149,6 +128,13 @@ static const struct known arm64_known[] = {
 	{ NULL, PLAIN },
 };
 
-static const struct machine arm64 = { "aarch64", arm64_known, arm64_role, arm64_watch, arm64_flushes, arm64_mark };
+static const struct machine arm64 = {
+	.name = "aarch64",
+	.known = arm64_known,
+	.role = arm64_role,
+	.watch = arm64_watch,
+	.flushes = arm64_flushes,
+	.mark = arm64_mark,
+};
 
 #endif

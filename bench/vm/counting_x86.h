@@ -141,6 +141,13 @@ static const struct known x86_known[] = {
 	{ NULL, PLAIN },
 };
 
-static const struct machine x86 = { "x86_64", x86_known, x86_role, x86_watch, x86_flushes, x86_mark };
+static const struct machine x86 = {
+	.name = "x86_64",
+	.known = x86_known,
+	.role = x86_role,
+	.watch = x86_watch,
+	.flushes = x86_flushes,
+	.mark = x86_mark,
+};
 
 #endif
