@@ -142,12 +142,16 @@ def _nodes() -> dict[str, cpio.Entry]:
 
 
 def _stdlib(folder: Path, at: str) -> Iterator[tuple[str, Path]]:
-    """Yield the modules in a folder by where the guest has them, below `at`."""
+    """Yield the modules in a folder by where the guest has them, below `at`.
+
+    Debian's sitecustomize.py is a link into /etc: of a Python that was unpacked it leads nowhere.
+    """
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not _USELESS.fullmatch(name))
         for name in sorted(names):
-            if name.endswith((".py", ".so")) and not _USELESS.fullmatch(name):
-                yield f"{at}{where.removeprefix(str(folder))}/{name}", Path(where, name)
+            source = Path(where, name)
+            if name.endswith((".py", ".so")) and not _USELESS.fullmatch(name) and source.is_file():
+                yield f"{at}{where.removeprefix(str(folder))}/{name}", source
 
 
 def _package(name: str) -> Iterator[tuple[str, Path]]:
