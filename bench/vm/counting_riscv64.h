@@ -143,8 +143,7 @@ static const struct known riscv64_known[] = {
 	{ "irqentry_exit", GIVES_WAY },
 	{ "do_trap_ecall_u", GIVES_WAY },
 	{ "do_exit", EXIT },
-	{ "send_ipi_single", SENDS_IPI },
-	{ "send_ipi_mask", SENDS_IPI },
+	{ "sbi_send_ipi", SENDS_IPI },
 	{ NULL, PLAIN },
 };
 
