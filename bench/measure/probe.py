@@ -61,7 +61,7 @@ _REFUSALS = {
     ("userfaultfd", errno.EINVAL): Reason("userfaultfd has no USER_MODE_ONLY", f"boot Linux 5.11 or later, {GUEST}"),
     ("ioctl(UFFDIO_API, WP_ASYNC)", errno.EINVAL): Reason(
         "userfaultfd has no WP_ASYNC on this kernel or architecture",
-        f"boot Linux 6.7 or later on x86-64 or arm64, {GUEST}",
+        f"boot Linux 6.7 or later on x86-64 or arm64, 7.2 on riscv64, {GUEST}",
     ),
     ("ioctl(UFFDIO_API, RWP_ASYNC)", errno.EINVAL): _NO_RWP,
     ("ioctl(UFFDIO_API, RWP)", errno.EINVAL): _NO_RWP,

@@ -83,6 +83,33 @@ _ARM64 = Arch(
     lacks=(("MEM_SOFT_DIRTY", "arm64 has no soft-dirty bits: no HAVE_ARCH_SOFT_DIRTY"),),
     magic=b"ARM\x64",  # Documentation/arch/arm64/booting.rst
 )
+_RISCV64 = Arch(
+    "riscv64",
+    debian="riscv64",
+    flavour="riscv64",
+    machine="riscv64",
+    image="Image",
+    built="arch/riscv/boot/Image",
+    triplet="riscv64-linux-gnu",
+    compiler="gcc-riscv64-linux-gnu libc6-dev-riscv64-cross",
+    qemu="qemu-system-riscv64",
+    qemu_package="qemu-system-riscv",
+    qemu_options=("-machine", "virt"),
+    # Both the soft-dirty and the uffd bit are in what this extension leaves to software (arch/riscv/include/asm/
+    # pgtable-bits.h); a CPU without it has neither, whatever the kernel's configuration says.
+    cpu="rv64,svrsw60t59b=on",
+    cpu_known="QEMU 11.1 does: that of Debian's testing",
+    console="ttyS0",
+    port="/dev/ttyS1",
+    port_options=("-device", "pci-serial,chardev=results"),
+    console_needs=("SERIAL_8250", "SERIAL_8250_CONSOLE", "SERIAL_OF_PLATFORM"),
+    port_needs=("SERIAL_8250_NR_UARTS=2", "SERIAL_8250_RUNTIME_UARTS=2", "SERIAL_8250_PCI", "PCI_HOST_GENERIC"),
+    symbols=frozenset({"handle_exception", "do_irq", "do_page_fault", "__switch_to", "do_exit"}),
+    counts=("loads", "stores", "faults", "sfence", "satp", "ipi"),
+    # Debian's kernels before 7.2 have neither bit; "testing" is where its newer ones are.
+    suites=("trixie", "trixie-backports", "testing"),
+    magic=b"RSC\x05",  # Documentation/arch/riscv/boot-image-header.rst
+)
 USUAL = "amd64"
 ARCHES = {
     row.name: row
@@ -117,6 +144,7 @@ ARCHES = {
         ),
         _ARM64,
         _ARM64._replace(name="arm64-16k", flavour="arm64-16k", page_size=16 << 10, huge_page=32 << 20),
+        _RISCV64,
     )
 }
 

@@ -109,8 +109,8 @@ class Request:
         "of one to build, as linux@v6.12, or Debian's kernel as debian:6.12; debian: alone lists them.  "
         "[default: debian:6.12]", needs=(GUEST,), metavar="IMAGE")
     arch: str = declared(
-        "--arch", click.Choice(list(ARCHES)), WHERE, "Its architecture. arm64 is emulated, with Debian's kernels and "
-        "Python for it; arm64-16k has pages of 16 KiB.", needs=(GUEST,), default=USUAL)
+        "--arch", click.Choice(list(ARCHES)), WHERE, "Its architecture. arm64 and riscv64 are emulated, with Debian's "
+        "kernels and Python for them; arm64-16k has pages of 16 KiB.", needs=(GUEST,), default=USUAL)
     accel: str = declared(
         "--accel", click.Choice(["auto", "kvm", "tcg", "icount"]), WHERE, "How QEMU runs it. icount emulates, with a "
         "clock that counts instructions; auto takes that where KVM doesn't work.", needs=(GUEST,), default="auto")
