@@ -45,6 +45,7 @@ class Arch(NamedTuple):
     suites: tuple[str, ...] = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
     magic: bytes = b""  # of an Image, in its header
     cpu_known: str = ""  # which QEMU knows that CPU, where not all do
+    empty_nodes: bool = True  # whether a NUMA node of the machine can be without a CPU
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -99,6 +100,7 @@ _RISCV64 = Arch(
     # pgtable-bits.h); a CPU without it has neither, whatever the kernel's configuration says.
     cpu="rv64,svrsw60t59b=on",
     cpu_known="QEMU 11.1 does: that of Debian's testing",
+    empty_nodes=False,
     console="ttyS0",
     port="/dev/ttyS1",
     port_options=("-device", "pci-serial,chardev=results"),

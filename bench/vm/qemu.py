@@ -198,7 +198,7 @@ def boot(
             *(("-seed", str(seed)) if accel.counted else ()),
             *(accel.plugin.options(report) if accel.plugin and report else ()),
             *("-smp", str(cpus)),
-            *(special.nodes(memory_mib, cpus) if scenarios else ("-m", str(memory_mib))),
+            *(special.nodes(memory_mib, cpus) if scenarios and arch.empty_nodes else ("-m", str(memory_mib))),
             *disks,
             *("-kernel", str(image), "-initrd", f"/dev/fd/{archive.fileno()}"),
             *("-append", " ".join(options.split())),
