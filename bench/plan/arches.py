@@ -44,7 +44,7 @@ class Arch(NamedTuple):
     lacks: tuple[tuple[str, str], ...] = ()  # options that no kernel of it has, and why
     suites: tuple[str, ...] = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
     magic: bytes = b""  # of an Image, in its header
-    cpu_known: str = ""  # which QEMU knows that CPU, where not all do
+    cpu_known: str = ""  # what QEMU that CPU takes, where not all know it
     empty_nodes: bool = True  # whether a NUMA node of the machine can be without a CPU
 
     @property
@@ -99,7 +99,7 @@ _RISCV64 = Arch(
     # Both the soft-dirty and the uffd bit are in what this extension leaves to software (arch/riscv/include/asm/
     # pgtable-bits.h); a CPU without it has neither, whatever the kernel's configuration says.
     cpu="rv64,svrsw60t59b=on",
-    cpu_known="QEMU 11.1 does: that of Debian's testing",
+    cpu_known="it takes QEMU 11.1, such as Debian's testing has",
     empty_nodes=False,
     console="ttyS0",
     port="/dev/ttyS1",

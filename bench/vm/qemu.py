@@ -122,7 +122,8 @@ def need(accel: str, arch: Arch) -> None:
     if platform.machine() != "x86_64":
         raise Unsupported(f"guests need an x86-64 machine, not {platform.machine()}", "measure here: --where here")
     if shutil.which(arch.qemu) is None:
-        raise Unsupported(f"no {arch.qemu} on this machine", f"install {arch.qemu_package}")
+        hint = f"install {arch.qemu_package}{f': {arch.cpu_known}' if arch.cpu_known else ''}"
+        raise Unsupported(f"no {arch.qemu} on this machine", hint)
     if accel not in {"auto", *_ACCELERATORS}:
         raise BadInput(f"no accelerator {accel!r}", f"there are auto, {', '.join(_ACCELERATORS)}")
     if arch.cpu_known and (why := _complaint(arch)):
