@@ -13,6 +13,7 @@ from bench.stats.comparison import Side
 
 _NAMES = {"architecture": "architectures", "page_size": "page sizes"}
 _SEPARATE = " atomic"
+_ALIKE = "to compare ratios, measure both in one way: run --where vm --accel icount takes every --arch"
 
 
 def text(sides: Sequence[Side]) -> str:
@@ -21,10 +22,14 @@ def text(sides: Sequence[Side]) -> str:
     what = " and ".join(_NAMES[fact] for fact in across.unlike(sides))
     forms = across.forms(sides)
     body: list[list[str]] = []
+    unfit: dict[str, dict[str, None]] = {}  # why, and what
     for form in forms:
-        body += [[form], *(_row(sides, line) for line in across.lines(sides, form))]
+        some = list(across.lines(sides, form))
         if form.removesuffix(_SEPARATE) != form and form.removesuffix(_SEPARATE) in forms:
-            body.append(_row(sides, across.atomic(sides, form, form.removesuffix(_SEPARATE))))
+            some.append(across.atomic(sides, form, form.removesuffix(_SEPARATE)))
+        body += [[form], *(_row(sides, line) for line in some)]
+        for line in some:
+            unfit.setdefault(line.why, {})[line.what] = None
     one = rows.iloc[0]
     lacking = [
         f"Not measured on {side.name}: {form}: {why}."
@@ -35,7 +40,8 @@ def text(sides: Sequence[Side]) -> str:
         [
             paragraph(
                 f"Results of two {what}. An instruction of the one is none of the other, nor is a page or a second of "
-                "it: a number of theirs is compared with others of its own side, and then the ratios."
+                "it: a number of theirs is compared with others of its own side, and then the ratios"
+                + (f". Here not even those: {across.OTHERWISE}." if across.OTHERWISE in unfit else ".")
             ),
             "",
             *(paragraph(f"{side.name}: {_machine(side)}, {tables.where(side.rows)}", hang="    ") for side in sides),
@@ -43,6 +49,8 @@ def text(sides: Sequence[Side]) -> str:
             paragraph(f"{tables.series(one)}, {one.pages} pages, where no other size is named"),
             grid([["", *(side.name for side in sides), "compare?"]], body),
             note("wrong intervals: of all points; cost = all phases less the untracked writes; of medians"),
+            *(note(f"no: {why}: {', '.join(names)}") for why, names in unfit.items() if why),
+            *([note(_ALIKE)] if across.OTHERWISE in unfit else []),
             *(paragraph(line, hang="  ") for line in lacking),
         ]
     )

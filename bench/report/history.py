@@ -84,9 +84,10 @@ def where(made: History, *, played: bool = False) -> str:
     """Which kernels, and where they ran: where instructions were counted, or scenarios played."""
     hosts = [one.verdicts.host for one in made.releases if one.verdicts]
     counted = [one.host for one in made.releases if one.accounts]
-    host = [*hosts, *counted][0] if played else [*counted, *hosts][0]
+    some = [*hosts, *counted] if played else [*counted, *hosts]
+    host = next(iter(some), made.releases[0].host)  # of kernels of which nothing is told
     first, last = made.releases[0].version, made.releases[-1].version
-    known = pd.DataFrame([{"where": host["where"], "kernel_release": f"{first} to {last}"}])
+    known = pd.DataFrame([{"where": host.get("where", "unknown machine"), "kernel_release": f"{first} to {last}"}])
     return f"{tables.where(known)}, {many(len(made.releases), 'kernel')}, {host.get('cpu_model_name', 'unknown CPU')}"
 
 

@@ -199,6 +199,7 @@ class Site(NamedTuple):
     title: str
     remarks: tuple[str, ...] = ()  # what whoever asked for it should know
     accel: str = ""  # of guests: the accelerator that was chosen
+    unnamed: str = ""  # why instructions are counted without the names of functions; empty where they have them
 
     @property
     def guest(self) -> bool:
@@ -219,14 +220,14 @@ def guests(plan: Plan, image: kernel.Image, accel: qemu.Accelerator, echo: Calla
     check_config(image)
     site = foreseen(plan, accel, image.title)
     memory = guest_memory(plan)
-    remarks = _remarks(plan, image, accel, memory)
+    remarks, why = _remarks(plan, image, accel, memory), ""
     if accel.counted and plan.points:
         try:
             found = symbols.find(image.path, echo, image.arch)
             accel = accel._replace(plugin=counting.Plugin(counting.compiled(image.arch), found))
         except Unsupported as error:
-            why = f"Instructions are counted by the guest's clock, interrupts included: {error}"
-            remarks += (f"{why}; {error.hint}." if error.hint else f"{why}.",)
+            why = f"{error}; {error.hint}" if error.hint else str(error)
+            remarks += (f"Instructions are counted by the guest's clock, interrupts included: {why}.",)
     more = [word for one in plan.qemu_args for word in _words(one)]
 
     def start(log: Path, echo: Callable[[str], None], boot: int = 0) -> Server:
@@ -250,7 +251,7 @@ def guests(plan: Plan, image: kernel.Image, accel: qemu.Accelerator, echo: Calla
             guest.command_line = guest.command_line.replace(str(path), path.name)
         return guest
 
-    return site._replace(start=start, facts=site.facts | image.facts, remarks=remarks)
+    return site._replace(start=start, facts=site.facts | image.facts, remarks=remarks, unnamed=why)
 
 
 def foreseen(plan: Plan, accel: qemu.Accelerator, title: str) -> Site:

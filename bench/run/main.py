@@ -376,7 +376,8 @@ def functions(**values: Any) -> None:
     "--limit",
     type=options.Whole(0, 1000),
     metavar="N",
-    help="Measure at most so many kernels, the oldest first; 0: none, only write the page of what there is.",
+    help="Measure at most so many kernels, the oldest first; one that can't be measured does not count. 0: none, only "
+    "write the page of what there is.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be measured.")
 @click.option(

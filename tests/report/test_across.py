@@ -10,7 +10,7 @@ from bench.report import across as report
 from bench.run import commands, functions
 from bench.stats import across, comparison
 from tests import synthetic
-from tests.texts import assert_mailable
+from tests.texts import assert_mailable, words
 
 FORMS = ("scan-wp", "scan-wp atomic")
 WHAT = [("random", pages, 10.0) for pages in (100, 1000, 10_000)]
@@ -59,6 +59,21 @@ def test_ratios_are_compared_and_instructions_are_not(tmp_path):
     assert found["scan-wp", "cost over that of 1000 pages"][0] != "?"
     assert found["scan-wp atomic", "cost over that of scan-wp"][0].endswith("x")
     assert not re.search(r"[-+]\d+(\.\d+)?%", text), "shares, and no change"
+
+
+def test_ratios_of_what_was_measured_in_two_ways_are_not_compared_and_it_is_said_why(tmp_path):
+    for number, (one, other) in enumerate([("kvm", "tcg"), ("bare-metal", "kvm")]):
+        _, loaded = sides(tmp_path / str(number), X86 | {"where": one}, ARM64 | {"where": other})
+        text = report.text(loaded)
+        assert_mailable(text)
+        found = cells(text)
+        told = {(name == "wrong intervals", values[-1]) for (form, name), values in found.items() if form in FORMS}
+        assert told == {(True, "yes"), (False, "no")}, "what an interface answers is the same question"
+        said = words(text)
+        assert "no: the sides were measured in different ways: dirty over untracked writes, reset, of interval" in said
+        assert "measure both in one way" in said
+    _, loaded = sides(tmp_path / "alike", X86 | {"where": "tcg"}, ARM64 | {"where": "tcg"})
+    assert "measured in different ways" not in words(report.text(loaded))
 
 
 @pytest.mark.parametrize("hosts", [(X86, X86), (X86, {}), ({}, {})])
