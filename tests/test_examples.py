@@ -11,7 +11,7 @@ from bench.store import log
 from tests.support import ROOT, bench
 from tests.texts import assert_mailable
 
-OWN_PLOT = re.compile("example-(life|bystanders|instead|batching)-")  # of these the suite's plot is kept
+OWN_PLOT = re.compile("example-(quick|life|bystanders|instead|batching)-")  # of these the suite's plot is kept
 EXAMPLES = sorted(path for name in ("example-*", "example-*/*") for path in (ROOT / "results").glob(name))
 MATRICES = {"example-matrix": ("base", "new"), "example-itself": ("base", "again"), "example-v6": ("stock", "v6")}
 MATRICES |= {"example-v6-partial": ("stock", "v6"), "example-range": ("6.12", "7.3")}
@@ -41,7 +41,7 @@ def same_files(kept, again):
     """What is kept, and no test could make from other data, is the same again; SVGs are not kept."""
     names, made = ({path.name for path in one.iterdir() if path.suffix in (".txt", ".png")} for one in (kept, again))
     own = OWN_PLOT.match(kept.name)
-    least = {"report.txt", f"{own[1]}.png"} if own else made | {"report.txt"}
+    least = {"report.txt"} | (made & {f"{own[1]}.png"} if own else made)
     assert least <= names <= made, "make examples"
     assert not [name for name in names if (kept / name).read_bytes() != (again / name).read_bytes()], "make examples"
 
@@ -103,6 +103,12 @@ def test_comparisons_kept_as_examples(tmp_path, name):
         "make examples"
     )
     assert bench("cover-letter", *names).stdout == (kept / "cover-letter.txt").read_text()
+
+
+def test_what_may_be_compared_of_architectures_is_what_this_code_says():
+    done = bench("compare", "example-quick-amd64", "example-quick-arm64", "example-quick-arm64-16k")
+    assert done.stdout == (ROOT / "results/architectures.txt").read_text(), "make examples"
+    assert_mailable(done.stdout)
 
 
 def test_a_kernel_does_not_differ_from_itself():

@@ -17,7 +17,7 @@ from bench.store.frames import POINT
 FACTS = ("architecture", "page_size")
 TIMES, SHARE, AMOUNT, OF = "times", "share", "amount", "of"  # how a value is written
 # Why values may not be compared
-UNITS = "an instruction, a page or a second of the one is none of the other"
+UNITS = "instructions, pages and seconds are each side's own"
 OTHERWISE = "the sides were measured in different ways"
 
 
