@@ -291,7 +291,7 @@ def check_config(image: kernel.Image) -> None:
     if lacks:
         raise BadInput(
             f"{image.title} can't be booted here: it lacks {', '.join(lacks)}",
-            "./bench.py config prints what a kernel needs",
+            f"./bench.py config{image.arch.option} prints what a kernel needs",
         )
 
 

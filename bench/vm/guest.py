@@ -67,6 +67,7 @@ class Guest:
         self._records = init.Records()
         self._results = results
         results.setblocking(False)
+        self._config = f"./bench.py config{arch.option} prints what a kernel needs"
         self._console = Console(log, self.command_line, echo, arch)
         self._start = self._asked = time.monotonic()
         self._process = _spawn(command)
