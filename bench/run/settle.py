@@ -315,5 +315,6 @@ def _counted(request: Request, echo: Say) -> bool:
     from bench.vm import kernel, qemu  # noqa: PLC0415
 
     arch = arches.find(request.arch)
+    qemu.need(request.accel, arch)
     image = kernel.find(request.kernel, echo=echo, arch=arch)
     return qemu.accelerator(request.accel, image.path, machines.GUEST_PACKAGES, echo, arch=arch).counted
