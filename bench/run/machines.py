@@ -192,7 +192,8 @@ class Here:
 class Site(NamedTuple):
     """Where a plan is measured: how to start a machine, how many at once, and what only the host knows of it."""
 
-    start: Callable[[Path, Callable[[str], None], int], Server]  # of the console's log, who hears it, and the boot
+    # Of the console's log, if it is kept, who hears it, and the boot
+    start: Callable[[Path | None, Callable[[str], None], int], Server]
     at_once: int
     facts: Facts
     quantity: str
@@ -230,7 +231,7 @@ def guests(plan: Plan, image: kernel.Image, accel: qemu.Accelerator, echo: Calla
             remarks += (f"Instructions are counted by the guest's clock, interrupts included: {why}.",)
     more = [word for one in plan.qemu_args for word in _words(one)]
 
-    def start(log: Path, echo: Callable[[str], None], boot: int = 0) -> Server:
+    def start(log: Path | None, echo: Callable[[str], None], boot: int = 0) -> Server:
         image.check_same()
         guest = qemu.boot(
             image.path,
@@ -280,7 +281,7 @@ def foreseen(plan: Plan, accel: qemu.Accelerator, title: str) -> Site:
     return Site(_nowhere, at_once, facts, quantity, f"{title} under {accel.title}", (), accel.word)
 
 
-def _nowhere(log: Path, echo: Callable[[str], None], boot: int) -> Server:
+def _nowhere(log: Path | None, echo: Callable[[str], None], boot: int) -> Server:
     raise NotImplementedError("a machine that is only foreseen")
 
 
@@ -290,7 +291,7 @@ def check_config(image: kernel.Image) -> None:
     if lacks:
         raise BadInput(
             f"{image.title} can't be booted here: it lacks {', '.join(lacks)}",
-            "./bench.py config prints what a kernel needs",
+            f"./bench.py config{image.arch.option} prints what a kernel needs",
         )
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a machine may answer: honest records pass, and whatever is not what the plan and the job ask for is named."""
 
+import re
+
 import pytest
 
 from bench.plan import expected
@@ -18,6 +20,29 @@ PLAY = Play("plain", "scan-wp", 5)
 def changed(**more):
     """The honest answer with its last series changed."""
     return HONEST._replace(series=[*HONEST.series[:2], HONEST.series[2]._replace(**more)])
+
+
+def test_a_guest_is_of_the_architecture_that_was_asked_for():
+    plan = PLAN._replace(where="vm", arch="arm64")
+    facts = {"architecture": "aarch64", "page_size": 4096}
+    assert not expected.machine(Machine(0, facts, {}), plan, 0)
+    for odd, says in (
+        ({"page_size": 16384}, "aarch64 with pages of 16 KiB.*: give --arch arm64-16k"),
+        ({"page_size": 65536}, "pages of 64 KiB.*: there are no guests with such a kernel"),
+        ({"architecture": "x86_64"}, "x86_64 with pages of 4 KiB.*: give --arch amd64"),
+        ({"page_size": "4096"}, "pages of '4096'"),
+    ):
+        assert re.search(says, expected.machine(Machine(0, facts | odd, {}), plan, 0)), odd
+        assert not expected.machine(Machine(0, facts | odd, {}), plan._replace(where="here"), 0)
+
+
+def test_where_only_interfaces_are_asked_for_a_machine_says_what_it_is():
+    plan = PLAN._replace(points=(), where="vm")
+    facts = {"kernel_release": "6.12", "architecture": "x86_64", "page_size": 4096}
+    assert not expected.machine(Machine(0, facts, {}), plan, 0)
+    for fact in facts:
+        without = {key: value for key, value in facts.items() if key != fact}
+        assert expected.machine(Machine(0, without, {}), plan, 0) == f"it does not say its {fact}"
 
 
 def test_an_honest_answer_passes():
