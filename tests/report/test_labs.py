@@ -105,12 +105,42 @@ def test_lkp_program(timed, tmp_path):
     (source / "lib/debug.sh").write_text('die() { echo "$*" >&2; exit 99; }\n')
     (source / "lib/reproduce-log.sh").write_text('log_cmd() { "$@"; }\n')
     stand_in(root / "bench.py", printed(timed, "--format", "lkp"))
-    variables = {"LKP_SRC": source, "BENCHMARK_ROOT": root.parent, "TMP": tmp_path, "suite": "quick", "filter": "* x"}
+    lab = {"suite": "pagemap-bench", "testcase": "pagemap-bench", "category": "benchmark"}  # what a job exports besides
+    variables = lab | {"LKP_SRC": source, "BENCHMARK_ROOT": root.parent, "TMP": tmp_path, "filter": "* x"}
+    assert "run --where here --suite meaning --name" in ran([program / "run"], variables | {"test": "meaning"}).stdout
     done = ran([program / "run"], variables)
     assert "run --where here --suite quick --name" in done.stdout
     assert "--filter * x" in done.stdout
     parsed = subprocess.run([program / "parse"], input=done.stdout, text=True, capture_output=True, check=True)
     assert parsed.stdout == printed(timed, "--format", "lkp")
+
+
+FIXTURES = sorted((LABS / "lkp/spec/fixtures/stats/pagemap-bench").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("stats", FIXTURES, ids=lambda path: path.stem)
+def test_lkp_fixtures(stats):
+    """What `run` printed, and what `parse` makes of it: compared as spec/unit/lib/stats_spec.rb of lkp-tests does."""
+    raw = stats.with_suffix("").read_bytes()
+    parse = LABS / "lkp/programs/pagemap-bench/parse"
+    parsed = subprocess.run([parse], input=raw, capture_output=True, check=True).stdout.decode()
+    assert parsed.rstrip("\n") == stats.read_text().rstrip("\n")
+    ends = {*STATES["lkp"].values(), "us"}
+    for key, (value,) in dump_stat(parsed).items():
+        name, _, end = key.rpartition(".")
+        assert end in ends
+        assert end == "us" or value == 1
+        assert end != "us" or name.rpartition(".")[2] in outcomes.MEASURES
+    assert {f"{outcomes.BOOTS}.pass", f"{outcomes.KERNEL_LOG}.pass"} <= dump_stat(parsed).keys()
+
+
+def test_lkp_has_fixtures_of_times_and_of_verdicts():
+    """And the job, its program and its parameters don't take a name of lkp-tests' own."""
+    texts = [path.read_text() for path in FIXTURES]
+    assert [".cost.us: " in text for text in texts] == [True, False]
+    job = yaml.safe_load((LABS / "lkp/jobs/pagemap-bench.yaml").read_text())
+    meta = yaml.safe_load((LABS / "lkp/programs/pagemap-bench/meta.yaml").read_text())
+    assert not job.keys() & meta["parameters"].keys(), "each key of a job is a variable of what it runs"
 
 
 def test_lava(timed, tmp_path, found):
