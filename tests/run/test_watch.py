@@ -81,7 +81,7 @@ def test_a_regression_is_written_and_not_forgotten(tree):
     assert text.startswith("Subject: [REGRESSION] ")
     for words in (
         "scan-wp is slower",
-        "2 commits",
+        "Commits between them: 2, among them\n",
         '("mm/mmap.c: change it")',
         "Benchmark results",
         "git bisect start",
