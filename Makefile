@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
+unexport PYTHONSAFEPATH  # python -m finds what is here
 MEASURED = example-lkml-2022 example-quick-amd64 example-quick-arm64 example-quick-arm64-16k example-accessed example-life-6.12 example-life-6.18 example-life-7.3 example-life-here example-bystanders-6.12 example-bystanders-6.18 example-bystanders-7.3 example-bystanders-here example-instead-6.12 example-instead-6.18 example-instead-7.3 example-instead-here example-batching-6.12 example-batching-6.18 example-batching-7.3 example-batching-here
 PLAYED = example-meaning-6.1 example-meaning-v6 example-meaning-6.12 example-meaning-6.18 example-meaning-7.0 example-meaning-7.1 example-meaning-7.2 example-meaning-7.3 example-meaning-here
 # of kernels built by hand: make measure-example-v6 STOCK=linux-6.1/arch/x86/boot/bzImage V6=linux-v6/arch/x86/boot/bzImage

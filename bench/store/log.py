@@ -115,13 +115,11 @@ def write(folder: Path, found: Iterable[Record]) -> None:
         with files.replacing(path) as file:
             file.writelines(f"{records.encode(record)}\n".encode() for record in found)
     except OSError as error:
-        raise _refused(path, error) from None
+        raise _refused(path, error, "nothing of it stays, and what it was to be made of is as it was") from None
 
 
-def _refused(path: Path, error: OSError) -> PermissionDenied:
-    return PermissionDenied(
-        f"{path} can't be written: {error.strerror}", "what was measured before is in it; is the disk full?"
-    )
+def _refused(path: Path, error: OSError, kept: str = "what was measured before is in it") -> PermissionDenied:
+    return PermissionDenied(f"{path} can't be written: {error.strerror}", f"{kept}; is the disk full?")
 
 
 def find(folder: Path) -> Path | None:
