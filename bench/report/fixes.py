@@ -57,6 +57,20 @@ FIXES = (
         "fixes of May to July 2026 to fs/proc/task_mmu.c",
     ),
     Fix(
+        "write-protecting hugetlb memory that is unpopulated waits no more for a lock that it holds",
+        ("6.12.101", "6.18.42", "7.1.5", "7.2"),
+        "hugetlb_protect_all",
+        "pagemap_scan_pte_hole|pagemap_scan_hugetlb_hole_wp",
+        '"fs/proc/task_mmu: fix hugetlb self-deadlock in pagemap_scan_pte_hole()", posted in May 2026',
+    ),
+    Fix(
+        "a reset, which has no buffer for ranges, of part of a huge page follows no null pointer",
+        ("6.12.50", "6.16.10", "6.17"),
+        "hugetlb_part_reset",
+        "pagemap_scan_hugetlb_entry|pagemap_scan_backout_range",
+        '28aa29986dde ("fs/proc/task_mmu: check p->vec_buf for NULL")',
+    ),
+    Fix(
         "PAGE_IS_WRITTEN is true of memory alone that is registered for write-protection",
         ("7.3",),
         "unregistered|asks_*|edge_unchecked_reset|dontunmap_*|uffd_closed|uffd_remapped",
