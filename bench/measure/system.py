@@ -198,7 +198,7 @@ class System(Special):
         """Have the kernel write pages to swap, private or shared, and drop them from the page table."""
 
         def out() -> bool:
-            self.settle()
+            self._settle()
             self.madvise(pages, MADV_PAGEOUT)
             return not any(entry & PRESENT for entry in entries(pages))
 
