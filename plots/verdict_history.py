@@ -72,7 +72,7 @@ def _rows(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
 
 def _short(names: list[str]) -> str:
     """The first interface, and how many are like it."""
-    return names[0] + (f" +{len(names) - 1}" if len(names) > 1 else "")
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _cell(axes: Any, x: int, y: int, mark: meaning.Mark) -> None:
