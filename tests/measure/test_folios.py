@@ -33,18 +33,18 @@ def seen_pages():
             pytest.skip(f"page frame numbers are hidden from this user: {error.filename}")
 
 
-@pytest.mark.parametrize("vmas", [1, 2])
-def test_all_pages_are_in_folios_of_the_order_before_and_after_each_interval(kind, vmas, interface, seen_pages):
+def test_all_pages_are_in_folios_of_the_order_before_and_after_each_interval(kind, interface, seen_pages):
     order = str(KINDS[kind].order)
-    with Mapping(PAGES, Layout(kind=kind, vmas=vmas)) as mapping, Tracker(interface.name, mapping) as tracker:
-        assert mapping.vmas() == vmas
-        assert mapping.huge_kib() == 0, "page table entries map them"
-        with folios.Folios(mapping) as seen:
-            seen.follow()
-            found = tracker.run(Pattern(array("I", range(1, PAGES, 7)), PAGES), 3, atomic=False)
-            assert {(i.extra, i.missed) for i in found} == {(0, 0)}
-            assert (seen.before, seen.after, seen.changed) == ({order: PAGES}, {order: PAGES}, 0)
-            assert seen.struct.looks == 4
+    for vmas in (1, 2):
+        with Mapping(PAGES, Layout(kind=kind, vmas=vmas)) as mapping, Tracker(interface.name, mapping) as tracker:
+            assert mapping.vmas() == vmas
+            assert mapping.huge_kib() == 0, "page table entries map them"
+            with folios.Folios(mapping) as seen:
+                seen.follow()
+                found = tracker.run(Pattern(array("I", range(1, PAGES, 7)), PAGES), 3, atomic=False)
+                assert {(i.extra, i.missed) for i in found} == {(0, 0)}
+                assert (seen.before, seen.after, seen.changed) == ({order: PAGES}, {order: PAGES}, 0), vmas
+                assert seen.struct.looks == 4
 
 
 def test_what_becomes_of_folios_is_seen(kind, seen_pages):
