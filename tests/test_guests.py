@@ -199,6 +199,17 @@ def test_a_guest_without_the_ioctl_is_measured_for_what_it_has(tmp_path, image):
     assert {b.get_metadata()["interface"] for b in suite} == {"none", "clear_refs"}
 
 
+def test_a_guest_is_probed_and_says_what_works_there(image):
+    done = bench("probe", "--kernel", image, "--accel", "tcg")
+    assert done.returncode == 0, done.stderr
+    first, *rows = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert re.fullmatch(r"Linux 6\.12\.\S+, x86_64, pages of 4 KiB:", first)
+    said = {row.split()[0]: row.split(maxsplit=1)[1] for row in rows}
+    assert set(said) == set(INTERFACES)
+    assert {said[name] for name in ("clear_refs", "scan-wp", "mprotect")} == {"yes"}
+    assert said["rwp-async"].startswith("no: ")
+
+
 def test_a_guest_that_has_nothing_to_measure_is_an_error_that_says_why(tmp_path, image):
     words = ["run", "--kernel", "debian:6.1", "--interface", "scan-wp", "--name", tmp_path / "x"]
     assert "the kernel has no PAGEMAP_SCAN ioctl" in refused(*words, status=3)
