@@ -9,7 +9,7 @@ import pytest
 from bench.errors import BadInput, Unsupported
 from bench.plan.plan import Plan
 from bench.run import foresee, matrix, measuring, tell
-from bench.run.main import run
+from bench.run.main import main, run
 from bench.run.request import Request
 from bench.vm import cache, kernel, qemu, stock
 from tests.support import bench, refused
@@ -19,7 +19,7 @@ SMALL = ["--pages", "64", "--interface", "scan-wp"]
 
 
 def requested(*words):
-    return Request.typed(run.make_context("run", list(words)).params)
+    return Request.typed(run.make_context("run", list(words), **main.context_settings).params)
 
 
 @pytest.fixture

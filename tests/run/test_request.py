@@ -20,7 +20,7 @@ from bench.plan.interfaces import INTERFACES, LEGACY, TRACKERS, UNTRACKED, WRITT
 from bench.plan.kinds import KINDS, POPULATE
 from bench.plan.settings import SETTINGS
 from bench.run import options, request, settle
-from bench.run.main import run
+from bench.run.main import main, run
 from bench.run.request import BOOTS, COUNTED_BOOTS, NEEDS, OPTIONS, Request
 from bench.stats import samples
 from tests.support import bench, refused
@@ -30,7 +30,7 @@ GIB = 1 << 30
 
 def requested(words):
     """The request of these words after `run`."""
-    return Request.typed(run.make_context("run", list(words)).params)
+    return Request.typed(run.make_context("run", list(words), **main.context_settings).params)
 
 
 def planned(words, *, free=16 * GIB, counted=False, both=True):
