@@ -119,6 +119,14 @@ def results() -> Path:
     return Path(base) / COMMAND / "results"
 
 
+def kept(name: str) -> str:
+    """Return where the result of a name is, for people: results/NAME in a checkout."""
+    if not INSTALLED:
+        return f"results/{name}"
+    home = os.path.expanduser("~/")
+    return re.sub(f"^{re.escape(home)}", "~/", f"{results()}/{name}")
+
+
 def typed(text: str, *, installed: bool = INSTALLED) -> str:
     """Return a text with the command as it is typed here, or where it is installed: they are written for a checkout."""
     if not installed:

@@ -133,6 +133,16 @@ def test_texts_name_the_command_as_it_is_typed():
     )
 
 
+def test_results_are_named_where_they_are(monkeypatch):
+    assert place.kept("x") == "results/x"
+    monkeypatch.setattr(place, "INSTALLED", True)
+    monkeypatch.setenv("HOME", "/home/a")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert place.kept("x") == "~/.local/share/pagemap-bench/results/x"
+    monkeypatch.setenv("XDG_DATA_HOME", "/home/ab")
+    assert place.kept("x") == "/home/ab/pagemap-bench/results/x"
+
+
 def test_what_is_said_where_it_is_installed_names_nothing_that_only_a_checkout_has():
     """Texts of the code, as an installed copy says them: no target of the Makefile, and no document."""
     targets = "|".join(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

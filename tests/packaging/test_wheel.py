@@ -84,6 +84,7 @@ def test_it_measures_and_its_results_are_the_users(installed):
     assert (installed.results / "first/records.jsonl").is_file()
     report = installed("report", "first").stdout
     assert "all exact" in report
+    assert "/pagemap-bench/results/first/records.jsonl" in "".join(report.split()), "however the line is broken"
     assert "\n  pagemap-bench run " in report
     assert "bench.py" not in report + installed("probe").stdout
     listed = installed("list").stdout
