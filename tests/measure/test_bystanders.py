@@ -96,7 +96,7 @@ def test_an_operation_that_fails_is_an_error_that_names_it():
     """The tracked process has died: its smaps are empty, or can't be opened."""
     with Mapping(64, Layout(outside=-1)) as mapping, Tracker("none", mapping) as tracker:
         os.kill(mapping.process_id(), signal.SIGKILL)
-        psutil.Process(mapping.process_id()).status()
+        os.waitid(os.P_PID, mapping.process_id(), os.WEXITED | os.WNOWAIT)
         for what in ("smaps", "pagemap"):
             with pytest.raises(OSError, match=r"smaps|pagemap|bystander") as refused, \
                  Bystander(tracker, what, 1, atomic=False) as bystander:  # fmt: skip
