@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How the core is compiled: for this machine, with flags besides, and for another one."""
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -8,6 +9,7 @@ import sysconfig
 import pytest
 
 from bench.core import build
+from bench.measure import native
 
 
 def run(monkeypatch, *words):
@@ -54,3 +56,22 @@ def test_a_compiler_without_a_file_to_make_is_a_mistake(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch, "--compiler", "gcc")
     assert "--compiler needs --output FILE" in capsys.readouterr().err
+
+
+def test_a_core_that_is_not_built_is_an_error_with_a_hint():
+    code = (
+        "import sys\n"
+        "sys.modules['bench.core._core'] = None\n"
+        "from bench.errors import Unsupported\n"
+        "try:\n"
+        "    import bench.measure.native\n"
+        "except Unsupported as error:\n"
+        "    print(error, error.hint, sep='; ')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"the C core is not built for this Python: .*; run: make setup\n", done.stdout)
+
+
+def test_what_the_core_allocates_says_how_it_is_closed():
+    with pytest.raises(TypeError, match="says how it is closed"), native.Resource():
+        pass
