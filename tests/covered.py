@@ -28,9 +28,9 @@ LEAST = 95.0  # percent of the lines
 LIVE = ("tests/measure", "tests/core", "tests/faults/test_core.py")
 # What else is executed where, by pytest's -k.
 GUESTS = {
-    "debian:6.1": "uffd-sync or mprotect",
-    "debian:6.12": "clear_refs or scan-softdirty",
-    "debian:7.3": "rwp or damon",
+    "debian:6.1": "uffd-sync and (test_interfaces or test_kinds)",
+    "debian:6.12": "clear_refs and test_scenarios or scan-softdirty and test_interfaces",
+    "debian:7.3": "damon or rwp and not test_kinds",
 }
 # Files that may be below it, and why.
 GAPS = {
