@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from bench.errors import BadInput, GuestFailed, NoVerdict, WorkerFailed
+from bench.errors import BadInput, GuestFailed, LimitExceeded, NoVerdict, WorkerFailed
 from bench.plan.plan import turns
 from bench.plan.records import Machine
 from bench.run import campaign, folders, matrix, resume
@@ -239,6 +239,37 @@ def test_what_went_wrong_is_said_before_what_is_missing(limit, tmp_path, capsys)
     else:
         with pytest.raises(NoVerdict, match="boots are missing"):
             matrix._conclude(tmp_path, parts, limit, None)
+
+
+@pytest.mark.parametrize("error", [BadInput("nothing in common"), LimitExceeded("worse by 9 %")], ids=str)
+def test_what_went_wrong_outlives_what_the_comparison_has_to_say(error, tmp_path, monkeypatch, capsys):
+    """But for a limit that is exceeded, which is what a script asked about; then it is said as well."""
+    parts = [part(tmp_path, label, *map(Scripted, [honest] * 2)) for label in ("base", "patched")]
+    campaign.measure(*parts)
+
+    def compare(*_):
+        raise error
+
+    monkeypatch.setattr(matrix, "_compare", compare)
+    with pytest.raises(type(error), match=str(error)):
+        matrix._conclude(tmp_path, parts, None, None)
+    assert "it fell" not in capsys.readouterr().err
+    trouble = WorkerFailed("it fell", "see its log")
+    with pytest.raises(WorkerFailed if isinstance(error, BadInput) else LimitExceeded):
+        matrix._conclude(tmp_path, parts, None, trouble)
+    said = capsys.readouterr().err
+    assert ("No comparison: nothing in common" if isinstance(error, BadInput) else "it fell\nsee its log") in said
+
+
+def test_the_command_of_a_matrix_has_its_kernels_and_until_when():
+    kernels = (("base", "a b"), ("patched", "debian:6.12"))
+    plan = PLAN._replace(command="./bench.py run --kernel 'a b' --pages 100", until=2.5)
+    made = matrix.named(plan, kernels)
+    assert made.command == (
+        "./bench.py matrix --kernel 'base=a b' --kernel patched=debian:6.12 --pages 100 --until 2.5%"
+    )
+    assert made.matrix == ("base", "patched")
+    assert matrix.named(made._replace(command="./bench.py run --until 3%"), kernels).command.count("--until") == 1
 
 
 def test_a_limit_of_verdicts_is_none_of_times(tmp_path):
