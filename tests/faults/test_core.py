@@ -251,6 +251,7 @@ REFUSED = {
     "clone of the tracked process": (opening(outside=-1), ["clone", "clone3"], "clone"),
     "clone of a handler's thread": (opening("uffd-sync"), ["clone", "clone3"], "pthread_create"),
     "clone of writers": (writing, ["clone", "clone3"], "pthread_create"),
+    "memory that another process shares": (opening(outside=-1), ["mmap"], "mmap(process)"),
     "a file's blocks": (opening(kind="file-private"), ["fallocate"], "fallocate(file in --directory)"),
     "a file": (opening(kind="file-private"), ["openat"], "open(file in --directory)"),
     "clone of a snapshot": (snapshots, OTHER, "fork"),
@@ -289,6 +290,34 @@ def test_a_call_that_is_refused(row):
     if calls == ["mprotect"]:
         working("mprotect")
     assert child(lambda say: task(say, *calls)) == ([[failing, "EPERM"]], "")
+
+
+def test_advice_that_a_kernel_does_not_know_is_done_without():
+    """Before Linux 5.14 there is no MADV_POPULATE_WRITE: pages are written one by one."""
+    interface = working("scan-wp")
+
+    def task(say):
+        refuse("madvise", error=errno.EINVAL)
+        for layout in (Layout(), Layout(populate="madvise-read"), Layout(vmas=2)):
+            with Mapping(PAGES, layout) as mapping, Tracker(interface.name, mapping) as tracker:
+                found = tracker.run(pattern(), 3, atomic=False)
+            say(sum(one.extra + one.missed for one in found))
+
+    said, how = child(lambda say: refused(say, lambda: task(say)))
+    assert said[:2] == [0, 0]
+    assert said[2] == ["madvise(MADV_DONTDUMP) for more VMAs (vm.max_map_count limits them)", "EINVAL"]
+    assert how == ""
+
+
+def test_a_folder_whose_file_system_makes_no_file_at_all():
+    """Neither one without a name nor one that is given a name."""
+
+    def task(say):
+        refuse("openat", error=errno.EOPNOTSUPP)
+        refused(say, lambda: Mapping(PAGES, Layout(kind="file-private")))
+
+    name = errno.errorcode[errno.EOPNOTSUPP]  # that number has two
+    assert child(task) == ([["open(file in --directory)", name]], "")
 
 
 # Memory that ends: RLIMIT_AS, at each size from none to enough.

@@ -4,14 +4,16 @@
 import errno
 import os
 import signal
+import subprocess
 from array import array
 
 import pytest
 
-from bench.measure.core import Ask, Mapping, Pattern, Tracker
+from bench.measure.core import Ask, Mapping, Pattern, Tracker, ffi, lib
 from bench.measure.folios import Folios
 from bench.measure.probe import probe
 from bench.plan.interfaces import INTERFACES, LEGACY
+from bench.plan.kinds import Layout
 
 PAGES = 64
 FOLDER, NOTHING = "/", "/dev/null"
@@ -78,3 +80,22 @@ def test_a_snapshot_whose_process_was_killed_is_an_error():
         with pytest.raises(OSError, match="No such process") as refused:
             tracker.run(pattern, 2, atomic=False)
     assert refused.value.filename == "process_vm_readv(snapshot)"
+
+
+def test_a_page_that_is_not_there_is_on_no_node():
+    with Mapping(PAGES, Layout(populate="none")) as mapping:
+        address = int(ffi.cast("uintptr_t", mapping.struct.base))
+        assert lib.system_move_page(address, -1) == -errno.ENOENT
+        assert ffi.string(lib.failed_call()) == b"move_pages (of a page)"
+
+
+def test_a_word_that_cannot_be_written_from_outside_leaves_the_process_to_itself():
+    """It is stopped, and goes on."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            assert lib.system_poke(other.pid, 0, 1) == -errno.EIO
+            assert ffi.string(lib.failed_call()) == b"ptrace(PTRACE_POKEDATA)"
+            with open(f"/proc/{other.pid}/status") as status:
+                assert "TracerPid:\t0\n" in status.read()
+        finally:
+            other.kill()

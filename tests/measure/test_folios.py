@@ -87,3 +87,21 @@ def test_where_frames_are_hidden_the_kernels_counter_is_asked(monkeypatch):
             folios.verify(mapping, kind, 11)
         with pytest.raises(Unsupported, match="nobody can say whether huge pages are whole"):
             folios.verify(mapping, KINDS["anon-thp-ptes"], 0)
+
+
+def test_a_kernel_without_folios_counts_none_and_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(folios, "THP", str(tmp_path))
+    kind = KINDS["anon-64k"]
+    assert folios.given(kind) == 0
+    with Mapping(64) as mapping, pytest.raises(Unsupported, match="the kernel has no folios of 64 KiB") as why:
+        folios.verify(mapping, kind, 0)
+    assert "Linux 6.8" in why.value.hint
+
+
+def test_memory_that_making_folios_has_cut_is_not_what_was_asked_for(monkeypatch):
+    monkeypatch.setattr(folios, "given", lambda _: 4)
+    with Mapping(64, Layout(vmas=2)) as mapping:
+        mapping.layout = mapping.layout._replace(vmas=1)
+        monkeypatch.setattr(folios.Folios, "before", {str(KINDS["anon-64k"].order): 64})
+        with pytest.raises(Unsupported, match="making folios of 64 KiB has cut the mapping into 2 VMAs"):
+            folios.verify(mapping, KINDS["anon-64k"], 0)
