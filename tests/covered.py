@@ -41,14 +41,9 @@ GAPS = {
     "bench/core/interfaces/v6_no_reused.c": "only kernels of that series have the ioctl",
     "bench/core/interfaces/mprotect.c": "a fault that is not its own, of which the process dies, and calls that fail",
     "bench/core/interfaces/uffd_sync.c": "a mapping that changes while a page of it is answered, and calls that fail",
-    "bench/core/bystanders.c": "calls that fail",
     "bench/core/errands.c": "fresh pages that are not zero, and calls that fail",
-    "bench/core/mapping.c": "kernels before 5.14, file systems without unnamed files, calls that fail",
-    "bench/core/pagemap.c": "kernels that report nonsense, and calls that fail",
-    "bench/core/pinned.c": "calls that fail",
-    "bench/core/process.c": "calls that fail",
-    "bench/core/races.c": "calls that fail",
-    "bench/core/system.c": "calls that fail",
+    "bench/core/mapping.c": "file systems without unnamed files, and calls that fail",
+    "bench/core/races.c": "calls that fail, and memory that there is none of",
 }
 RC = """\
 [run]

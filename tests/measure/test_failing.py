@@ -55,6 +55,17 @@ def test_a_call_on_something_else_is_named(name, descriptor, instead, phase, cal
     assert (refused.value.filename, refused.value.errno) == (call, number)
 
 
+def test_a_file_that_ends_early_is_an_error_of_input():
+    """The call itself has not failed, and what errno was before is none of its own."""
+    with Mapping(PAGES) as mapping, Tracker("slot-memset", mapping) as tracker:
+        nothing = os.open(NOTHING, os.O_RDONLY | os.O_CLOEXEC)
+        os.dup2(nothing, tracker.struct.pagemap_fd, inheritable=False)
+        os.close(nothing)
+        with pytest.raises(OSError, match="Input/output error") as refused:
+            tracker.run(Pattern(array("I", range(PAGES)), PAGES), 1, atomic=False)
+    assert (refused.value.filename, refused.value.errno) == ("read(pagemap)", errno.EIO)
+
+
 @pytest.mark.parametrize("name", [LEGACY, SUM])
 def test_a_process_that_is_gone_has_no_files_to_ask(name):
     with Mapping(PAGES) as mapping:
