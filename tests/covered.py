@@ -41,6 +41,8 @@ GAPS = {
     "bench/core/interfaces/v6_no_reused.c": "only kernels of that series have the ioctl",
     "bench/core/interfaces/mprotect.c": "a fault that is not its own, of which the process dies, and calls that fail",
     "bench/core/interfaces/uffd_sync.c": "a mapping that changes while a page of it is answered, and calls that fail",
+    "bench/core/bystanders.c": "calls that fail, in processes that can then write no counts either",
+    "bench/core/process.c": "calls that fail, and a parent that dies meanwhile",
     "bench/core/errands.c": "fresh pages that are not zero, and calls that fail",
     "bench/core/mapping.c": "file systems without unnamed files, and calls that fail",
     "bench/core/races.c": "calls that fail, and memory that there is none of",
