@@ -117,7 +117,7 @@ def steps(releases: Sequence[Release]) -> list[Step]:
 def _changes(base: Release, new: Release) -> list[Change]:
     """What changed from one kernel to another, by phase."""
     found = []
-    for key in sorted(base.accounts.keys() & new.accounts.keys(), key=lambda one: PHASES.index(one[1])):
+    for key in sorted((key for key in base.accounts if key in new.accounts), key=lambda one: PHASES.index(one[1])):
         one, other = base.accounts[key], new.accounts[key]
         if stepped(base, new, key):
             name = f"{base.version} to {new.version}"
