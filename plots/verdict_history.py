@@ -16,7 +16,7 @@ from plots import meaning, style
 FRAME = "verdict history"  # what plot() takes: see __init__.py
 _ROW = 0.15  # inches
 _MOST = 90  # rows: more would be no plot
-_SIGN, _SMALL_SIGN = 6.0, 4.5  # points, of what is in a cell; small where 30 kernels or more make it narrow
+_SIGN, _SIGNS = 6.0, 170.0  # points: of what is in a cell, at most, and of those of a row
 
 
 def plot(frame: pd.DataFrame) -> Figure:
@@ -41,7 +41,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     for y, (scenario, names) in enumerate(shown):
         for x, version in enumerate(versions):
             if one := cells.get((scenario, names[0], version)):
-                _cell(axes, x, y, meaning.MARKS[meaning.mark_of(one)], _SIGN if len(versions) < 30 else _SMALL_SIGN)
+                _cell(axes, x, y, meaning.MARKS[meaning.mark_of(one)], min(_SIGN, _SIGNS / len(versions)))
     edges = [i for i in range(1, len(versions)) if series(versions[i]) != series(versions[i - 1])]
     for edge in edges:
         axes.axvline(edge, color="#555555", lw=0.8)

@@ -37,7 +37,7 @@ class Fix(NamedTuple):
 FIXES = (
     Fix(
         "PAGEMAP_SCAN protects and reports unpopulated entries and whole empty page tables",
-        ("6.12.107", "6.18.44", "7.3"),
+        ("6.12.107", "6.18.44", "7.1.8", "7.2"),
         "holes_*|fresh_*|populate_read|uffd_move_out|uffd_zeropage|asks_sandbox*|thp_dropped|thp_unpopulated",
         "pagemap_scan_pte_hole|uffd_wp_range|change_protection*",
         "07b4377bdbe7 and 40de8160ca7f, July 2026",
