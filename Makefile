@@ -142,6 +142,7 @@ examples: setup
 	./bench.py report $(filter-out %-here,$(PLAYED)) --name example-meaning >/dev/null
 	./bench.py cover-letter example-meaning-6.12 example-meaning-7.3 >results/example-meaning/cover-letter.txt
 	./bench.py compare $(filter example-quick-%,$(MEASURED)) >results/architectures.txt
+	./bench.py history --limit 0 >/dev/null
 	.venv/bin/python -m bench.report.selftests >results/selftests.md
 
 deb: setup

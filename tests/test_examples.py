@@ -116,10 +116,22 @@ def test_a_kernel_does_not_differ_from_itself():
     assert text.splitlines()[0].startswith("  No difference in 88 cases")
 
 
+def test_the_page_of_all_kernels_is_that_of_their_results(tmp_path):
+    kept = ROOT / "results/history"
+    again = tmp_path / "history"
+    shutil.copytree(kept, again, ignore=shutil.ignore_patterns("report.*", "*.png", "*.svg"))
+    done = bench("history", "--limit", "0", "--name", again)
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in kept.iterdir() if path.suffix in (".txt", ".png"))
+    assert names == ["history.png", "report.txt", "verdict_history.png"]
+    assert not [name for name in names if (kept / name).read_bytes() != (again / name).read_bytes()], "make examples"
+    assert (again / "report.html").exists()
+
+
 def test_the_lines_of_the_findings_are_those_of_their_reports():
     named, found = None, 0
     for line in (ROOT / "results/findings.md").read_text().splitlines():
-        if re.fullmatch(r"example-[\w.-]+:", line):
+        if re.fullmatch(r"(example-[\w.-]+|history):", line):
             named = (ROOT / "results" / line[:-1] / "report.txt").read_text()
         elif line.startswith("    "):
             assert f"\n  {line[4:]}\n" in named, line
