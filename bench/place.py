@@ -23,7 +23,13 @@ PROGRAM = COMMAND if INSTALLED else "./bench.py"
 STAMP = "bench/version.txt"  # in a copy that git can't be asked about: what it said where that was made
 NEXT = "0.1.0"  # the number, as long as no tag vNUMBER is behind the commit
 _TYPED = re.compile(r"(?:\./|\$PWD/|~/pagemap-bench/)bench\.py\b")
-_DESCRIBED = re.compile(r"(?:v(?P<tag>\d[\d.]*)-(?P<since>\d+)-g)?(?P<commit>[0-9a-f]{7,})(?P<changed>-changed)?")
+_DESCRIBED = re.compile(r"(?:v(?P<tag>\d.*)-(?P<since>\d+)-g)?(?P<commit>[0-9a-f]{7,})(?P<changed>-changed)?")
+_NUMBER = re.compile(r"(?P<release>\d+(?:\.\d+)*)(?:[-.]?(?P<stage>a|b|rc)(?:lpha|eta)?[-.]?(?P<round>\d+))?")
+_ELSEWHERE = {  # what a text for a checkout names, and what there is where it is installed
+    "run: make setup": "install it again, for this Python",
+    "results/README.md": f"share/doc/{COMMAND}/results.md",
+    " (bench/labs/README.md)": "",
+}
 _SECONDS = 10.0  # for git
 
 
@@ -51,18 +57,27 @@ class Version(NamedTuple):
     @property
     def debian(self) -> str:
         """As Debian's packages have it (deb-version(7)): before its release a number is less than that."""
-        return self.python.replace(".dev", "~dev").replace(".post", "+post")
+        known = self.python.replace(".dev", "~dev").replace(".post", "+post")
+        return re.sub(r"^([\d.]+)(a|b|rc)", r"\1~\2", known)
 
 
 def parse(described: str, commits: int = 0) -> Version:
-    """Return the version that `git describe --long --always` says; commits: all there are. Raises ValueError."""
+    """Return the version that `git describe --long --always` says; commits: all there are. Raises ValueError.
+
+    A tag that is no number is as none.
+    """
     found = _DESCRIBED.fullmatch(described)
     if not found:
         raise ValueError(described)
-    tag = found["tag"]
-    return Version(
-        tag or NEXT, bool(tag), int(found["since"]) if tag else commits, found["commit"], bool(found["changed"])
-    )
+    number = _number(found["tag"] or "")
+    since = int(found["since"]) if number else commits
+    return Version(number or NEXT, bool(number), since, found["commit"], bool(found["changed"]))
+
+
+def _number(tag: str) -> str:
+    """A tag's number as PEP 440 has it, 0.2.0rc1 for 0.2.0-rc1, empty where it is none."""
+    found = _NUMBER.fullmatch(tag)
+    return "" if not found else found["release"] + (f"{found['stage']}{int(found['round'])}" if found["stage"] else "")
 
 
 @cache
@@ -70,10 +85,10 @@ def version() -> Version:
     """Return this copy's version: git's word in a checkout, else that of the checkout it was made of."""
     described = commits = ""
     if (ROOT / ".git").exists():  # a folder of another repository is no checkout of this one
-        described = _git(
+        described = git(
             "describe", "--tags", "--match=v[0-9]*", "--long", "--always", "--abbrev=12", "--dirty=-changed"
         )
-        commits = described and _git("rev-list", "--count", "HEAD")
+        commits = described and git("rev-list", "--count", "HEAD")
     elif (ROOT / STAMP).is_file():
         described, _, commits = (ROOT / STAMP).read_text(encoding="utf-8").strip().partition(" ")
     return parse(described, int(commits or 0)) if _DESCRIBED.fullmatch(described) else Version()
@@ -86,8 +101,8 @@ def stamp() -> str:
     return f"{since}{now.commit}{'-changed' * now.changed} {now.commits}\n" if now.commit else ""
 
 
-def _git(*words: str) -> str:
-    """Return what git says, empty where it refuses or is not there."""
+def git(*words: str) -> str:
+    """Return what git says of this copy, empty where it refuses or is not there."""
     try:
         done = processes.run(["git", "-C", str(ROOT), *words], _SECONDS)
     except ProgramFailed:
@@ -104,8 +119,18 @@ def results() -> Path:
     return Path(base) / COMMAND / "results"
 
 
+def kept(name: str) -> str:
+    """Return where the result of a name is, for people: results/NAME in a checkout."""
+    if not INSTALLED:
+        return f"results/{name}"
+    home = os.path.expanduser("~/")
+    return re.sub(f"^{re.escape(home)}", "~/", f"{results()}/{name}")
+
+
 def typed(text: str, *, installed: bool = INSTALLED) -> str:
     """Return a text with the command as it is typed here, or where it is installed: they are written for a checkout."""
     if not installed:
         return text
-    return _TYPED.sub(COMMAND, text).replace("run: make setup", "install it again, for this Python")
+    for there, here in _ELSEWHERE.items():
+        text = text.replace(there, here)
+    return _TYPED.sub(COMMAND, text)

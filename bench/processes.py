@@ -67,6 +67,9 @@ def start(command: Sequence[str], *, tree: bool = False, **options: Any) -> Proc
     if shutil.which(command[0]) is None:
         raise ProgramFailed(f"there is no program {command[0]} on this machine", _installing(command[0]))
     options = {"stdin": subprocess.DEVNULL, "start_new_session": True} | options
+    # Our modules are found in the folder that they are started in. pipx, for one, sets it for all that it starts.
+    environment = options.pop("env", None) or os.environ
+    options["env"] = {name: value for name, value in environment.items() if name != "PYTHONSAFEPATH"}
     try:
         process = cast("Process", subprocess.Popen([*guard(tree=tree), *command], **options))
     except OSError as error:

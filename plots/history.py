@@ -17,6 +17,7 @@ from bench.store.history import order, series
 from plots import style
 
 FRAME = "history"  # what plot() takes: see __init__.py
+_SPAN = 1.25  # of an axis, at least
 
 
 def plot(frame: pd.DataFrame) -> Figure:
@@ -71,6 +72,10 @@ def _panel(axes: Any, rows: pd.DataFrame, versions: list[str], looks: dict[str, 
         bad = own[own["wrong"] > 0]
         for version, value in bad["per_page"].items():
             style.ring(axes, versions.index(str(version)), value)
+    low, high = axes.get_ylim()
+    if high / low < _SPAN:  # a difference of a few instructions must not look like a step
+        middle = np.sqrt(low * high)
+        axes.set_ylim(middle / np.sqrt(_SPAN), middle * np.sqrt(_SPAN))
     edges = [i - 0.5 for i in range(1, len(versions)) if series(versions[i]) != series(versions[i - 1])]
     for edge in edges:
         axes.axvline(edge, color="#bbbbbb", lw=0.8, zorder=0)

@@ -16,6 +16,7 @@ from plots import meaning, style
 FRAME = "verdict history"  # what plot() takes: see __init__.py
 _ROW = 0.15  # inches
 _MOST = 90  # rows: more would be no plot
+_SIGN, _SIGNS = 6.0, 170.0  # points: of what is in a cell, at most, and of those of a row
 
 
 def plot(frame: pd.DataFrame) -> Figure:
@@ -40,7 +41,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     for y, (scenario, names) in enumerate(shown):
         for x, version in enumerate(versions):
             if one := cells.get((scenario, names[0], version)):
-                _cell(axes, x, y, meaning.MARKS[meaning.mark_of(one)])
+                _cell(axes, x, y, meaning.MARKS[meaning.mark_of(one)], min(_SIGN, _SIGNS / len(versions)))
     edges = [i for i in range(1, len(versions)) if series(versions[i]) != series(versions[i - 1])]
     for edge in edges:
         axes.axvline(edge, color="#555555", lw=0.8)
@@ -72,10 +73,10 @@ def _rows(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
 
 def _short(names: list[str]) -> str:
     """The first interface, and how many are like it."""
-    return names[0] + (f" +{len(names) - 1}" if len(names) > 1 else "")
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
-def _cell(axes: Any, x: int, y: int, mark: meaning.Mark) -> None:
+def _cell(axes: Any, x: int, y: int, mark: meaning.Mark, size: float) -> None:
     look: dict[str, Any] = {"facecolor": mark.fill, "hatch": mark.hatch, "edgecolor": "#999999", "linewidth": 0}
     axes.add_patch(Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, **look))
-    axes.text(x + 0.5, y + 0.52, mark.sign, size=6, weight="bold", color=mark.ink, ha="center", va="center")
+    axes.text(x + 0.5, y + 0.52, mark.sign, size=size, weight="bold", color=mark.ink, ha="center", va="center")

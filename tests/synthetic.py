@@ -18,6 +18,7 @@ from bench.plan.records import (
     TIME,
     Beside,
     Facts,
+    Failed,
     Machine,
     Messages,
     Played,
@@ -115,7 +116,7 @@ def result(
     version: str = "1",
     exact: Mapping[str, Mapping[str, float]] | None = None,
     findings: dict[str, str] | None = None,
-    messages: Iterable[Messages] = (),
+    messages: Iterable[Messages | Failed] = (),
     **facts: str | int | float,
 ) -> Path:
     """Write folder/records.jsonl and return the folder. what: the first fields of Point, three or more.
@@ -253,7 +254,7 @@ def played(
     names: Iterable[str] = NAMES,
     scenarios: Iterable[str] = SCENARIOS,
     findings: dict[str, str] | None = None,
-    messages: Iterable[Messages] = (),
+    messages: Iterable[Messages | Failed] = (),
     **facts: str | int | float,
 ) -> Path:
     """Write folder/records.jsonl of the suite meaning. With uffd-sync nothing can be played."""

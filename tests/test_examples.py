@@ -11,7 +11,7 @@ from bench.store import log
 from tests.support import ROOT, bench
 from tests.texts import assert_mailable
 
-OWN_PLOT = re.compile("example-(life|bystanders|instead|batching)-")  # of these the suite's plot is kept
+OWN_PLOT = re.compile("example-(quick|life|bystanders|instead|batching)-")  # of these the suite's plot is kept
 EXAMPLES = sorted(path for name in ("example-*", "example-*/*") for path in (ROOT / "results").glob(name))
 MATRICES = {"example-matrix": ("base", "new"), "example-itself": ("base", "again"), "example-v6": ("stock", "v6")}
 MATRICES |= {"example-v6-partial": ("stock", "v6"), "example-range": ("6.12", "7.3")}
@@ -41,7 +41,7 @@ def same_files(kept, again):
     """What is kept, and no test could make from other data, is the same again; SVGs are not kept."""
     names, made = ({path.name for path in one.iterdir() if path.suffix in (".txt", ".png")} for one in (kept, again))
     own = OWN_PLOT.match(kept.name)
-    least = {"report.txt", f"{own[1]}.png"} if own else made | {"report.txt"}
+    least = {"report.txt"} | (made & {f"{own[1]}.png"} if own else made)
     assert least <= names <= made, "make examples"
     assert not [name for name in names if (kept / name).read_bytes() != (again / name).read_bytes()], "make examples"
 
@@ -105,15 +105,33 @@ def test_comparisons_kept_as_examples(tmp_path, name):
     assert bench("cover-letter", *names).stdout == (kept / "cover-letter.txt").read_text()
 
 
+def test_what_may_be_compared_of_architectures_is_what_this_code_says():
+    done = bench("compare", "example-quick-amd64", "example-quick-arm64", "example-quick-arm64-16k")
+    assert done.stdout == (ROOT / "results/architectures.txt").read_text(), "make examples"
+    assert_mailable(done.stdout)
+
+
 def test_a_kernel_does_not_differ_from_itself():
     text = (ROOT / "results/example-itself/compare.txt").read_text()
     assert text.splitlines()[0].startswith("  No difference in 88 cases")
 
 
+def test_the_page_of_all_kernels_is_that_of_their_results(tmp_path):
+    kept = ROOT / "results/history"
+    again = tmp_path / "history"
+    shutil.copytree(kept, again, ignore=shutil.ignore_patterns("report.*", "*.png", "*.svg"))
+    done = bench("history", "--limit", "0", "--name", again)
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in kept.iterdir() if path.suffix in (".txt", ".png"))
+    assert names == ["history.png", "report.txt", "verdict_history.png"]
+    assert not [name for name in names if (kept / name).read_bytes() != (again / name).read_bytes()], "make examples"
+    assert (again / "report.html").exists()
+
+
 def test_the_lines_of_the_findings_are_those_of_their_reports():
     named, found = None, 0
     for line in (ROOT / "results/findings.md").read_text().splitlines():
-        if re.fullmatch(r"example-[\w.-]+:", line):
+        if re.fullmatch(r"(example-[\w.-]+|history):", line):
             named = (ROOT / "results" / line[:-1] / "report.txt").read_text()
         elif line.startswith("    "):
             assert f"\n  {line[4:]}\n" in named, line

@@ -26,13 +26,16 @@ from tests.support import bench, refused
 
 PYTEST = ["pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-timeout"]
 LIVE_SECONDS = 900  # on a busy machine
-# with huge pages reserved and folios of all sizes allowed, which on a machine that is not ours only its owner may do
+# with huge pages reserved, folios of all sizes allowed, and DAMON for whoever asks, which on a machine that is not ours
+# only its owner may do
 LIVE = [
     "-c",
     "import pathlib, pytest, sys\n"
     "with open('/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages', 'w') as reserved: reserved.write('16')\n"
     "for setting in pathlib.Path('/sys/kernel/mm/transparent_hugepage').glob('hugepages-*/enabled'):\n"
     "    setting.write_text('madvise')\n"
+    "for others in pathlib.Path('/sys/module/damon_stat/parameters').glob('enabled'):\n"
+    "    others.write_text('N')\n"
     "sys.exit(pytest.main(['-p', 'no:cacheprovider', '--json-lines', '--timeout=120', 'tests/measure', '-k', "
     "sys.argv[1]]))",
 ]
@@ -41,15 +44,19 @@ CHOICE = "not test_a_scenario_ends_as_expected"  # the suite meaning plays them,
 LEGACY = f"{CHOICE} and not (test_acts or test_bystanders or test_folios or test_several or test_life)"
 
 
-def live_tests_in(spec, log, choice=CHOICE):
-    """Run the chosen ones of tests/measure in a guest of that kernel; return {test: (outcome, reason)}."""
+def lines_of(spec, log, choice=CHOICE, before="", trees=(), otherwise="icount"):
+    """Run the chosen ones of tests/measure in a guest of that kernel, after some code; return what they print.
+
+    otherwise: what it takes where KVM does not work.
+    """
     image = kernel.find(spec, echo=print).path
-    lines = qemu.boot(
+    tests = ("tests", "pyproject.toml", "bench/store", "bench/files.py", "bench/reading.py", *trees)
+    return qemu.boot(
         image,
-        [*LIVE, choice],
-        qemu.accelerator("auto", image, GUEST_PACKAGES, print),
+        [LIVE[0], before + LIVE[1], choice],
+        qemu.accelerator("auto", image, GUEST_PACKAGES, print, otherwise=otherwise),
         packages=GUEST_PACKAGES + PYTEST,
-        trees=[Path(name) for name in ("tests", "pyproject.toml", "bench/store", "bench/files.py", "bench/reading.py")],
+        trees=[Path(name) for name in tests],
         memory_mib=2048,
         cpus=1,
         time_limit=LIVE_SECONDS,
@@ -57,9 +64,13 @@ def live_tests_in(spec, log, choice=CHOICE):
         echo=print,
         scenarios=True,
     )
+
+
+def live_tests_in(spec, log, choice=CHOICE):
+    """Run the chosen ones of tests/measure in a guest of that kernel; return {test: (outcome, reason)}."""
     found = {}
     with contextlib.suppress(GuestFailed):  # a test that failed is among them, and asserted below
-        for line in lines:
+        for line in lines_of(spec, log, choice):
             if line.startswith("{"):
                 one = json.loads(line)
                 found[one["test"]] = (one["outcome"], one["reason"])
@@ -186,6 +197,17 @@ def test_a_guest_without_the_ioctl_is_measured_for_what_it_has(tmp_path, image):
     assert "the kernel has no PAGEMAP_SCAN ioctl" in done.stdout
     suite = pyperf.BenchmarkSuite.load(str(folder / "suite.json"))
     assert {b.get_metadata()["interface"] for b in suite} == {"none", "clear_refs"}
+
+
+def test_a_guest_is_probed_and_says_what_works_there(image):
+    done = bench("probe", "--kernel", image, "--accel", "tcg")
+    assert done.returncode == 0, done.stderr
+    first, *rows = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert re.fullmatch(r"Linux 6\.12\.\S+, x86_64, pages of 4 KiB:", first)
+    said = {row.split()[0]: row.split(maxsplit=1)[1] for row in rows}
+    assert set(said) == set(INTERFACES)
+    assert {said[name] for name in ("clear_refs", "scan-wp", "mprotect")} == {"yes"}
+    assert said["rwp-async"].startswith("no: ")
 
 
 def test_a_guest_that_has_nothing_to_measure_is_an_error_that_says_why(tmp_path, image):

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The version that git says, in a checkout and in a copy of one; and texts where the command has another name."""
 
+import ast
 import itertools
+import re
 import shutil
 import subprocess
 
 import pytest
+from packaging.version import Version
 
 from bench import place
+from bench.packaging import stage
+from tests.support import ROOT
 
 COMMIT = "5fc897e01234"
 
@@ -68,7 +73,12 @@ def test_git_says_the_version_and_releases_are_in_order(there):
 
 def test_a_copy_says_what_its_checkout_did(there):
     tree, version = there
-    for described, commits in ((COMMIT, 700), (f"v1.2-0-g{COMMIT}", 0), (f"v1.2-3-g{COMMIT}-changed", 3)):
+    for described, commits in (
+        (f"v1.2rc1-3-g{COMMIT}", 3),
+        (COMMIT, 700),
+        (f"v1.2-0-g{COMMIT}", 0),
+        (f"v1.2-3-g{COMMIT}-changed", 3),
+    ):
         made = place.parse(described, commits)
         (tree / place.STAMP).write_text(f"{described} {commits}\n")
         assert version() == made
@@ -83,6 +93,32 @@ def test_a_folder_of_another_repository_is_no_checkout(there, monkeypatch):
     assert version() == place.Version()
 
 
+@pytest.mark.parametrize(
+    ("tag", "number", "debian"),
+    [
+        ("0.2.0-rc1", "0.2.0rc1", "0.2.0~rc1"),
+        ("0.2.0rc.1", "0.2.0rc1", "0.2.0~rc1"),
+        ("0.2-alpha2", "0.2a2", "0.2~a2"),
+        ("0.2-b3", "0.2b3", "0.2~b3"),
+        ("0.2", "0.2", "0.2"),
+    ],
+)
+def test_a_tag_before_a_release_is_a_version_of_each_kind_and_less_than_the_release(tag, number, debian):
+    release = place.parse(f"v0.2.0-0-g{COMMIT}")
+    for since, more in ((0, ""), (3, f".post3+g{COMMIT}")):
+        made = place.parse(f"v{tag}-{since}-g{COMMIT}")
+        assert made.python == number + more
+        assert made.commit == COMMIT
+        assert made.debian == debian + more.replace(".post", "+post")
+        if tag != "0.2":
+            assert Version(made.python) < Version(release.python)
+
+
+def test_a_tag_that_is_no_number_hides_nothing():
+    for tag in ("0.2-before-lunch", "0.2.", "1-rc"):
+        assert place.parse(f"v{tag}-3-g{COMMIT}", 700) == place.parse(COMMIT, 700)
+
+
 @pytest.mark.parametrize("described", ["nonsense", f"{COMMIT}-else", f"v-1-g{COMMIT}"])
 def test_what_is_no_version_is_refused(described):
     with pytest.raises(ValueError, match=described):
@@ -90,6 +126,40 @@ def test_what_is_no_version_is_refused(described):
 
 
 def test_texts_name_the_command_as_it_is_typed():
-    text = "run: ./bench.py list; cd ~/pagemap-bench/bench.py; edit mybench.py"
+    text = "run: ./bench.py list; cd ~/pagemap-bench/bench.py; edit mybench.py; results/README.md"
     assert place.typed(text, installed=False) == text
-    assert place.typed(text, installed=True) == "run: pagemap-bench list; cd pagemap-bench; edit mybench.py"
+    assert place.typed(text, installed=True) == (
+        "run: pagemap-bench list; cd pagemap-bench; edit mybench.py; share/doc/pagemap-bench/results.md"
+    )
+
+
+def test_results_are_named_where_they_are(monkeypatch):
+    assert place.kept("x") == "results/x"
+    monkeypatch.setattr(place, "INSTALLED", True)
+    monkeypatch.setenv("HOME", "/home/a")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert place.kept("x") == "~/.local/share/pagemap-bench/results/x"
+    monkeypatch.setenv("XDG_DATA_HOME", "/home/ab")
+    assert place.kept("x") == "/home/ab/pagemap-bench/results/x"
+
+
+def test_what_is_said_where_it_is_installed_names_nothing_that_only_a_checkout_has():
+    """Texts of the code, as an installed copy says them: no target of the Makefile, and no document."""
+    targets = "|".join(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    lacking = re.compile(rf"\bmake ({targets})\b|bench/labs|(?<!share/doc/pagemap-bench/)\b[\w-]+\.md\b")
+    own = (
+        "bench/place.py",
+        "bench/setup.py",
+        "bench/report/selftests.py",
+    )  # for a checkout
+    found = []
+    for path in stage.sources():
+        if path.suffix != ".py" or not stage.INSTALLED.fullmatch(str(path)) or str(path) in (*own, *stage.FILES):
+            continue
+        tree = ast.parse((ROOT / path).read_text())
+        documents = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
+        for one in ast.walk(tree):
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and id(one) not in documents:
+                said = place.typed(one.value, installed=True)
+                found += [f"{path}:{one.lineno}: {said}"] if lacking.search(said) else []
+    assert not found

@@ -2,14 +2,16 @@
 """What is set up, when again, and that dependencies of a run and of tests stay apart."""
 
 import ast
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench import setup
+from bench import setup, signals
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKOUT = {"bench", "plots", "workloads", "tests"}
@@ -229,3 +231,105 @@ def test_without_apt_the_hint_is_for_this_distribution(monkeypatch):
     with pytest.raises(setup.SetupError) as raised:
         setup.install({"C compiler": "gcc"})
     assert raised.value.hint == "run as root: pacman -S --needed gcc"
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Puts a program of this name in front of all others; each adds to a file what it was given: (have, file)."""
+    folder, said = tmp_path / "programs", tmp_path / "said"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def have(name, script=""):
+        (folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >>{said}\n{script}\n')
+        (folder / name).chmod(0o755)
+
+    return have, said
+
+
+def test_root_has_missing_packages_installed(programs, monkeypatch, capsys):
+    have, said = programs
+    have("apt-get")
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 0)
+    setup.install({})
+    assert not said.exists()
+    setup.install({"C library headers": "libc6-dev", "C compiler": "gcc"})
+    install = "apt-get install --yes --no-install-recommends gcc libc6-dev"
+    assert said.read_text().splitlines() == ["apt-get -q update", install]
+    assert f"setup: this machine has no C library headers, C compiler: {install}" in capsys.readouterr().err
+
+
+def test_who_is_not_root_is_told_what_to_type(programs, monkeypatch):
+    have, said = programs
+    have("apt-get")
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)
+    with pytest.raises(setup.SetupError, match="this machine has no C compiler") as raised:
+        setup.install({"C compiler": "gcc"})
+    assert raised.value.hint == "run: sudo apt-get install --yes --no-install-recommends gcc"
+    assert not said.exists()
+
+
+def test_of_a_program_that_fails_the_last_lines_are_shown(programs, monkeypatch):
+    programs[0]("apt-get", "for line in 1 2 3 4 5 6 7 8 9; do echo E: $line >&2; done; exit 100")
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 0)
+    with pytest.raises(setup.SetupError) as raised:
+        setup.install({"C compiler": "gcc"})
+    assert str(raised.value) == "\n".join(["apt-get update failed:", *(f"E: {line}" for line in range(2, 10))])
+    assert "network" in raised.value.hint
+
+
+def test_what_the_core_needs_and_this_machine_lacks_is_found(monkeypatch, tmp_path):
+    """What compiled this core is there."""
+    monkeypatch.delenv("CC", raising=False)
+    assert setup.build_tools() == {}
+    monkeypatch.setenv("CC", "no-such-compiler -m64")
+    monkeypatch.setattr(setup.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
+    assert set(setup.build_tools().values()) == {"python3-venv", "gcc", "python3-dev"}
+
+
+@pytest.mark.parametrize(("machine", "missing"), [("x86_64", setup.VM_PROGRAMS), ("riscv64", {})])
+def test_what_guests_need_is_found_where_there_can_be_any(machine, missing, monkeypatch, capsys):
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    monkeypatch.setattr(setup.platform, "machine", lambda: machine)
+    assert setup.vm_tools(True) == missing
+    assert ("no virtual machine on riscv64" in capsys.readouterr().err) == (machine == "riscv64")
+
+
+@pytest.mark.parametrize(("status", "missing"), [(0, {}), (1, setup.VM_PROGRAMS)])
+def test_guests_are_for_interfaces_that_the_running_kernel_lacks(status, missing, monkeypatch, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexit {status}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(setup, "PYTHON", python)
+    monkeypatch.setattr(setup.shutil, "which", lambda name: name if name == str(python) else None)
+    monkeypatch.setattr(setup.platform, "machine", lambda: "x86_64")
+    assert setup.vm_tools(False) == missing
+
+
+def test_a_plugin_that_does_not_compile_is_no_error(monkeypatch, capsys, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho first >&2\necho no glib.h >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(setup, "PYTHON", python)
+    monkeypatch.setattr(setup.shutil, "which", lambda name: name)
+    setup.plugin()
+    assert capsys.readouterr().err == "setup: QEMU's plugin is not there: no glib.h\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (PermissionError(13, "Permission denied", ".venv"), 2, "error: .*'.venv'\nhint: is this checkout yours"),
+        (signals.Interrupted(signal.SIGTERM), 128 + signal.SIGTERM, "error: .*\nhint: run it again"),
+        (setup.SetupError("no", "do this"), 2, "error: no\nhint: do this"),
+    ],
+)
+def test_what_ends_setup_is_said_in_two_lines(raised, status, said, monkeypatch, capsys):
+    def fail(*_):
+        raise raised
+
+    monkeypatch.setattr(setup, "build_tools", fail)
+    monkeypatch.setattr(setup.signals, "catch", lambda: None)
+    assert setup.main([]) == status
+    assert re.match(said, capsys.readouterr().err)

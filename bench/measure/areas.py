@@ -128,7 +128,7 @@ class Areas(Accesses):
     def dropped(self, pages: Pages) -> None:
         """Take note that pages have lost their content, by a call and not by a write."""
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Have each CPU put the pages it just made, or was told to free, on the kernel's lists.
 
         Until then they wait in a batch of that CPU, and are neither freed nor swapped; MADV_PAGEOUT empties that of the
@@ -146,7 +146,7 @@ class Areas(Accesses):
     def discard(self, pages: Pages) -> None:
         """Free pages by MADV_FREE, and have the kernel take them: it needs no swap for that."""
         for advice in (MADV_FREE, MADV_PAGEOUT):
-            self.settle()
+            self._settle()
             self.madvise(pages, advice)
         if any(entry & (PRESENT | SWAPPED) for entry in entries(pages)):
             raise NotPossible("the kernel did not take the freed pages")

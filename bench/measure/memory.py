@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from bench.errors import WorkerFailed
 from bench.measure.core import Mapping, check, die_with_parent, ffi, lib
+from bench.measure.timing import file_system
 from bench.plan.interfaces import Reason
 from bench.plan.kinds import HUGE_PAGES
 
@@ -247,11 +248,9 @@ class Memory:
 
     def file(self, count: int, flags: int = 0) -> int:
         """Return a nameless regular file that is no shmem, filled with data."""
-        with open("/proc/self/mounts") as mounts:
-            kinds = {line.split()[1]: line.split()[2] for line in mounts}
         why = "there is no file system for files but tmpfs"
         for folder in FILE_FOLDERS:
-            if self._kind(os.path.realpath(folder), kinds) in ("tmpfs", "rootfs"):
+            if file_system(folder) in ("tmpfs", "rootfs"):
                 continue
             try:
                 made = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
@@ -262,12 +261,6 @@ class Memory:
             except OSError as error:
                 why = f"the file system of {folder} refuses the file: {error.strerror}"
         raise NotPossible(why, f"mount a file system on {FILE_FOLDERS[0]}")
-
-    @staticmethod
-    def _kind(path: str, kinds: dict[str, str]) -> str:
-        while path not in kinds:
-            path = os.path.dirname(path)
-        return kinds[path]
 
     def _sized(self, fd: int, count: int) -> int:
         self._held.callback(os.close, fd)

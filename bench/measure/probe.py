@@ -182,7 +182,7 @@ def _try(interface: Interface, layout: Layout, pages: int) -> Probed:
 def _nothing(interface: Interface, usual: Reason) -> Reason:
     """Why an interface takes every call and tracks nothing: its usual reason, unless the architecture has another."""
     why = arches.lacking(os.uname().machine, interface.options)
-    return Reason(why, "measure it on x86-64: leave out --arch") if why else usual
+    return Reason(why, "measure it on x86-64; in a guest, leave out --arch") if why else usual
 
 
 def _instead(interface: Interface, mapping: Mapping) -> Reason | None:

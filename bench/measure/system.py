@@ -128,8 +128,8 @@ class System(Special):
 
     @staticmethod
     def _areas(pages: Pages) -> int:
-        with open("/proc/self/maps") as maps:
-            areas = [line.split()[0].split("-") for line in maps]
+        with open("/proc/self/maps", "rb") as maps:  # names of files may be no text
+            areas = [line.split()[0].split(b"-") for line in maps]
         end = pages.address + pages.length
         return sum(int(first, 16) < end and int(last, 16) > pages.address for first, last in areas)
 
@@ -198,7 +198,7 @@ class System(Special):
         """Have the kernel write pages to swap, private or shared, and drop them from the page table."""
 
         def out() -> bool:
-            self.settle()
+            self._settle()
             self.madvise(pages, MADV_PAGEOUT)
             return not any(entry & PRESENT for entry in entries(pages))
 

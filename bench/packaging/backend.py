@@ -25,7 +25,6 @@ from bench.packaging import stage
 
 _PACKAGE = "pagemap_bench"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same sources give the same file
-_NOT_SOURCES = re.compile(r"(.*/)?(__pycache__|\..*|[^/]*\.(so|o)|_core\.c)|results/(?!published|README).*|tests/.*")
 
 
 def build_wheel(folder: str, settings: Any = None, metadata: str | None = None) -> str:
@@ -53,24 +52,12 @@ def build_sdist(folder: str, settings: Any = None) -> str:
     """Make an archive of what a wheel can be built from in `folder`, and return its name."""
     name = f"{_PACKAGE}-{place.version().python}"
     with tempfile.TemporaryDirectory(prefix="pagemap-bench-") as scratch:
-        for relative in sources():
-            (Path(scratch) / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(place.ROOT / relative, Path(scratch) / relative)
+        stage.copy(stage.sources(), Path(scratch))
         (Path(scratch) / "PKG-INFO").write_text(_metadata(), encoding="utf-8")
         (Path(scratch) / place.STAMP).write_text(place.stamp(), encoding="utf-8")
         with tarfile.open(Path(folder) / f"{name}.tar.gz", "w:gz") as archive:
             archive.add(scratch, name)
     return f"{name}.tar.gz"
-
-
-def sources() -> list[Path]:
-    """Return the files that a copy of the sources has, relative to the top: neither results nor tests."""
-    found = [path.relative_to(place.ROOT) for path in place.ROOT.rglob("*") if path.is_file()]
-    return sorted(path for path in found if not _left_out(path))
-
-
-def _left_out(path: Path) -> bool:
-    return any(_NOT_SOURCES.fullmatch(str(part)) for part in (path, *path.parents[:-1]))
 
 
 def dependencies() -> list[str]:

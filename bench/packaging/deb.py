@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench import place, processes, signals
 from bench.errors import BadInput, BenchError, BuildFailed
-from bench.packaging import backend, stage
+from bench.packaging import stage
 
 NOT_IN_DEBIAN = ("pyperf",)
 SKELETON = Path(__file__).with_name("debian")
@@ -45,9 +45,7 @@ def maintainer() -> str:
 def unpack(target: Path) -> None:
     """Lay out the sources of a Debian package in the folder `target`. Raises BadInput."""
     who = maintainer()
-    for relative in backend.sources():
-        (target / relative).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(place.ROOT / relative, target / relative)
+    stage.copy(stage.sources(), target)
     (target / place.STAMP).write_text(place.stamp(), encoding="utf-8")
     for name in NOT_IN_DEBIAN:
         _bring(name, target / stage.BROUGHT)

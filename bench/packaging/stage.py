@@ -2,13 +2,15 @@
 """Lays out what is installed: `python3 -m bench.packaging.stage FOLDER [PYTHON]`, which a Debian package is made with.
 
 FOLDER/tree is a checkout less what only working on it needs, with the core compiled for PYTHON; FOLDER/share has the
-manual page and the scripts of shells, where they belong below /usr/share.
+manual page, what results hold and the scripts of shells, where they belong below /usr/share.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench import place, processes, signals
@@ -20,8 +22,14 @@ FOLDERS = ("bench", "plots", "workloads", "results/published")
 FILES = ("bench.py",)
 BROUGHT = "brought"  # in the sources of a Debian package: modules that Debian has not
 _SECONDS = 900.0  # for the compiler
-# Made here, or of use in a checkout only.
-_MADE = shutil.ignore_patterns("__pycache__", ".*", "*.so", "*.o", "_core.c", "packaging", "labs")
+INSTALLED = re.compile(rf"(?!bench/(packaging|labs)/)({'|'.join(FOLDERS)})/.*|{'|'.join(map(re.escape, FILES))}")
+# Of the top, what a copy of the sources has; and what is no source below: made here, or for working on the suite.
+_TOP = ("bench", "plots", "workloads", "results", *FILES, "pyproject.toml", "Makefile", "LICENSE", "README.md",
+        "CHANGELOG.md", "CONTRIBUTING.md", "requirements.in", "requirements.txt", "requirements-dev.in",
+        "requirements-dev.txt")  # fmt: skip
+_NO_SOURCE = re.compile(
+    r"(.*/)?(__pycache__|\.[^/]*|[^/]*\.(so|o)|_core\.c)(/.*)?|results/(?!published/|README\.md$).*"
+)
 SHARED = {  # by shell: where its scripts are looked for, below /usr/share
     "bash": f"bash-completion/completions/{place.COMMAND}",
     "zsh": f"zsh/site-functions/_{place.COMMAND}",
@@ -29,12 +37,34 @@ SHARED = {  # by shell: where its scripts are looked for, below /usr/share
 }
 
 
+def sources() -> list[Path]:
+    """Return the files that a copy of the sources has, relative to the top: neither results nor tests.
+
+    In a checkout they are files that git tracks; in an archive, which git knows nothing of, all that can be some.
+    """
+    tracked = place.git("ls-files", "-z") if (place.ROOT / ".git").exists() else ""
+    if tracked:
+        found = [Path(name) for name in tracked.split("\0") if name]
+    else:
+        below = (place.ROOT / name for name in _TOP)
+        found = [path.relative_to(place.ROOT) for top in below for path in ([top] if top.is_file() else top.rglob("*"))]
+    return sorted(
+        path
+        for path in set(found)
+        if path.parts[0] in _TOP and not _NO_SOURCE.fullmatch(str(path)) and (place.ROOT / path).is_file()
+    )
+
+
+def copy(files: Iterable[Path], target: Path) -> None:
+    """Copy files of this copy, named relative to its top, to the same places in a folder."""
+    for relative in files:
+        (target / relative).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(place.ROOT / relative, target / relative)
+
+
 def tree(target: Path, python: str = sys.executable) -> None:
     """Make the folder `target`: what is installed, its core compiled. Raises BuildFailed."""
-    for name in FOLDERS:
-        shutil.copytree(place.ROOT / name, target / name, ignore=_MADE)
-    for name in FILES:
-        shutil.copy(place.ROOT / name, target / name)
+    copy((one for one in sources() if INSTALLED.fullmatch(str(one))), target)
     if (place.ROOT / BROUGHT).is_dir():
         shutil.copytree(place.ROOT / BROUGHT, target, dirs_exist_ok=True)
     (target / place.STAMP).write_text(place.stamp(), encoding="utf-8")
@@ -48,8 +78,9 @@ def tree(target: Path, python: str = sys.executable) -> None:
 
 
 def share(target: Path) -> None:
-    """Make the folder `target`, as it is installed below /usr/share: manual page and completion."""
+    """Make the folder `target`, as it is installed below /usr/share: manual page, what results hold, completion."""
     texts = {f"man/man1/{place.COMMAND}.1": manual.page()}
+    texts[f"doc/{place.COMMAND}/results.md"] = (place.ROOT / "results/README.md").read_text(encoding="utf-8")
     texts |= {path: completing.script(shell, place.COMMAND) for shell, path in SHARED.items()}
     for path, text in texts.items():
         (target / path).parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ Sizes of pages and huge pages are not here but for planning memory: what a kerne
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bench.errors import BadInput
@@ -41,6 +41,7 @@ class Arch(NamedTuple):
     counts: tuple[str, ...]  # what that counts beside instructions
     page_size: int = 4096  # of its kernels: bytes of memory are planned with it before one is asked
     huge_page: int = 2 << 20
+    page_needs: tuple[str, ...] = ()  # of a kernel's configuration, to have pages of that size
     lacks: tuple[tuple[str, str], ...] = ()  # options that no kernel of it has, and why
     suites: tuple[str, ...] = ("bookworm", "trixie", "bookworm-backports", "trixie-backports")
     magic: bytes = b""  # of an Image, in its header
@@ -49,8 +50,13 @@ class Arch(NamedTuple):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What both ports need of a kernel's configuration."""
-        return (*self.console_needs, *self.port_needs)
+        """What both ports and its pages need of a kernel's configuration."""
+        return (*self.page_needs, *self.console_needs, *self.port_needs)
+
+    @property
+    def option(self) -> str:
+        """What a command is typed with for it, with a space before: empty for the usual one."""
+        return "" if self.name == USUAL else f" --arch {self.name}"
 
     @property
     def path(self) -> str:
@@ -81,6 +87,7 @@ _ARM64 = Arch(
         {"vectors", "do_mem_abort", "cpu_switch_to", "do_exit", "__entry_text_start", "__entry_text_end"}
     ),
     counts=("loads", "stores", "faults", "tlbi", "ttbr", "ipi"),
+    page_needs=("ARM64_4K_PAGES",),
     lacks=(("MEM_SOFT_DIRTY", "arm64 has no soft-dirty bits: no HAVE_ARCH_SOFT_DIRTY"),),
     magic=b"ARM\x64",  # Documentation/arch/arm64/booting.rst
 )
@@ -145,7 +152,13 @@ ARCHES = {
             counts=("loads", "stores", "faults", "invlpg", "invpcid", "cr3", "ipi"),
         ),
         _ARM64,
-        _ARM64._replace(name="arm64-16k", flavour="arm64-16k", page_size=16 << 10, huge_page=32 << 20),
+        _ARM64._replace(
+            name="arm64-16k",
+            flavour="arm64-16k",
+            page_size=16 << 10,
+            huge_page=32 << 20,
+            page_needs=("ARM64_16K_PAGES",),
+        ),
         _RISCV64,
     )
 }
@@ -155,6 +168,27 @@ def lacking(machine: str, options: Iterable[str]) -> str:
     """Return why no kernel of a machine, as uname -m prints it, can have these options; empty where one can."""
     lacks = next((dict(row.lacks) for row in ARCHES.values() if row.machine == machine), {})
     return next((lacks[option] for option in options if option in lacks), "")
+
+
+def other(arch: Arch, machine: str, page_size: int) -> tuple[str, str]:
+    """Return what a kernel for a machine, with pages of so many bytes, is, and what to do, where it is of another one.
+
+    Both are empty where it is of this one.
+    """
+    if (machine, page_size) == (arch.machine, arch.page_size):
+        return "", ""
+    of = next((row.name for row in ARCHES.values() if (row.machine, row.page_size) == (machine, page_size)), "")
+    why = f"{machine} with pages of {page_size >> 10} KiB, and --arch {arch.name} is {arch.machine} with pages of "
+    return f"{why}{arch.page_size >> 10} KiB", f"give --arch {of}" if of else "there are no guests with such a kernel"
+
+
+def differs(arch: Arch, facts: Mapping[str, object]) -> str:
+    """Return what a machine's facts say that no kernel of an architecture can; empty for nothing."""
+    machine, size = facts.get("architecture", arch.machine), facts.get("page_size", arch.page_size)
+    if not isinstance(machine, str) or not isinstance(size, int):
+        return f"that it is {machine!r:.40} with pages of {size!r:.40}"
+    why, remedy = other(arch, machine, size)
+    return f"that it is {why}: {remedy}" if why else ""
 
 
 def find(name: str) -> Arch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bench.plan import arches
 from bench.plan.interfaces import INTERFACES, Interface, form
 from bench.plan.plan import Job, Plan, Play, Timing
 from bench.plan.points import Point
@@ -29,6 +30,7 @@ from bench.plan.records import (
 WARMUPS = 1  # intervals per fresh mapping that are not timed: the first write-protects what was never protected
 SCENARIOS = "scenarios"  # what can't be played where no interface works
 NEEDED = ("kernel_release", "kernel_version", "copy_page_ns", "page_size")  # facts, to report verdicts
+TOLD = ("kernel_release", "architecture", "page_size")  # and where it is only asked which interfaces work
 EVENTS = (":u", ":k")  # what the names of events end with
 
 
@@ -42,8 +44,11 @@ def machine(record: Record, plan: Plan, boot: int) -> str:
     known |= {f"{name} on {point.elsewhere_name}" for point in plan.points for name in plan.interfaces}
     if strange := [name for some in (record.unavailable, record.findings) for name in some if name not in known]:
         return f"it says something of {strange[0]!r:.80}, which is not in the plan"
-    if lacking := [fact for fact in NEEDED if plan.scenarios and fact not in record.facts]:
+    needed = NEEDED if plan.scenarios else () if plan.points else TOLD
+    if lacking := [fact for fact in needed if fact not in record.facts]:
         return f"it does not say its {lacking[0]}"
+    if plan.where == "vm" and (other := arches.differs(arches.find(plan.arch), record.facts)):
+        return other
     return "" if record.quantity == TIME else f"it measures {record.quantity}: which, is not for it to say"
 
 

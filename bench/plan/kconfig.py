@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from bench.plan import arches
 from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.plan.interfaces import INTERFACES, Interface
 
@@ -70,13 +71,17 @@ def line(option: str) -> str:
     return f"CONFIG_{name}={least or 'y'}"
 
 
-def fragment(rows: Sequence[Interface]) -> str:
-    """Return what a kernel needs for these interfaces, as scripts/kconfig/merge_config.sh takes it."""
+def fragment(rows: Sequence[Interface], arch: Arch = ARCHES[USUAL]) -> str:
+    """Return what a kernel needs for these interfaces, as scripts/kconfig/merge_config.sh takes it.
+
+    Of an interface that no kernel of the architecture can have it is said why.
+    """
+    lacks = {row: arches.lacking(arch.machine, row.options) for row in rows}
     said: set[str] = set()
     lines: list[str] = []
     for title, options in (
-        ("to boot in QEMU: an initramfs, and two serial ports", BOOT),
-        *((f"{row.name}: {row.summary}", row.options) for row in rows),
+        ("to boot in QEMU: an initramfs, and two serial ports", boot(arch)),
+        *((f"{row.name}: {why or row.summary}", () if why else row.options) for row, why in lacks.items()),
         ("other kinds of memory: shmem, files, huge pages", MEMORY),
         ("functions by name, and an image that tells its configuration", RECORD),
     ):

@@ -171,8 +171,8 @@ class Plan(NamedTuple):
     @property
     def bytes_needed(self) -> int:
         """Of a worker at the largest point."""
-        larger = arches.find(self.arch).page_size // PAGE_SIZE if self.where == "vm" else 1
-        return larger * max([point.bytes_needed for point in self.points], default=0)
+        page_size = arches.find(self.arch).page_size if self.where == "vm" else PAGE_SIZE
+        return max([point.bytes_in(page_size) for point in self.points], default=0)
 
 
 def turns(boots: Sequence[int], seed: int) -> list[tuple[int, int]]:

@@ -122,19 +122,27 @@ class Point(NamedTuple):
         return 1 if self.first else min(100, max(1, 20_000 // self.pages))
 
     @property
-    def mapped_bytes(self) -> int:
-        """What the mapping holds resident after its first interval; of hugetlb nothing, since it is reserved before."""
+    def mapped(self) -> int:
+        """Pages that the mapping holds after its first interval; of hugetlb none, since it is reserved before."""
         some = self.populate == "none" and not KINDS[self.kind].huge
-        return 0 if self.kind == "hugetlb" else PAGE_SIZE * (self.dirty if some else self.populated)
+        return 0 if self.kind == "hugetlb" else self.dirty if some else self.populated
+
+    @property
+    def mapped_bytes(self) -> int:
+        """The same in bytes."""
+        return PAGE_SIZE * self.mapped
 
     @property
     def bytes_needed(self) -> int:
         """Memory of a worker at this point, at most, without huge pages that are reserved before."""
+        return self.bytes_in(PAGE_SIZE)
+
+    def bytes_in(self, page_size: int) -> int:
+        """Return the same on a kernel with pages of so many bytes."""
         copies = 2 if self.kind == "file-private" else 1  # the file's pages, and those of their own that writes make
-        others = (PROCESS_BYTES * self.targets if self.external else 0) + (
-            PAGE_SIZE * self.watched if self.then == "copy" else 0
-        )
-        return copies * self.mapped_bytes + self.pages * WORKER_BYTES_PER_PAGE + self.ballast + WORKER_BYTES + others
+        pages = copies * self.mapped + (self.watched if self.then == "copy" else 0)
+        others = PROCESS_BYTES * self.targets if self.external else 0
+        return page_size * pages + self.pages * WORKER_BYTES_PER_PAGE + self.ballast + WORKER_BYTES + others
 
     @property
     def huge_pages(self) -> int:

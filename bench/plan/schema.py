@@ -93,15 +93,21 @@ def _named(read: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _plain(allowed: tuple[Any, ...]) -> Callable[[Any], Any]:
-    """Of numbers and texts: those that can be calculated with, and shown."""
+    """Of numbers and texts: those that can be calculated with, and shown.
+
+    A whole number that numpy's integers do not hold is a float, where it may be one.
+    """
     names = " or ".join(one.__name__ for one in allowed)
 
     def read(value: Any) -> Any:
         kind = type(value)
         if kind is int and (float in allowed or int in allowed):
-            if abs(value) < (_BIGGEST if int in allowed else _LARGEST):
-                return value if int in allowed else float(value)
-        elif kind in allowed:
+            if int in allowed and abs(value) < _BIGGEST:
+                return value
+            if float in allowed and abs(value) < _LARGEST:
+                return float(value)
+            raise _Wrong(f" is {shown(value)}, which is too large")
+        if kind in allowed:
             if kind is str:
                 return _shown_safely(value)
             if kind is not float or abs(value) < _LARGEST:

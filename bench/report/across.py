@@ -13,6 +13,7 @@ from bench.stats.comparison import Side
 
 _NAMES = {"architecture": "architectures", "page_size": "page sizes"}
 _SEPARATE = " atomic"
+_ALIKE = "to compare ratios, measure both in one way: run --where vm --accel icount takes every --arch"
 
 
 def text(sides: Sequence[Side]) -> str:
@@ -21,31 +22,54 @@ def text(sides: Sequence[Side]) -> str:
     what = " and ".join(_NAMES[fact] for fact in across.unlike(sides))
     forms = across.forms(sides)
     body: list[list[str]] = []
+    unfit: dict[str, dict[str, None]] = {}  # why, and what
     for form in forms:
-        body += [[form], *(_row(sides, line) for line in across.lines(sides, form))]
+        some = list(across.lines(sides, form))
         if form.removesuffix(_SEPARATE) != form and form.removesuffix(_SEPARATE) in forms:
-            body.append(_row(sides, across.atomic(sides, form, form.removesuffix(_SEPARATE))))
+            some.append(across.atomic(sides, form, form.removesuffix(_SEPARATE)))
+        body += [[form], *(_row(sides, line) for line in some)]
+        for line in some:
+            unfit.setdefault(line.why, {})[line.what] = None
     one = rows.iloc[0]
-    lacking = [
-        f"Not measured on {side.name}: {form}: {why}."
-        for side in sides
-        for form, why in side.result.unavailable.items()
-    ]
+    lacking: dict[str, list[str]] = {}  # what is not measured, and where
+    for side in sides:
+        for form, why in side.result.unavailable.items():
+            lacking.setdefault(f"{form}: {why}", []).append(side.name)
+    heads = _heads([side.name for side in sides])
     return "\n".join(
         [
             paragraph(
-                f"Results of two {what}. An instruction of the one is none of the other, nor is a page or a second of "
-                "it: a number of theirs is compared with others of its own side, and then the ratios."
+                f"These results are of different {what}, and so are their instructions, pages and seconds. Compared "
+                "are ratios of two numbers of one side"
+                + (f"; here not even those: {across.OTHERWISE}." if across.OTHERWISE in unfit else ".")
             ),
             "",
-            *(paragraph(f"{side.name}: {_machine(side)}, {tables.where(side.rows)}", hang="    ") for side in sides),
+            *(
+                paragraph(f"{called}: {_machine(side)}, {tables.where(side.rows)}", hang="    ")
+                for called, side in zip(_told(sides, heads), sides, strict=True)
+            ),
             "",
             paragraph(f"{tables.series(one)}, {one.pages} pages, where no other size is named"),
-            grid([["", *(side.name for side in sides), "compare?"]], body),
+            grid([["", *heads, "compare?"]], body),
             note("wrong intervals: of all points; cost = all phases less the untracked writes; of medians"),
-            *(paragraph(line, hang="  ") for line in lacking),
+            *(note(f"no: {why}: {', '.join(names)}") for why, names in unfit.items() if why),
+            *([note(_ALIKE)] if across.OTHERWISE in unfit else []),
+            *(paragraph(f"Not measured on {', '.join(names)}: {line}.", hang="  ") for line, names in lacking.items()),
         ]
     )
+
+
+def _heads(names: Sequence[str]) -> list[str]:
+    """Heads of columns: the names of the results, or letters where those would leave no room for the first column."""
+    room = 32 - len(names)  # beside the longest name of a quantity, the last column, and bars
+    if sum(max(len(name), len("0 of 10000")) for name in names) <= room:
+        return list(names)
+    return [chr(ord("A") + i) for i in range(len(names))]
+
+
+def _told(sides: Sequence[Side], heads: Sequence[str]) -> list[str]:
+    """What each side is called where it is described."""
+    return [head if head == side.name else f"{head} = {side.name}" for head, side in zip(heads, sides, strict=True)]
 
 
 def _machine(side: Side) -> str:

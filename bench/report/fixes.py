@@ -37,7 +37,7 @@ class Fix(NamedTuple):
 FIXES = (
     Fix(
         "PAGEMAP_SCAN protects and reports unpopulated entries and whole empty page tables",
-        ("6.12.107", "6.18.44", "7.3"),
+        ("6.12.107", "6.18.44", "7.1.8", "7.2"),
         "holes_*|fresh_*|populate_read|uffd_move_out|uffd_zeropage|asks_sandbox*|thp_dropped|thp_unpopulated",
         "pagemap_scan_pte_hole|uffd_wp_range|change_protection*",
         "07b4377bdbe7 and 40de8160ca7f, July 2026",
@@ -55,6 +55,20 @@ FIXES = (
         "hugetlb|hugetlb_shared|hugetlb_dropped|hugetlb_dontneed|hugetlb_punch|fork_hugetlb",
         "pagemap_scan_hugetlb_entry|make_uffd_wp_huge_pte",
         "fixes of May to July 2026 to fs/proc/task_mmu.c",
+    ),
+    Fix(
+        "write-protecting hugetlb memory that is unpopulated waits no more for a lock that it holds",
+        ("6.12.101", "6.18.42", "7.1.5", "7.2"),
+        "hugetlb_protect_all",
+        "pagemap_scan_pte_hole|pagemap_scan_hugetlb_hole_wp",
+        '"fs/proc/task_mmu: fix hugetlb self-deadlock in pagemap_scan_pte_hole()", posted in May 2026',
+    ),
+    Fix(
+        "a reset, which has no buffer for ranges, of part of a huge page follows no null pointer",
+        ("6.12.50", "6.16.10", "6.17"),
+        "hugetlb_part_reset",
+        "pagemap_scan_hugetlb_entry|pagemap_scan_backout_range",
+        '28aa29986dde ("fs/proc/task_mmu: check p->vec_buf for NULL")',
     ),
     Fix(
         "PAGE_IS_WRITTEN is true of memory alone that is registered for write-protection",

@@ -80,7 +80,7 @@ def judge_verdicts(results: Sequence[Verdicts], limit: float | str = WORSE) -> s
         worse += _changed(found, word)
         if missing := [key for key in found.gone if _possible_elsewhere(new, key)]:
             unsure.append(f"{_not_in(missing, base.name, new.name)}: not possible there")
-        worse += [f"the kernel log of {new.name} has {text}" for text in _complaints(base.messages, new.messages)]
+        worse += [f"the kernel log of {new.name} has {text}" for text in complaints(base.messages, new.messages)]
     what = {BROKEN: "more is broken", WORSE: "is worse", CHANGE: "changed"}[word]
     return _decided(
         worse,
@@ -129,7 +129,7 @@ def failures(made: Comparison, limit: float) -> list[str]:
         if gone := [case for case in cases(base.matching) if case not in cases(new.matching)]:
             found.append(f"{many(len(gone), 'case')} of {base.name} not in {new.name}, such as {case_name(gone[0])}")
         found += [f"the kernel log of {new.name} has {text}" for text in
-                  _complaints(base.result.messages, new.result.messages)]  # fmt: skip
+                  complaints(base.result.messages, new.result.messages)]  # fmt: skip
     slower = changes.failure(made, limit)
     return found + [slower] * bool(slower)
 
@@ -178,7 +178,7 @@ def _wrong_pages(wrong: pd.DataFrame, base: Side, new: Side) -> str:
     )
 
 
-def _complaints(base: Mapping[int, Messages], new: Mapping[int, Messages]) -> list[str]:
+def complaints(base: Mapping[int, Messages], new: Mapping[int, Messages]) -> list[str]:
     """Kinds of complaints of which the new kernel's log has more, a boot, with their first lines."""
     before, after = (log.complaints(one) for one in (base, new))
     boots = [max(1, len(one)) for one in (base, new)]

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.errors import BadInput
-from bench.plan.records import INSTRUCTIONS
 from bench.report import fixes, functions, numbers, pages, tables, verdict_changes
 from bench.report.layout import grid, note, paragraph
 from bench.report.numbers import many
@@ -24,7 +23,6 @@ FUNCTIONS = 3  # of a step in a line
 _LINES = 30  # of the text, for verdicts of each way
 _NAMES = 6  # scenarios that a known change is about
 WAYS = {WORSE: "for the worse", BETTER: "for the better"}
-_PER = numbers.of_quantity(INSTRUCTIONS)
 
 
 class Group(NamedTuple):
@@ -84,9 +82,10 @@ def where(made: History, *, played: bool = False) -> str:
     """Which kernels, and where they ran: where instructions were counted, or scenarios played."""
     hosts = [one.verdicts.host for one in made.releases if one.verdicts]
     counted = [one.host for one in made.releases if one.accounts]
-    host = [*hosts, *counted][0] if played else [*counted, *hosts][0]
+    some = [*hosts, *counted] if played else [*counted, *hosts]
+    host = next(iter(some), made.releases[0].host)  # of kernels of which nothing is told
     first, last = made.releases[0].version, made.releases[-1].version
-    known = pd.DataFrame([{"where": host["where"], "kernel_release": f"{first} to {last}"}])
+    known = pd.DataFrame([{"where": host.get("where", "unknown machine"), "kernel_release": f"{first} to {last}"}])
     return f"{tables.where(known)}, {many(len(made.releases), 'kernel')}, {host.get('cpu_model_name', 'unknown CPU')}"
 
 
@@ -143,7 +142,7 @@ def _told(one: Group) -> list[str]:
 
 def ends(one: Group) -> list[str]:
     """Instructions per page, before and after."""
-    return [numbers.fine(some.total / some.pages, _PER) for some in (one.first.base, one.first.new)]
+    return [numbers.three(some.total / some.pages) for some in (one.first.base, one.first.new)]
 
 
 def named(one: Group) -> str:

@@ -114,7 +114,8 @@ def _lines(made: History, scenario: str, names: Sequence[str]) -> list[list[str]
     together: dict[str, list[str]] = {}
     for name in names:
         runs = history.runs(made.releases, scenario, name)
+        verdicts = dict.fromkeys(cell.text() for cell, _, _ in runs)
         said = "; ".join(f"{cell.text()}: {told.span(first, last)}" for cell, first, last in runs)
-        together.setdefault(said if len(runs) > 1 else runs[0][0].text() if runs else "", []).append(name)
+        together.setdefault(said if len(verdicts) > 1 else "".join(verdicts), []).append(name)
     together.pop("", None)
     return [[scenario, ", ".join(some), said, catalogue.summary(scenario)] for said, some in together.items()]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.plan.records import FAILED
-from bench.report import judged
-from bench.report.judged import FAIL, PASS, SKIP, XPASS, Test
+from bench.report import judged, outcomes
+from bench.report.judged import ERROR, FAIL, PASS, SKIP, XFAIL, XPASS, Test
 from bench.report.outcomes import Outcome
 from bench.store import frames
 from bench.store.verdicts import Cell, Verdicts
@@ -22,6 +22,8 @@ _DIGITS = 16  # of a checksum in an identifier
 _LONGEST = 16384  # characters of log_excerpt
 _Hosted = Verdicts | frames.Result  # whose host says what machine and kernel it was
 _ARCHITECTURES = {"aarch64": "arm64"}  # where KernelCI's name is not that of uname -m
+# By state. What was expected to fail has no word: that it was is in misc.
+_WORDS = {PASS: "PASS", XPASS: "PASS", XFAIL: "FAIL", FAIL: "FAIL", ERROR: "ERROR", SKIP: "SKIP"}
 _ENVIRONMENT = ("where", "cpu_model_name", "cpu_count", "memory_kib", "mitigations", "cmdline")
 
 
@@ -34,12 +36,16 @@ def document(result: Verdicts, base: Verdicts | None = None, build: str | None =
     tests = [
         (part.name, _test(part, test.notes)) for test in judged.judge(result, base) for part in test.parts or (test,)
     ]
-    return _document(result, build, tests)
+    return _document(result, build, tests + _named(outcomes.of_kernel(result, base)))
 
 
-def measured(result: frames.Result, outcomes: Sequence[Outcome], build: str | None = None) -> str:
+def measured(result: frames.Result, found: Sequence[Outcome], build: str | None = None) -> str:
     """The same of a result that has times: a test for each of outcomes.of_times(), with its number."""
-    return _document(result, build, [(".".join(one.path), _number(one)) for one in outcomes])
+    return _document(result, build, _named(found))
+
+
+def _named(found: Sequence[Outcome]) -> list[tuple[str, dict[str, Any]]]:
+    return [(".".join(one.path), _number(one)) for one in found]
 
 
 def _document(result: _Hosted, build: str | None, tests: Sequence[tuple[str, dict[str, Any]]]) -> str:
@@ -83,22 +89,18 @@ def _test(part: Test, about: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _number(one: Outcome) -> dict[str, Any]:
-    """What is said of a measurement. DONE is the schema's word where the number is what a test is for."""
-    status = "DONE" if one.state == PASS else "FAIL" if one.state == FAIL else "SKIP"
+    """What is said of an outcome. DONE is the schema's word where the number is what a test is for."""
+    status = "DONE" if one.state == PASS and one.value is not None else _WORDS[one.state]
     said = {"path": ".".join((TREE, *one.path)), "status": status, "comment": "; ".join(one.notes)}
     number = {"number": {"value": one.value, "unit": one.unit}} if one.value is not None else {}
     return said | number | {"misc": {"state": one.state, **one.misc}}
 
 
 def _status(part: Test) -> str:
-    """Return KCIDB's word. It has none for what was expected to fail: that it was is in misc."""
-    if part.state == SKIP:
-        return "SKIP"
-    if part.state in (PASS, XPASS):
-        return "PASS"
-    if part.cell and part.cell.kind == FAILED:  # nothing is known of the kernel
+    """Return KCIDB's word. A kernel that crashed or hung failed; of what else came to no end, nothing is known."""
+    if part.cell and part.cell.kind == FAILED:
         return "ERROR" if part.cell.plays else "MISS"
-    return "FAIL"
+    return "FAIL" if part.state == ERROR else _WORDS[part.state]
 
 
 def _numbers(cell: Cell) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.report import judged, numbers
-from bench.report.judged import FAIL, PASS, SKIP
+from bench.report import gate, judged, numbers, sentences
+from bench.report.judged import ERROR, FAIL, PASS, SKIP, XFAIL
 from bench.stats import comparison, samples
-from bench.store import frames
+from bench.store import frames, log
 from bench.store.frames import CASE, COUNTS
 from bench.store.verdicts import Verdicts
 
+# What is no scenario and no point: did each boot end, and each job, and what did the kernel say meanwhile?
+BOOTS, JOBS, KERNEL_LOG = "boots", "jobs", "kernel_log"
 MEASURES = ("cost", "reset", "collect", "collect_reset", "act", "tracked", "life")  # columns of frames.intervals()
 
 
@@ -42,7 +44,8 @@ class Outcome(NamedTuple):
 
 
 def of_times(result: frames.Result) -> list[Outcome]:
-    """Return one for each measure of each case, and for what could not be measured, or was answered wrong by a probe.
+    """Return one for each measure of each case, for what could not be measured or was answered wrong by a probe, and
+    those that are of no case: JOBS, and of_kernel().
 
     A number whose intervals did not all report exactly the pages that were written has failed, however small it is.
     """
@@ -50,16 +53,32 @@ def of_times(result: frames.Result) -> list[Outcome]:
     exactness = frames.exactness(rows).set_index(CASE)
     found = [one for measure in MEASURES for one in _measured(rows, exactness, measure)]
     found += [_said(_place(what), SKIP, why) for what, why in result.unavailable.items()]
-    return found + [_said((judged.PROBE, what), FAIL, why) for what, why in result.findings.items()]
+    found += [_said((judged.PROBE, what), FAIL, why) for what, why in result.findings.items()]
+    short = sentences.runs(rows) < result.planned
+    jobs = _said((JOBS,), ERROR if short else PASS, *sentences.incomplete(rows, result))
+    return [*found, jobs, *of_kernel(result)]
 
 
 def of_verdicts(result: Verdicts, base: Verdicts | None = None) -> list[Outcome]:
     """Return one for each scenario and interface, as judged.judge() has them."""
-    return [
+    found = [
         Outcome(_path(*part.name.split(".")), part.state, notes=tuple(filter(None, (part.why, *part.notes))))
         for test in judged.judge(result, base)
         for part in test.parts or (test,)
     ]
+    return [*found, *of_kernel(result, base)]
+
+
+def of_kernel(result: frames.Result | Verdicts, base: Verdicts | None = None) -> list[Outcome]:
+    """Return the outcomes BOOTS and KERNEL_LOG: there whether they pass or not, since a lab compares what both have."""
+    boots = _said((BOOTS,), ERROR if result.fallen else PASS, *sentences.fallen(result.fallen))
+    state = PASS if any(not one.unreadable for one in result.messages.values()) else SKIP
+    if log.complaints(result.messages):
+        state = FAIL if gate.complaints(base.messages if base else {}, result.messages) else XFAIL
+    elif isinstance(result, frames.Result) and sentences.flooded(result.messages):
+        state = ERROR  # of the times, which may be of printing
+    said = sentences.kernel_log(result.messages) or ["nobody looked into it"]
+    return [boots, _said((KERNEL_LOG,), state, *said)]
 
 
 def _measured(rows: pd.DataFrame, exactness: pd.DataFrame, measure: str) -> Iterator[Outcome]:
@@ -82,9 +101,9 @@ def _measured(rows: pd.DataFrame, exactness: pd.DataFrame, measure: str) -> Iter
         yield Outcome(path, state, unit.factor * float(found.median), unit.title, tuple(notes), misc)
 
 
-def _said(parts: tuple[str, ...], state: str, why: str) -> Outcome:
+def _said(parts: tuple[str, ...], state: str, *why: str) -> Outcome:
     """One that is no number, and why."""
-    return Outcome(_path(*parts), state, notes=(judged.plain(why),))
+    return Outcome(_path(*parts), state, notes=tuple(map(judged.plain, why)))
 
 
 def _place(what: str) -> tuple[str, ...]:

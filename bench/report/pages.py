@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from bench import place
 from bench.errors import PermissionDenied
 from bench.files import replacing
 from bench.report import (
@@ -162,7 +163,7 @@ def _meant(
     drawn, omitted = draw_into(into[1], meaning.frame(found), into[0], "meaning") if into else ([], [])
     found = verdict_tables.ordered(found)
     parts: list[str | list[str]] = list(meaning.page(found))
-    folders = f"Every verdict and the machine record: {', '.join(f'results/{one.name}' for one in found)}"
+    folders = f"Every verdict and the machine record: {', '.join(place.kept(one.name) for one in found)}"
     repeat = [line for one in found for line in origin.repeat(one.host)]
     tail = [*_plots(drawn, omitted), paragraph(folders, hang="  "), *dict.fromkeys(repeat)]
     machine = verdict_machines(found)
@@ -267,7 +268,7 @@ def _files(made: Document) -> list[str]:
 
 
 def _stored(made: Document) -> str:
-    return f"results/{made.result.name}/{made.data}"
+    return f"{place.kept(made.result.name)}/{made.data}"
 
 
 def joined(parts: Iterable[str | list[str]]) -> str:

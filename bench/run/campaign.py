@@ -23,7 +23,7 @@ from bench.plan.records import (
 )
 from bench.run import machines
 from bench.run.progress import Bar
-from bench.run.share import UNTRUSTED, Part, Share, decoded, messages
+from bench.run.share import UNTRUSTED, Part, Share, decoded, messages, met, parted
 from bench.run.tell import note
 from bench.store.log import Log
 from bench.vm import counting
@@ -147,10 +147,7 @@ class _Campaign:
                 first = self._met(turn, share, boot, machine)
                 if not self._work(first, share, machine):
                     return False
-                machine.send("")
-                said = machine.line(END_SECONDS, "shutting down")
-                if said is not None and share.site.guest:
-                    raise WorkerFailed("the measuring process sent a record after the last one", UNTRUSTED)
+                said = parted(machine, END_SECONDS, guest=share.site.guest)
             finally:
                 share.lines[boot] = share.lines.get(boot, 0) + machine.lines
         with self._lock:
@@ -162,11 +159,7 @@ class _Campaign:
 
     def _met(self, turn: int, share: Share, boot: int, machine: machines.Server) -> Machine:
         """Tell a machine the plan, have it say what it is, and keep that."""
-        machine.send(records.encode(share.plan))
-        machine.send(str(boot))
-        first = decoded(machine.line(share.plan.start_limit, "describing the machine"))
-        if (wrong := expected.machine(first, share.plan, boot)) or not isinstance(first, Machine):
-            raise WorkerFailed(f"the measuring process sent {wrong}", UNTRUSTED)
+        first = met(machine, share.plan, boot)
         facts = first.facts | share.site.facts | {"turn": turn}
         if share.site.guest:  # counted ones have the same date and random numbers again and again
             facts |= {"date": _now(), "boot_time": _now(), "boot_id": str(uuid.uuid4())}

@@ -76,8 +76,11 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
 }
 
 
-def names(context: click.Context, param: click.Parameter, begun: str) -> list[str]:
-    """Return the names that begin as it was begun; of a list, its last."""
+def names(context: click.Context, param: click.Parameter, begun: str) -> list[shell_completion.CompletionItem]:
+    """Return the names that begin as it was begun; of a list, its last. Of what has no names its type knows more."""
+    find = _NAMES.get(param.name or "")
+    if not find:
+        return param.type.shell_complete(context, param, begun)
     before, comma, last = begun.rpartition(",")
-    find = _NAMES.get(param.name or "", list)
-    return [f"{before}{comma}{name}" for name in sorted(find()) if name.startswith(last)]
+    found = sorted(name for name in find() if name.startswith(last))
+    return [shell_completion.CompletionItem(f"{before}{comma}{name}") for name in found]

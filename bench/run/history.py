@@ -8,9 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.errors import BadInput, BenchError, GuestFailed, PermissionDenied, ProgramFailed, WorkerFailed
+from bench.errors import (
+    BadInput,
+    BenchError,
+    GuestFailed,
+    PermissionDenied,
+    ProgramFailed,
+    Unsupported,
+    WorkerFailed,
+)
 from bench.plan.interfaces import INTERFACES
+from bench.plan.plan import Plan
 from bench.plan.points import matches
+from bench.plan.records import Facts
 from bench.plan.suites import MEANING
 from bench.run import commands, folders, resume
 from bench.run.measuring import decided, many, site_of
@@ -71,16 +81,19 @@ class Todo(NamedTuple):
 def run(request: History) -> None:
     """Measure what is missing, and write the page. Raises WorkerFailed where a kernel could not be measured."""
     top = commands.result_folder(request.name)
-    todo = [] if request.limit == 0 else _missing(top, _listed(request.only), request.limit)
+    todo = [] if request.limit == 0 else _missing(top, _listed(request.only))
+    most = len(todo) if request.limit is None else min(request.limit, len(todo))
     if request.dry_run:
-        _foretell(todo)
+        _foretell(todo[:most])
         return
-    failed: dict[str, BenchError] = {}
     if todo:
         _need_guests()
+    failed: dict[str, BenchError] = {}
     try:
         for i, one in enumerate(todo):
-            note(f"{one.version}, {i + 1} of {len(todo)}")
+            if (done := i - len(failed)) == most:  # those that fail are the first again the next time
+                break
+            note(f"{one.version}, {done + 1} of {most}")
             if trouble := _measured(top, one):
                 failed[one.version] = trouble
                 note(f"{one.version} was not measured: {trouble}")
@@ -122,17 +135,12 @@ def _meant(version: str, text: str) -> bool:
     return kernel.matches(version, text) or matches(version, text)
 
 
-def _missing(top: Path, kernels: Sequence[DebianKernel], limit: int | None) -> list[Todo]:
+def _missing(top: Path, kernels: Sequence[DebianKernel]) -> list[Todo]:
     found = [
-        Todo(one.version, tuple(half for half in HALVES if not _whole(top / half.folder / one.version)))
+        Todo(one.version, tuple(half for half in HALVES if not history.whole(top / half.folder / one.version)))
         for one in kernels
     ]
-    return [one for one in found if one.halves][:limit]
-
-
-def _whole(folder: Path) -> bool:
-    """Whether a half was measured to its end, and packed."""
-    return (folder / log.PACKED).is_file() and not (folder / log.FILE).is_file()
+    return [one for one in found if one.halves]
 
 
 def _foretell(todo: Sequence[Todo]) -> None:
@@ -167,32 +175,51 @@ def _measure(folder: Path, spec: str, half: Half) -> None:
     from bench.run import campaign  # noqa: PLC0415  (rich)
     from bench.run.share import Part  # noqa: PLC0415
 
-    begun = _begun(folder / log.FILE)
-    plan = resume.plan_of(folder, None, note) if begun else settle(replace(half.asked, kernel=spec), _unsaid, note)
+    plan = settle(replace(half.asked, kernel=spec), _unsaid, note)
     site = site_of(plan)
+    if site.unnamed:
+        raise Unsupported(f"its instructions can't be counted by function: {site.unnamed}")
+    plan = decided(plan, site)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / log.PACKED).unlink(missing_ok=True)  # a half that is whole is not measured
     except OSError as error:
-        raise PermissionDenied(f"{folder} can't be made: {error.strerror}", "give --name a path of your own") from None
-    if begun:
-        resume.check_kernel(folder, site.facts)
-    else:
-        plan = decided(plan, site)
+        raise PermissionDenied(f"{folder} can't be written: {error.strerror}", "give --name another path") from None
+    begun = _begun(folder, plan, site.facts)
+    plan = begun or plan
     if not begun or resume.missing(log.read(folder / log.FILE)[0], plan):
         campaign.measure(Part(plan, site, folder))
-    if resume.missing(log.read(folder / log.FILE)[0], plan):
+    found = log.read(folder / log.FILE)[0]
+    if resume.missing(found, plan):
         raise GuestFailed(f"{spec} came to no end", f"its console is in {folder}")
+    if not history.named(found):
+        log.remove(folder)
+        raise GuestFailed(f"{spec} was counted without functions", "nothing of it is kept")
     size = -(-packing.pack(folder).stat().st_size // 1024)
     for console in folder.glob("guest*.log"):
         console.unlink()
     note(f"{folders.called(folder)}: {size} KiB")
 
 
-def _begun(path: Path) -> bool:
-    """Whether a log has its plan; one that a kill left without is removed."""
-    if path.is_file() and b"\n" not in path.read_bytes():
-        path.unlink()
-    return path.is_file()
+def _begun(folder: Path, plan: Plan, facts: Facts) -> Plan | None:
+    """Return the plan of a log that was left unfinished, None where there is none.
+
+    One that can't be gone on with is removed: it is of another plan or kernel, or a kill left it without its plan.
+    """
+    if not (folder / log.FILE).is_file():
+        return None
+    try:
+        begun = resume.plan_of(folder, None, note)
+        resume.check_kernel(folder, facts)
+    except BadInput as error:
+        why = str(error)
+    else:
+        if begun._replace(date=plan.date, version=plan.version, command=plan.command) == plan:
+            return begun
+        why = "what was to be measured has changed since"
+    log.remove(folder)
+    note(f"{folders.called(folder)} is measured anew: {why}")
+    return None
 
 
 def _unsaid(_: str) -> None:

@@ -192,13 +192,15 @@ class Here:
 class Site(NamedTuple):
     """Where a plan is measured: how to start a machine, how many at once, and what only the host knows of it."""
 
-    start: Callable[[Path, Callable[[str], None], int], Server]  # of the console's log, who hears it, and the boot
+    # Of the console's log, if it is kept, who hears it, and the boot
+    start: Callable[[Path | None, Callable[[str], None], int], Server]
     at_once: int
     facts: Facts
     quantity: str
     title: str
     remarks: tuple[str, ...] = ()  # what whoever asked for it should know
     accel: str = ""  # of guests: the accelerator that was chosen
+    unnamed: str = ""  # why instructions are counted without the names of functions; empty where they have them
 
     @property
     def guest(self) -> bool:
@@ -219,17 +221,17 @@ def guests(plan: Plan, image: kernel.Image, accel: qemu.Accelerator, echo: Calla
     check_config(image)
     site = foreseen(plan, accel, image.title)
     memory = guest_memory(plan)
-    remarks = _remarks(plan, image, accel, memory)
+    remarks, why = _remarks(plan, image, accel, memory), ""
     if accel.counted and plan.points:
         try:
             found = symbols.find(image.path, echo, image.arch)
             accel = accel._replace(plugin=counting.Plugin(counting.compiled(image.arch), found))
         except Unsupported as error:
-            why = f"Instructions are counted by the guest's clock, interrupts included: {error}"
-            remarks += (f"{why}; {error.hint}." if error.hint else f"{why}.",)
+            why = f"{error}; {error.hint}" if error.hint else str(error)
+            remarks += (f"Instructions are counted by the guest's clock, interrupts included: {why}.",)
     more = [word for one in plan.qemu_args for word in _words(one)]
 
-    def start(log: Path, echo: Callable[[str], None], boot: int = 0) -> Server:
+    def start(log: Path | None, echo: Callable[[str], None], boot: int = 0) -> Server:
         image.check_same()
         guest = qemu.boot(
             image.path,
@@ -250,7 +252,7 @@ def guests(plan: Plan, image: kernel.Image, accel: qemu.Accelerator, echo: Calla
             guest.command_line = guest.command_line.replace(str(path), path.name)
         return guest
 
-    return site._replace(start=start, facts=site.facts | image.facts, remarks=remarks)
+    return site._replace(start=start, facts=site.facts | image.facts, remarks=remarks, unnamed=why)
 
 
 def foreseen(plan: Plan, accel: qemu.Accelerator, title: str) -> Site:
@@ -279,7 +281,7 @@ def foreseen(plan: Plan, accel: qemu.Accelerator, title: str) -> Site:
     return Site(_nowhere, at_once, facts, quantity, f"{title} under {accel.title}", (), accel.word)
 
 
-def _nowhere(log: Path, echo: Callable[[str], None], boot: int) -> Server:
+def _nowhere(log: Path | None, echo: Callable[[str], None], boot: int) -> Server:
     raise NotImplementedError("a machine that is only foreseen")
 
 
@@ -289,7 +291,7 @@ def check_config(image: kernel.Image) -> None:
     if lacks:
         raise BadInput(
             f"{image.title} can't be booted here: it lacks {', '.join(lacks)}",
-            "./bench.py config prints what a kernel needs",
+            f"./bench.py config{image.arch.option} prints what a kernel needs",
         )
 
 

@@ -376,7 +376,8 @@ def functions(**values: Any) -> None:
     "--limit",
     type=options.Whole(0, 1000),
     metavar="N",
-    help="Measure at most so many kernels, the oldest first; 0: none, only write the page of what there is.",
+    help="Measure at most so many kernels, the oldest first; one that can't be measured does not count. 0: none, only "
+    "write the page of what there is.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be measured.")
 @click.option(
@@ -466,14 +467,21 @@ def bisect(good: str, fail_on: float, metric: str, pattern: str) -> None:
     help="Say what this kernel lacks instead: as of run, or a tree with a .config that was not built yet. "
     "Exit with 1 if it lacks something.",
 )
-def config(names: tuple[str, ...], kernel: str | None) -> None:
+@click.option(
+    "--arch",
+    type=click.Choice(list(ARCHES)),
+    default=USUAL,
+    show_default=True,
+    help="The architecture of the kernel, as of run.",
+)
+def config(names: tuple[str, ...], kernel: str | None, arch: str) -> None:
     """Say what configuration a kernel needs, or lacks.
 
     It is a fragment for scripts/kconfig/merge_config.sh of the kernel, and for vng --build --config.
     """
     from bench.run import configs  # noqa: PLC0415  (--help needs none of it)
 
-    configs.config(names, kernel)
+    configs.config(names, kernel, arch)
 
 
 @main.command(epilog=example(f"{PROGRAM} merge patched-laptop patched-server --name patched"))

@@ -119,9 +119,9 @@ def site_of(plan: Plan) -> Site:
         return machines.here()
     from bench.vm import cache, kernel, qemu  # noqa: PLC0415
 
-    cache.hold()
     arch = arches.find(plan.arch)
-    qemu.need(plan.accel, arch)  # before anything is fetched
+    qemu.need(plan.accel or "auto", arch)
+    cache.hold()
     image = kernel.find(plan.kernel, echo=note, arch=arch)
     otherwise = "tcg" if plan.scenarios else "icount"  # counting instructions would leave scenarios one CPU for nothing
     accel = qemu.accelerator(plan.accel, image.path, machines.GUEST_PACKAGES, note, otherwise=otherwise, arch=arch)

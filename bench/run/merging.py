@@ -104,7 +104,7 @@ def _plan(parts: Sequence[Part], names: Sequence[str], into: str) -> Plan:
     if processes > MOST_NAMES:
         raise BadInput(
             f"together they have {processes} processes, and a result has at most {MOST_NAMES}",
-            "merge fewer; or ./bench.py report NAME --format csv of each, as bench/labs/README.md says",
+            "merge fewer; or query what ./bench.py report NAME --format csv prints of each, in DuckDB for example",
         )
     command = shlex.join(["./bench.py", "merge", *names, "--name", into])
     return parts[0].plan._replace(

@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from bench import place
-from bench.errors import WorkerFailed
 from bench.measure.probe import Probed
-from bench.plan import expected, records
 from bench.plan.interfaces import INTERFACES
 from bench.plan.plan import Plan
 from bench.plan.records import Machine
 from bench.run import commands
+from bench.run.campaign import END_SECONDS
 from bench.run.measuring import site_of
 from bench.run.settle import need_core
+from bench.run.share import met, parted
 from bench.run.tell import note
 
 
@@ -36,18 +33,9 @@ def guest(kernel: str, arch: str, accel: str) -> tuple[str, dict[str, Probed]]:
     plan = Plan("probe", "", str(place.version()), tuple(INTERFACES), where="vm", kernel=kernel, arch=arch, accel=accel)
     site = site_of(plan)
     note(f"booting {site.title}")
-    with (
-        tempfile.TemporaryFile() as log,  # without a name: nothing to tidy up, whatever kills us
-        site.start(Path(f"/dev/fd/{log.fileno()}"), note, 0) as machine,
-    ):
-        machine.send(records.encode(plan))
-        machine.send("0")
-        line = machine.line(plan.start_limit, "describing the machine")
-        found = records.decode(line) if line else None
-        if not isinstance(found, Machine) or (wrong := expected.machine(found, plan, 0)):
-            raise WorkerFailed(f"the measuring process sent {wrong if isinstance(found, Machine) else 'no machine'}")
-        machine.send("")
-        machine.line(plan.start_limit, "shutting down")
+    with site.start(None, note, 0) as machine:
+        found = met(machine, plan, 0)
+        parted(machine, END_SECONDS, guest=True)
     where = f"Linux {found.facts['kernel_release']}, {found.facts['architecture']}, pages of {_kib(found)} KiB"
     return where, {name: Probed(found.unavailable.get(name), found.findings.get(name, "")) for name in plan.interfaces}
 

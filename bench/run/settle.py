@@ -106,19 +106,28 @@ def _fits(row: interfaces.Interface, points: Sequence[Point]) -> None:
         raise BadInput(f"{row.name} can do nothing at these points", other)
 
 
-def _suits(request: Request, points: Sequence[Point]) -> None:
-    """Raise BadInput for what no kernel of the guest's architecture can do."""
+def _suited(request: Request, points: Sequence[Point], say: Say) -> tuple[Point, ...]:
+    """Return the points that a guest of the architecture can measure: of a suite's there may be others.
+
+    Raises BadInput for what was asked for by name and no kernel of it can do.
+    """
+    if request.where == "here":  # its kernel says itself what it has
+        return tuple(points)
     arch = arches.find(request.arch)
     for row in map(interfaces.find, request.interface):
         if why := arches.lacking(arch.machine, row.options):
             raise BadInput(f"{row.name} can't be measured on {arch.name}: {why}", f"leave out --interface {row.name}")
-    for kind in (KINDS[point.kind] for point in points if arch.page_size != PAGE_SIZE):
-        if kind.folio or kind.unit > 1:
-            raise BadInput(
-                f"folios and huge pages are measured in pages of {PAGE_SIZE >> 10} KiB, and those of {arch.name} have "
-                f"{arch.page_size >> 10} KiB",
-                "leave out --kind, or take another --arch",
-            )
+    any_size = [point for point in points if not KINDS[point.kind].folio and KINDS[point.kind].unit == 1]
+    if arch.page_size == PAGE_SIZE or len(any_size) == len(points):
+        return tuple(points)
+    why = (
+        f"folios and huge pages are measured in pages of {PAGE_SIZE >> 10} KiB, and those of {arch.name} have "
+        f"{arch.page_size >> 10} KiB"
+    )
+    if request.own_points or not any_size:
+        raise BadInput(why, f"{'leave out --kind' if request.own_points else 'take another suite'}, or another --arch")
+    say(f"{len(points) - len(any_size)} of {len(points)} points left out: {why}.")
+    return tuple(any_size)
 
 
 def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) -> Plan:
@@ -130,12 +139,12 @@ def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) 
     suite = suites.find(request.suite)
     request.refuse()
     names = _interfaces(request, suite)
-    points = tuple(_points(request, suite, say)) if suite.points else ()
+    points = _points(request, suite, say) if suite.points else []
     for name in request.interface if points else ():
         _fits(interfaces.INTERFACES[name], points)
-    _suits(request, points)
     scenarios = () if suite.points else tuple(_scenarios(request.pattern, names))
     request = _placed(request, say)
+    suited = _suited(request, points, say)
     request = _often(request, suite, say, counts or (lambda placed: _counted(placed, echo)))
     return Plan(
         suite=OWN if request.own_points else request.suite,
@@ -143,7 +152,7 @@ def settle(request: Request, say: Say, echo: Say, counts: Counts | None = None) 
         version=str(place.version()),
         interfaces=names,
         optional=_optional(request, names),
-        points=points,
+        points=suited,
         scenarios=scenarios,
         processes=request.processes or 1,
         values=request.values or 1,
@@ -306,6 +315,6 @@ def _counted(request: Request, echo: Say) -> bool:
     from bench.vm import kernel, qemu  # noqa: PLC0415
 
     arch = arches.find(request.arch)
-    qemu.need(request.accel, arch)  # before anything is fetched
+    qemu.need(request.accel, arch)
     image = kernel.find(request.kernel, echo=echo, arch=arch)
     return qemu.accelerator(request.accel, image.path, machines.GUEST_PACKAGES, echo, arch=arch).counted

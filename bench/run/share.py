@@ -213,6 +213,28 @@ class Share:
         return Unsupported(f"no interface can be measured there ({said or 'no job was done'})", remedy)
 
 
+def met(machine: machines.Server, plan: Plan, boot: int) -> Machine:
+    """Tell a machine the plan and which boot it is, and return what it says it is. Raises WorkerFailed."""
+    machine.send(records.encode(plan))
+    machine.send(str(boot))
+    first = decoded(machine.line(plan.start_limit, "describing the machine"))
+    if (wrong := expected.machine(first, plan, boot)) or not isinstance(first, Machine):
+        raise WorkerFailed(f"the measuring process sent {wrong}", UNTRUSTED)
+    return first
+
+
+def parted(machine: machines.Server, seconds: float, *, guest: bool) -> str | None:
+    """Tell a machine that there is no more to do, and return its last line, which a guest has not.
+
+    Raises WorkerFailed.
+    """
+    machine.send("")
+    said = machine.line(seconds, "shutting down")
+    if said is not None and guest:
+        raise WorkerFailed("the measuring process sent a record after the last one", UNTRUSTED)
+    return said
+
+
 def messages(said: str | None, boot: int, console: list[str], lines: int) -> Messages:
     """What the kernel's log says of a boot: the machine's last record, or what a guest's console had."""
     if said is None:

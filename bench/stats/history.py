@@ -117,7 +117,7 @@ def steps(releases: Sequence[Release]) -> list[Step]:
 def _changes(base: Release, new: Release) -> list[Change]:
     """What changed from one kernel to another, by phase."""
     found = []
-    for key in sorted(base.accounts.keys() & new.accounts.keys(), key=lambda one: PHASES.index(one[1])):
+    for key in sorted((key for key in base.accounts if key in new.accounts), key=lambda one: PHASES.index(one[1])):
         one, other = base.accounts[key], new.accounts[key]
         if stepped(base, new, key):
             name = f"{base.version} to {new.version}"
@@ -174,15 +174,17 @@ def able(releases: Sequence[Release]) -> dict[str, list[str]]:
 
 
 def runs(releases: Sequence[Release], scenario: str, interface: str) -> list[tuple[Cell, str, str]]:
-    """Return a verdict over releases, equal neighbours as one: the verdict, the first kernel and the last one."""
+    """Return a verdict over releases, equal neighbours as one: the verdict, the first kernel and the last one.
+
+    Those are no neighbours between which there is a kernel whose verdict is not known.
+    """
+    cells = [one.verdicts.cells.get((scenario, interface)) if one.verdicts else None for one in releases]
     found: list[tuple[Cell, str, str]] = []
-    for one in releases:
-        cell = one.verdicts.cells.get((scenario, interface)) if one.verdicts else None
-        if cell is None:
-            continue
-        if found and found[-1][0].text() == cell.text():
+    for i, (one, cell) in enumerate(zip(releases, cells, strict=True)):
+        before = cells[i - 1] if i else None
+        if cell and before and before.text() == cell.text():
             found[-1] = (cell, found[-1][1], one.version)
-        else:
+        elif cell:
             found.append((cell, one.version, one.version))
     return found
 

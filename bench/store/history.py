@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from bench.plan.records import Record, Timed
 from bench.store import log
 
 COUNTED, PLAYED = "counted", "meaning"  # folders, each with one of every kernel, named by its version
@@ -25,6 +27,22 @@ def versions(top: Path) -> list[str]:
     """Return the kernels of which something was measured to its end, the oldest first."""
     found = {path.parent.name for half in (COUNTED, PLAYED) for path in top.glob(f"{half}/*/{log.PACKED}")}
     return sorted(found, key=order)
+
+
+def whole(folder: Path) -> bool:
+    """Whether a half was measured to its end, is packed, and what it counted has names.
+
+    Raises BadInput for a damaged log.
+    """
+    path = folder / log.PACKED
+    return path.is_file() and not (folder / log.FILE).is_file() and named(log.read(path)[0])
+
+
+def named(found: Sequence[Record]) -> bool:
+    """Whether it is known which functions executed what was counted; of what was not counted nothing is to be known."""
+    timed = [one for one in found if isinstance(one, Timed)]
+    every = [some for one in timed for series in one.series for some in series.functions.values()]
+    return not timed or any(any(some) for some in every)
 
 
 def before(known: list[str]) -> dict[str, str]:

@@ -38,15 +38,7 @@ class Log:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise _refused(self.path, error) from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise BadInput(f"{folder} is being measured by another process", "wait for its end, or end it") from None
+        self._file = _owned(folder)
         self._drop_torn_line()
         self._counting = _counted(self.path)[0]
 
@@ -87,6 +79,32 @@ class Log:
         os.ftruncate(self._file, data.rfind(b"\n") + 1)
 
 
+def _owned(folder: Path) -> int:
+    """Open the log of a folder, have it alone, and return its descriptor."""
+    path = folder / FILE
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise _refused(path, error) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise BadInput(f"{folder} is being measured by another process", "wait for its end, or end it") from None
+    return file
+
+
+def remove(folder: Path) -> None:
+    """Remove a log, whatever is in it. Raises BadInput where another process has it, PermissionDenied."""
+    file = _owned(folder)
+    try:
+        (folder / FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise _refused(folder / FILE, error) from None
+    finally:
+        os.close(file)
+
+
 def write(folder: Path, found: Iterable[Record]) -> None:
     """Write the log of a new result as a whole, and keep none of the records in memory.
 
@@ -97,13 +115,11 @@ def write(folder: Path, found: Iterable[Record]) -> None:
         with files.replacing(path) as file:
             file.writelines(f"{records.encode(record)}\n".encode() for record in found)
     except OSError as error:
-        raise _refused(path, error) from None
+        raise _refused(path, error, "nothing of it stays, and what it was to be made of is as it was") from None
 
 
-def _refused(path: Path, error: OSError) -> PermissionDenied:
-    return PermissionDenied(
-        f"{path} can't be written: {error.strerror}", "what was measured before is in it; is the disk full?"
-    )
+def _refused(path: Path, error: OSError, kept: str = "what was measured before is in it") -> PermissionDenied:
+    return PermissionDenied(f"{path} can't be written: {error.strerror}", f"{kept}; is the disk full?")
 
 
 def find(folder: Path) -> Path | None:

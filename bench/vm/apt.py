@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from bench import processes
@@ -42,6 +42,11 @@ Dir::Etc::preferencesparts "{root}/none";
 
 def refresh(echo: Callable[[str], None], arch: str = USUAL) -> None:
     """Bring the package lists of an architecture, as Debian calls it, up to date unless that was done within a day."""
+    with cache.lock(_folder(arch)):
+        _refresh(echo, arch)
+
+
+def _refresh(echo: Callable[[str], None], arch: str) -> None:
     root = _root(arch)
     stamp, sources = root / _STAMP, root / "sources.list"
     _check_tools()
@@ -67,29 +72,38 @@ def refresh(echo: Callable[[str], None], arch: str = USUAL) -> None:
         )
 
 
-def packages(name: re.Pattern[str], arch: str = USUAL) -> Iterator[tuple[str, str, str]]:
-    """Yield (package, version, suite) of every package whose whole name matches."""
-    names = [line for line in _apt(arch, "apt-cache", "pkgnames").stdout.splitlines() if name.fullmatch(line)]
-    if not names:
-        return
-    for line in _apt(arch, "apt-cache", "madison", *names).stdout.splitlines():
-        package, version, source = (field.strip() for field in line.split("|"))
-        if source.endswith(" Packages"):
-            yield package, version, source.split()[-3].split("/")[0]
+def packages(name: re.Pattern[str], arch: str = USUAL) -> list[tuple[str, str, str]]:
+    """Return (package, version, suite) of every package whose whole name matches."""
+    with cache.lock(_folder(arch)):
+        names = [line for line in _apt(arch, "apt-cache", "pkgnames").stdout.splitlines() if name.fullmatch(line)]
+        lines = _apt(arch, "apt-cache", "madison", *names).stdout.splitlines() if names else []
+    rows = [[field.strip() for field in line.split("|")] for line in lines]
+    return [
+        (package, version, source.split()[-3].split("/")[0])
+        for package, version, source in rows
+        if source.endswith(" Packages")
+    ]
 
 
 def download(package: str, target: Path, arch: str = USUAL) -> Path:
     """Download `package` (name=version), verified by apt, into the folder `target`; return the file."""
-    done = _apt(arch, "apt-get", "download", "-q", package, cwd=target)
-    found = list(target.glob(f"{package.partition('=')[0]}_*.deb"))
+    with cache.lock(_folder(arch)):
+        done = _apt(arch, "apt-get", "download", "-q", package, cwd=target)
+        found = list(target.glob(f"{package.partition('=')[0]}_*.deb"))
+        if done.returncode != 0 or not found:
+            (_root(arch) / _STAMP).unlink(missing_ok=True)  # the lists may be older than the archive
     if done.returncode != 0 or not found:
-        (_root(arch) / _STAMP).unlink(missing_ok=True)  # the lists may be older than the archive
         raise Unsupported(f"apt can't download {package}: {_complaint(done)}", f"check the network, {_OR_IMAGE}")
     return found[0]
 
 
+def _folder(arch: str) -> str:
+    """The folder of the cache, with a lock of its own: kernels of two page sizes, and Python, share one."""
+    return "apt" if arch == USUAL else f"apt-{arch}"
+
+
 def _root(arch: str) -> Path:
-    return cache.folder("apt" if arch == USUAL else f"apt-{arch}")
+    return cache.folder(_folder(arch))
 
 
 def _apt(arch: str, command: str, *arguments: str, cwd: Path | None = None) -> processes.Finished:

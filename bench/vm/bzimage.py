@@ -50,6 +50,11 @@ def check(path: Path, hint: str) -> None:
         raise BadInput(f"{path} is of a 32-bit kernel", "build one with CONFIG_64BIT=y: make ARCH=x86_64")
 
 
+def page_size(path: Path) -> int:
+    """Return the bytes of a page."""
+    return 4096
+
+
 def release(path: Path) -> str:
     """Return the release of a bzImage that was checked, as uname -r prints it; empty where it doesn't say."""
     with path.open("rb") as file:

@@ -31,16 +31,17 @@ _WHERE = re.compile(r"RIP: \w+:([\w.]+)\+0x")
 class Console:
     """What a console said.
 
-    path: of the log, which is appended to. echo: hears the first lines that come while `running`, made harmless.
+    path: of the log, which is appended to; None: there is none. echo: hears the first lines that come while
+    `running`, made harmless.
     `lines`: how many the kernel said while `running`, each of which disturbs what is measured.
     """
 
-    def __init__(self, path: Path, first: str, echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> None:
+    def __init__(self, path: Path | None, first: str, echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> None:
         self.path, self._arch = path, arch
         self.lines = 0
         self.running = False
         self._echo, self._echoed = echo, 0
-        self._log = path.open("ab", buffering=0)
+        self._log = open(path or os.devnull, "ab", buffering=0)  # noqa: SIM115  (end() closes it)
         self._log.write(os.fsencode(f"{first}\n"))
         self._room = LOG_BYTES
         self._cut = init.Lines(_LONGEST)
@@ -103,7 +104,7 @@ class Console:
         if self._echoed <= ECHOED:
             self._echo(text)
         elif self._echoed == ECHOED + 1:
-            self._echo(f"... more lines are in {self.path}")
+            self._echo(f"... more lines are in {self.path}" if self.path else "... and more lines")
 
     def _note_culprit(self, text: str) -> None:
         if not self._who and (found := _WHO.search(text)):

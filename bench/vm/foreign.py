@@ -69,6 +69,20 @@ class Python(NamedTuple):
             yield f"{where}/{name}", path
 
 
+def need(arch: Arch) -> None:
+    """Raise Unsupported where there is neither a core for an architecture nor what compiles it. Nothing is fetched."""
+    if not arch.path:
+        return
+    if importlib.util.find_spec("cffi") is None:
+        raise Unsupported("cffi is not installed, which the core is compiled with", "run: make setup")
+    kept = _kept(arch)
+    if shutil.which(_gcc(arch)) is None and not (kept and _made(_known(kept[-1], arch)).is_file()):
+        raise Unsupported(
+            f"no {_gcc(arch)} on this machine to compile the core for {arch.debian} guests with",
+            f"install {arch.compiler}",
+        )
+
+
 def python(arch: Arch, echo: Callable[[str], None]) -> Python:
     """Return a Python for guests of an architecture, fetched if need be. Raises Unsupported.
 
@@ -77,10 +91,17 @@ def python(arch: Arch, echo: Callable[[str], None]) -> Python:
     """
     place = f"python-{arch.debian}"
     with cache.lock(place):
-        kept = sorted(cache.folder(place).glob(f"{KEPT}{_ours()}-*"))
-        wanted = kept[-1] if kept else _fetched(arch, place, echo)
-    version = wanted.name.split("-")[2]
-    return Python(wanted, version, tuple((wanted / "made-of").read_text().split()), arch)
+        kept = _kept(arch)
+        return _known(kept[-1] if kept else _fetched(arch, place, echo), arch)
+
+
+def _kept(arch: Arch) -> list[Path]:
+    """Return the folders of those that were fetched for this machine's Python."""
+    return sorted((cache.place() / f"python-{arch.debian}").glob(f"{KEPT}{_ours()}-*"))
+
+
+def _known(folder: Path, arch: Arch) -> Python:
+    return Python(folder, folder.name.split("-")[2], tuple((folder / "made-of").read_text().split()), arch)
 
 
 def _fetched(arch: Arch, place: str, echo: Callable[[str], None]) -> Path:
@@ -139,26 +160,27 @@ def _shared(root: Path) -> dict[str, Path]:
 def core(made_for: Python, echo: Callable[[str], None]) -> tuple[str, Path]:
     """Return the C core for a Python: its name in bench/core, and the file, compiled if need be. Raises Unsupported."""
     arch = made_for.arch
-    compiler = f"{arch.triplet}-gcc"
+    need(arch)
     name = f"_core.cpython-{made_for.version.replace('.', '')}-{arch.triplet}.so"
+    made = _made(made_for)
+    with cache.lock(cache.folder(made.parent.name).name):
+        if not cache.usable(made, lambda found: found.startswith(b"\x7fELF")):
+            echo(f"compiling the core for {arch.debian}")
+            _compile(_gcc(arch), made_for, made)
+    return name, made
+
+
+def _made(made_for: Python) -> Path:
+    """Return where the core for a Python is, or would be."""
     sources = sorted(path for path in _CORE.rglob("*.[ch]") if path.stem != "_core")
-    if importlib.util.find_spec("cffi") is None:
-        raise Unsupported("cffi is not installed, which the core is compiled with", "run: make setup")
     digest = hashlib.sha256(repr([made_for.made_of, metadata.version("cffi")]).encode())
     for path in (*sources, _CORE / "build.py"):
         digest.update(path.read_bytes())
-    place = f"core-{arch.debian}"
-    made = cache.folder(place) / f"{digest.hexdigest()[:16]}.so"
-    with cache.lock(place):
-        if not cache.usable(made, lambda found: found.startswith(b"\x7fELF")):
-            if shutil.which(compiler) is None:
-                raise Unsupported(
-                    f"no {compiler} on this machine to compile the core for {arch.debian} guests with",
-                    f"install {arch.compiler}",
-                )
-            echo(f"compiling the core for {arch.debian}")
-            _compile(compiler, made_for, made)
-    return name, made
+    return cache.place() / f"core-{made_for.arch.debian}" / f"{digest.hexdigest()[:16]}.so"
+
+
+def _gcc(arch: Arch) -> str:
+    return f"{arch.triplet}-gcc"
 
 
 def _compile(compiler: str, made_for: Python, made: Path) -> None:

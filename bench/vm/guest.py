@@ -48,7 +48,7 @@ class Guest:
         results: socket.socket,
         *,
         limits: tuple[float, float],
-        log: Path,
+        log: Path | None,
         echo: Callable[[str], None],
         arch: Arch = ARCHES[USUAL],
     ) -> None:
@@ -67,6 +67,7 @@ class Guest:
         self._records = init.Records()
         self._results = results
         results.setblocking(False)
+        self._config = f"./bench.py config{arch.option} prints what a kernel needs"
         self._console = Console(log, self.command_line, echo, arch)
         self._start = self._asked = time.monotonic()
         self._process = _spawn(command)
@@ -244,10 +245,10 @@ class Guest:
     def _failure(self, what: str, kind: type[GuestFailed] = GuestFailed) -> GuestFailed:
         """The error, with what the console said that may explain it: the likeliest cause where there was no hello."""
         told = self._console.told_since() if self.release and kind is Hung else self._console.told()
-        hint = f"the log is {self.log}; {told}"
+        hint = f"the log is {self.log}; {told}" if self.log else told
         if not self.release and (cause := self._console.cause(bytes(self._records.noise))):
             what += f"; most likely {cause}"
-            hint = f"./bench.py config prints what a kernel needs; {hint}" if "CONFIG_" in cause else hint
+            hint = f"{self._config}; {hint}" if "CONFIG_" in cause else hint
         return kind(what, hint)
 
 

@@ -158,7 +158,7 @@ def _package(name: str) -> Iterator[tuple[str, Path]]:
     try:
         listed = metadata.files(name)
     except metadata.PackageNotFoundError as error:
-        raise Unsupported(f"{name} is not installed, so no guest can have it", "run make bench") from error
+        raise Unsupported(f"{name} is not installed, so no guest can have it", "run: make setup") from error
     files = _unlisted(name) if listed is None else ((file, Path(str(file.locate()))) for file in listed)
     for file, source in files:
         useless = file.suffix in {".pyc", *_LEFT_HOME} or ".." in file.parts or "tests" in file.parts

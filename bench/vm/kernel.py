@@ -15,7 +15,7 @@ from typing import IO, NamedTuple, Protocol
 from bench import processes
 from bench.errors import BadInput, GuestFailed, Unsupported
 from bench.files import replacing
-from bench.plan import kconfig
+from bench.plan import arches, kconfig
 from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.plan.records import Facts
 from bench.vm import apt, bzimage, cache, rawimage, trees
@@ -36,6 +36,8 @@ class _Form(Protocol):
     """What reads an image of one form."""
 
     def check(self, path: Path, hint: str) -> None: ...
+
+    def page_size(self, path: Path) -> int: ...
 
     def release(self, path: Path) -> str: ...
 
@@ -116,17 +118,18 @@ def release(spec: str) -> str:
     return bzimage.release(path)
 
 
-def configuration(spec: str, *, echo: Callable[[str], None]) -> str:
+def configuration(spec: str, *, echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> str:
     """Return the configuration of the kernel that `spec` means, without building it; empty where it isn't known."""
     tree = trees.split(spec) if not os.path.exists(spec) else None
     folder = tree[0] if tree else Path(spec)
-    if tree or (folder.is_dir() and not (folder / trees.IMAGE).exists()):
+    if tree or (folder.is_dir() and not (folder / arch.built).exists()):
         if own := trees.config_of(folder):
             return own
         raise BadInput(
-            f"{folder} has no .config", "make one, such as: make defconfig, then add what ./bench.py config prints"
+            f"{folder} has no .config",
+            f"make one, such as: make defconfig, then add what ./bench.py config{arch.option} prints",
         )
-    return find(spec, echo=echo).config
+    return find(spec, echo=echo, arch=arch).config
 
 
 def config(image: Path, arch: Arch = ARCHES[USUAL]) -> str:
@@ -149,6 +152,10 @@ def config(image: Path, arch: Arch = ARCHES[USUAL]) -> str:
 
 
 def _image(path: Path, title: str, known: Facts, arch: Arch = ARCHES[USUAL]) -> Image:
+    if size := _FORMS[arch.name].page_size(path):
+        why, remedy = arches.other(arch, arch.machine, size)
+        if why:
+            raise BadInput(f"{path} is of {why}", remedy)
     text = config(path, arch)
     facts: Facts = {"kernel_image": path.name, "kernel_sha256": _checksum(path.read_bytes()), **known}
     if (options := kconfig.chosen(text)) != kconfig.UNKNOWN:  # else the guest may know its own

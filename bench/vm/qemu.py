@@ -18,7 +18,7 @@ from bench.errors import BadInput, BenchError, Unsupported
 from bench.files import replacing
 from bench.harmless import harmless
 from bench.plan.arches import ARCHES, USUAL, Arch
-from bench.vm import cache, initramfs, special
+from bench.vm import cache, foreign, initramfs, special
 from bench.vm.counting import Counts, Plugin
 from bench.vm.guest import Guest
 
@@ -117,8 +117,8 @@ def _foreign(arch: Arch) -> str:
     return f"a {platform.machine()} machine emulates {arch.machine}"
 
 
-def need(accel: str, arch: Arch) -> None:
-    """Raise Unsupported where no guest of an architecture can run, BadInput where there is no such accelerator."""
+def need(accel: str, arch: Arch = ARCHES[USUAL]) -> None:
+    """Raise Unsupported where no guest can run, BadInput where there is no such accelerator. It takes no kernel."""
     if platform.machine() != "x86_64":
         raise Unsupported(f"guests need an x86-64 machine, not {platform.machine()}", "measure here: --where here")
     if shutil.which(arch.qemu) is None:
@@ -126,6 +126,7 @@ def need(accel: str, arch: Arch) -> None:
         raise Unsupported(f"no {arch.qemu} on this machine", hint)
     if accel not in {"auto", *_ACCELERATORS}:
         raise BadInput(f"no accelerator {accel!r}", f"there are auto, {', '.join(_ACCELERATORS)}")
+    foreign.need(arch)
     if arch.cpu_known and (why := _complaint(arch)):
         raise Unsupported(f"{arch.qemu} doesn't know the CPU {arch.cpu}, which {arch.name} guests need: {why}",
                           arch.cpu_known)  # fmt: skip
@@ -168,7 +169,7 @@ def boot(
     memory_mib: int,
     cpus: int,
     time_limit: float,
-    log: Path,
+    log: Path | None,
     echo: Callable[[str], None],
     start_limit: float = _HELLO_SECONDS,
     append: str = "",
@@ -181,7 +182,7 @@ def boot(
     append: to the kernel's command line; more: arguments for QEMU; seed: of the random numbers of counted guests;
     scenarios: with what special.py has for them.
 
-    The console is appended to `log`, and what it says while the command runs is echoed.
+    The console is appended to `log`, if there is one, and what it says while the command runs is echoed.
     """
     cpus, arch = 1 if accel.counted else cpus, accel.arch
     append += f" {special.KERNEL_OPTIONS}" if scenarios else ""
@@ -260,22 +261,21 @@ def _verdict(image: Path) -> Path:
 def _trial(image: Path, packages: Sequence[str]) -> str:
     """Boot the kernel under KVM with a command that does nothing; return what went wrong."""
     # KVM has been seen present and unusable: guests that die, or crawl at a hundredth of TCG's speed.
-    with tempfile.TemporaryFile() as log:  # without a name: nothing to tidy up, whatever kills us
-        try:
-            list(
-                boot(
-                    image,
-                    ["-c", "pass"],
-                    _ACCELERATORS["kvm"],
-                    packages=packages,
-                    memory_mib=_TRIAL_MEMORY_MIB,
-                    cpus=1,
-                    start_limit=_TRIAL_SECONDS,
-                    time_limit=_TRIAL_SECONDS,
-                    log=Path(f"/dev/fd/{log.fileno()}"),
-                    echo=lambda _: None,
-                )
+    try:
+        list(
+            boot(
+                image,
+                ["-c", "pass"],
+                _ACCELERATORS["kvm"],
+                packages=packages,
+                memory_mib=_TRIAL_MEMORY_MIB,
+                cpus=1,
+                start_limit=_TRIAL_SECONDS,
+                time_limit=_TRIAL_SECONDS,
+                log=None,
+                echo=lambda _: None,
             )
-        except BenchError as error:
-            return f"in a trial boot {error}"
+        )
+    except BenchError as error:
+        return f"in a trial boot {error}"
     return ""

@@ -18,7 +18,7 @@ from bench.errors import BadInput
 from bench.plan.arches import ARCHES, Arch
 from bench.vm import bzimage
 
-_MAGIC, _PE = 56, 60
+_FLAGS, _MAGIC, _PE = 24, 56, 60
 _HEADER_END = 64
 _MOST_HEADERS = 4096
 _MOST = 1 << 24  # bytes of a configuration
@@ -41,6 +41,12 @@ class Form(NamedTuple):
             raise BadInput(f"{path} is no {self.arch.debian} Image{what}", hint)
         if size < (whole := _whole(head)):
             raise BadInput(f"{path} is cut off: it holds {size} of {whole} bytes", "copy it, or build it, again")
+
+    def page_size(self, path: Path) -> int:
+        """Return the bytes of a page, 0 where the header does not say it: bits 1 and 2 of its flags."""
+        with path.open("rb") as file:
+            (flags,) = struct.unpack_from("<Q", file.read(_HEADER_END), _FLAGS)
+        return {1: 4096, 2: 16384, 3: 65536}.get(flags >> 1 & 3, 0)
 
     def release(self, path: Path) -> str:
         """Return the release of an Image that was checked, as uname -r prints it; empty where it doesn't say."""

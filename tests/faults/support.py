@@ -66,7 +66,8 @@ def begin(**more):
     hello()
     plan, boot = records.decode(heard()), int(heard())
     facts = dict(kernel_release="6.12.1-fake", kernel_version="#1 fake", where="tcg", cpu_model_name="fake",
-                 copy_page_ns=100.0, page_size=4096, memory_bytes=1 << 30, clock_ns=20.0, syscall_ns=100.0)
+                 architecture="x86_64", copy_page_ns=100.0, page_size=4096, memory_bytes=1 << 30, clock_ns=20.0,
+                 syscall_ns=100.0)
     line(records.encode(Machine(boot, facts, {{}})._replace(**more)))
 
 def job():

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from bench.measure import isolated
-from bench.measure.core import Mapping, Pattern, Tracker, Writers, ffi
+from bench.measure.core import Ask, Bystander, Mapping, Pattern, Tracker, Writers, check, ffi, lib
 from bench.plan.kinds import Layout
 from tests.faults.support import survived
 from tests.measure.conftest import working
@@ -143,7 +143,12 @@ def test_a_storm_of_signals(row):
 # Calls that the kernel refuses from some moment on, by seccomp: named, with its errno.
 
 RETURN, LOAD, EQUAL = 0x06, 0x20, 0x15  # of BPF: linux/bpf_common.h
-NUMBERS = {"ioctl": 16, "mmap": 9, "mprotect": 10, "madvise": 28, "clone": 56, "clone3": 435, "userfaultfd": 323}
+NUMBERS = {
+    "read": 0, "lseek": 8, "mmap": 9, "mprotect": 10, "munmap": 11, "ioctl": 16, "pread64": 17, "madvise": 28,
+    "clone": 56, "ptrace": 101, "prctl": 157, "openat": 257, "move_pages": 279, "fallocate": 285,
+    "process_vm_readv": 310, "process_vm_writev": 311, "userfaultfd": 323, "io_uring_setup": 425,
+    "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435, "memfd_secret": 447, "mseal": 462,
+}  # fmt: skip
 
 
 def refuse(*calls, error=errno.EPERM):
@@ -190,6 +195,51 @@ def writing(say, *calls):
         refused(say, lambda: Writers(mapping, pattern(), 2, shared=False, cpus=[0]))
 
 
+def beside(what, interface="none"):
+    """Refused before somebody stands by, who is asked what he noted then."""
+
+    def task(say, *calls):
+        with Mapping(PAGES) as mapping, Tracker(interface, mapping) as tracker:
+            refuse(*calls)
+            refused(say, lambda: Bystander(tracker, what, 1, atomic=False).stop())
+
+    return task
+
+
+def snapshots(say, *calls):
+    """Refused between two snapshots."""
+    with Mapping(PAGES) as mapping, Tracker("fork-cow", mapping, Ask(then="copy")) as tracker:
+        tracker.run(pattern(), 2, atomic=False)
+        refuse(*calls)
+        refused(say, lambda: tracker.run(pattern(), 2, atomic=False))
+
+
+def pinning(say, *calls):
+    """Refused before memory is pinned, and read into if it could be."""
+
+    def pin():
+        check(lib.stage_pin(address, mapping.page_size))
+        with open("/proc/self/stat", "rb") as file:
+            check(lib.stage_read_pinned(file.fileno(), address, 8))
+
+    with Mapping(PAGES) as mapping:
+        address = int(ffi.cast("uintptr_t", mapping.struct.base))
+        refuse(*calls)
+        refused(say, pin)
+        lib.stage_unpin()
+
+
+def asking(call, *words):
+    """Refused before a scenario asks for it, of its parent where it is about another process."""
+
+    def task(say, *calls):
+        refuse(*calls)
+        refused(say, lambda: check(getattr(lib, call)(*(os.getppid() if word == "pid" else word for word in words))))
+
+    return task
+
+
+OTHER = "clone", "clone3"
 REFUSED = {
     "ioctl in mid-run, scan-wp": (running("scan-wp"), ["ioctl"], "ioctl(PAGEMAP_SCAN)"),
     "ioctl in mid-run, uffd-sync": (running("uffd-sync"), ["ioctl"], "ioctl(UFFDIO_WRITEPROTECT)"),
@@ -201,6 +251,36 @@ REFUSED = {
     "clone of the tracked process": (opening(outside=-1), ["clone", "clone3"], "clone"),
     "clone of a handler's thread": (opening("uffd-sync"), ["clone", "clone3"], "pthread_create"),
     "clone of writers": (writing, ["clone", "clone3"], "pthread_create"),
+    "memory that another process shares": (opening(outside=-1), ["mmap"], "mmap(process)"),
+    "a file's blocks": (opening(kind="file-private"), ["fallocate"], "fallocate(file in --directory)"),
+    "a file": (opening(kind="file-private"), ["openat"], "open(file in --directory)"),
+    "clone of a snapshot": (snapshots, OTHER, "fork"),
+    "reading a snapshot": (snapshots, ["process_vm_readv"], "process_vm_readv(snapshot)"),
+    "clone of a bystander's process": (beside("smaps"), OTHER, "clone(a bystander)"),
+    "clone of a bystander's thread": (beside("fault"), OTHER, "pthread_create"),
+    "memory of a bystander": (beside("fault"), ["mmap"], "mmap(bystander)"),
+    "advice, of a bystander's process": (beside("smaps"), ["madvise"], "madvise(MADV_DONTFORK)"),
+    "advice, of a bystander's thread": (beside("fault"), ["madvise"], "madvise(a bystander's)"),
+    "unmapping, by a bystander": (beside("mmap"), ["munmap"], "munmap(a bystander's)"),
+    "a bystander's file": (beside("smaps"), ["openat"], "open(/proc/PID, by a bystander)"),
+    "a bystander's place in it": (beside("smaps"), ["lseek"], "lseek(smaps)"),
+    "reading smaps, by a bystander": (beside("smaps"), ["read"], "read(smaps)"),
+    "reading pagemap, by a bystander": (beside("pagemap"), ["pread64"], "pread(pagemap)"),
+    "io_uring": (pinning, ["io_uring_setup"], "io_uring_setup"),
+    "pinned memory": (pinning, ["io_uring_register"], "io_uring_register(IORING_REGISTER_BUFFERS)"),
+    "rings": (pinning, ["mmap"], "mmap(io_uring)"),
+    "reading into pinned memory": (pinning, ["io_uring_enter"], "io_uring_enter"),
+    "moving pages": (asking("system_move_page", 0, -1), ["move_pages"], "move_pages"),
+    "writing from outside": (asking("system_vm_write", "pid", 0, 0), ["process_vm_writev"], "process_vm_writev"),
+    "reading from outside": (asking("system_vm_read", "pid", 0, 0), ["process_vm_readv"], "process_vm_readv"),
+    "tracing": (asking("system_poke", "pid", 0, 0), ["ptrace"], "ptrace(PTRACE_ATTACH)"),
+    "allowing it": (asking("system_allow_tracing"), ["prctl"], "prctl(PR_SET_PTRACER)"),
+    "sealing": (asking("system_mseal", 0, 0), ["mseal"], "mseal"),
+    "secret memory": (asking("system_memfd_secret"), ["memfd_secret"], "memfd_secret"),
+    "a second userfaultfd": (asking("system_uffd"), ["userfaultfd"], "userfaultfd"),
+    "its features": (asking("system_uffd"), ["ioctl"], "ioctl(UFFDIO_API)"),
+    "a userfaultfd that moves": (asking("system_uffd_moves"), ["userfaultfd"], "userfaultfd"),
+    "whether it does": (asking("system_uffd_moves"), ["ioctl"], "ioctl(UFFDIO_API)"),
 }
 
 
@@ -210,6 +290,34 @@ def test_a_call_that_is_refused(row):
     if calls == ["mprotect"]:
         working("mprotect")
     assert child(lambda say: task(say, *calls)) == ([[failing, "EPERM"]], "")
+
+
+def test_advice_that_a_kernel_does_not_know_is_done_without():
+    """Before Linux 5.14 there is no MADV_POPULATE_WRITE: pages are written one by one."""
+    interface = working("scan-wp")
+
+    def task(say):
+        refuse("madvise", error=errno.EINVAL)
+        for layout in (Layout(), Layout(populate="madvise-read"), Layout(vmas=2)):
+            with Mapping(PAGES, layout) as mapping, Tracker(interface.name, mapping) as tracker:
+                found = tracker.run(pattern(), 3, atomic=False)
+            say(sum(one.extra + one.missed for one in found))
+
+    said, how = child(lambda say: refused(say, lambda: task(say)))
+    assert said[:2] == [0, 0]
+    assert said[2] == ["madvise(MADV_DONTDUMP) for more VMAs (vm.max_map_count limits them)", "EINVAL"]
+    assert how == ""
+
+
+def test_a_folder_whose_file_system_makes_no_file_at_all():
+    """Neither one without a name nor one that is given a name."""
+
+    def task(say):
+        refuse("openat", error=errno.EOPNOTSUPP)
+        refused(say, lambda: Mapping(PAGES, Layout(kind="file-private")))
+
+    name = errno.errorcode[errno.EOPNOTSUPP]  # that number has two
+    assert child(task) == ([["open(file in --directory)", name]], "")
 
 
 # Memory that ends: RLIMIT_AS, at each size from none to enough.

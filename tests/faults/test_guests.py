@@ -168,3 +168,41 @@ def test_an_answer_that_is_none_is_refused(lab, lie):
     done = lab.bench(*lab.qemu(job_of(LIES[lie])), timeout=60)
     survived(done, 3, "hint: ")
     assert not (lab.name() / "suite.json").exists()
+
+
+# What a guest that is only asked which interfaces work may say, and what the command then says of it
+PROBED = {
+    "honest": ("begin(); heard(); end()", 0, "Linux 6.12.1-fake, x86_64, pages of 4 KiB:"),
+    "escapes": (f"begin(facts=dict(kernel_release='{ESCAPES}', architecture='x86_64', page_size=4096)); heard(); end()",
+                0, "pages of 4 KiB"),
+    "a reason": ("from bench.plan.interfaces import Reason\n"
+                 f"begin(unavailable={{'scan-wp': Reason('{ESCAPES}', '')}}); heard(); end()", 0, "no: "),
+    "no facts": ("begin(facts={}); heard(); end()", 3, "it does not say its kernel_release"),
+    "odd pages": ("begin(facts=dict(kernel_release='6', architecture='x86_64', page_size='lots')); heard(); end()", 3,
+                  "page_size is 'lots'"),
+    "half a page": ("begin(facts=dict(kernel_release='6', architecture='x86_64', page_size=4096.5))", 3, "4096.5"),
+    "pages of another size": ("begin(facts=dict(kernel_release='6', architecture='aarch64', page_size=16384))", 3,
+                              "give --arch arm64-16k"),
+    "no record": ("hello(); heard(); heard(); line('null')", 3, "the measuring process sent"),
+    "no text": ("hello(); heard(); heard(); line(b'\\xff\\xfe')", 3, "the measuring process sent"),
+    "something else": ("from bench.plan.interfaces import Reason\n"
+                       "begin(unavailable={'x': Reason('a', 'b')}); heard(); end()", 3, "not in the plan"),
+    "another boot": ("hello(); heard(); heard(); from bench.plan.records import Machine, encode\n"
+                     "line(encode(Machine(7, {}, {})))", 3, "boot 7"),
+    "more": ("begin(); heard(); line('{}'); end()", 3, "a record after the last one"),
+    "a panic": ("begin(); heard(); console('[ 1.0] Kernel panic - not syncing: why\\n')", 3, "crashed: [ 1.0] Kernel"),
+    "the end": ("hello(); end()", 3, "ended before its work did"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("guest", PROBED)
+def test_a_guest_that_is_probed_is_not_trusted(lab, guest):
+    script, status, says = PROBED[guest]
+    image = lab.qemu(script)[2]
+    done = lab.bench("probe", "--kernel", image, "--accel", "tcg", timeout=60)
+    survived(done, status)
+    said = done.stdout + done.stderr
+    assert says in said
+    assert "hint: " in said or not status
+    assert "/dev/fd" not in said, "nobody can read that"
+    assert not set(said) & {"\x1b", "\x07", "\x9b", "\u202e", "\r"}

@@ -68,6 +68,16 @@ def test_what_lies_between_two_intervals_is_apart():
     assert sum(sum(one[APART].values()) for one in rounds) > sum(sum(one["collect"].values()) for one in rounds)
 
 
+def test_what_is_done_with_reported_pages_is_met_too():
+    """It follows the collect, which does not end the interval then."""
+    pattern = Pattern(order(make_point("random", PAGES, 90), 2), PAGES)
+    with Mapping(PAGES) as mapping, Tracker(working("mprotect").name, mapping, Ask(then="copy")) as tracker:
+        act = tracker.struct.act
+        rounds = noted(tracker, pattern, "mmap", ["act"], warmups=2)
+        assert tracker.struct.act == act, "it has its act back"
+    assert all(sum(one["act"].values()) <= sum(one[ANY].values()) for one in rounds)
+
+
 def test_nothing_of_warmups_is_noted():
     pattern = Pattern(order(make_point("random", PAGES, 30), 2), PAGES)
     with (
@@ -86,7 +96,7 @@ def test_an_operation_that_fails_is_an_error_that_names_it():
     """The tracked process has died: its smaps are empty, or can't be opened."""
     with Mapping(64, Layout(outside=-1)) as mapping, Tracker("none", mapping) as tracker:
         os.kill(mapping.process_id(), signal.SIGKILL)
-        psutil.Process(mapping.process_id()).status()
+        os.waitid(os.P_PID, mapping.process_id(), os.WEXITED | os.WNOWAIT)
         for what in ("smaps", "pagemap"):
             with pytest.raises(OSError, match=r"smaps|pagemap|bystander") as refused, \
                  Bystander(tracker, what, 1, atomic=False) as bystander:  # fmt: skip

@@ -184,3 +184,28 @@ def test_where_instructions_are_counted_or_phases_overlap_there_are_none(scan_wp
         measured(grids.make_point("random", 2000, 10, writers=2, concurrent=1), scan_wp, 0),
     ):
         assert [(one.counters, one.samples) for one in record.series] == [({}, {})] * len(record.series)
+
+
+def test_addresses_that_are_hidden_name_no_function(monkeypatch, tmp_path):
+    """As /proc/kallsyms is for who may not see them: all of them zero."""
+    hidden = tmp_path / "kallsyms"
+    hidden.write_text(f"{'0' * 16} T startup_64\n{'0' * 16} t do_one_initcall\n")
+    monkeypatch.setattr(events, "open", lambda _, *how: hidden.open(*how), raising=False)
+    monkeypatch.setattr(events, "_emulated", lambda: False)
+    assert events.named([{"dirty": {"ffffffff81000010": 3}}, {}]) == [{}, {}]
+    assert events._sampling().startswith("none: kernel.kptr_restrict hides")
+    hidden.write_text(f"{'f' * 8}81000000 T startup_64\n{'f' * 8}81000010 t do_one_initcall\n")
+    assert events.named([{"dirty": {"ffffffff81000018": 3, "ffffffff81000004": 4}}]) == [
+        {"dirty": {"startup_64": 4, "do_one_initcall": 3}}
+    ]
+
+
+def test_sampling_that_is_refused_says_why(monkeypatch):
+    def refused(_):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), "perf_event_open")
+
+    monkeypatch.setattr(events, "Events", refused)
+    monkeypatch.setattr(events, "named", lambda some: some)
+    monkeypatch.setattr(events, "_emulated", lambda: False)
+    assert events._sampling().startswith("none: ")
+    assert "(EACCES)" in events._sampling()

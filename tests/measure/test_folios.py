@@ -33,18 +33,18 @@ def seen_pages():
             pytest.skip(f"page frame numbers are hidden from this user: {error.filename}")
 
 
-@pytest.mark.parametrize("vmas", [1, 2])
-def test_all_pages_are_in_folios_of_the_order_before_and_after_each_interval(kind, vmas, interface, seen_pages):
+def test_all_pages_are_in_folios_of_the_order_before_and_after_each_interval(kind, interface, seen_pages):
     order = str(KINDS[kind].order)
-    with Mapping(PAGES, Layout(kind=kind, vmas=vmas)) as mapping, Tracker(interface.name, mapping) as tracker:
-        assert mapping.vmas() == vmas
-        assert mapping.huge_kib() == 0, "page table entries map them"
-        with folios.Folios(mapping) as seen:
-            seen.follow()
-            found = tracker.run(Pattern(array("I", range(1, PAGES, 7)), PAGES), 3, atomic=False)
-            assert {(i.extra, i.missed) for i in found} == {(0, 0)}
-            assert (seen.before, seen.after, seen.changed) == ({order: PAGES}, {order: PAGES}, 0)
-            assert seen.struct.looks == 4
+    for vmas in (1, 2):
+        with Mapping(PAGES, Layout(kind=kind, vmas=vmas)) as mapping, Tracker(interface.name, mapping) as tracker:
+            assert mapping.vmas() == vmas
+            assert mapping.huge_kib() == 0, "page table entries map them"
+            with folios.Folios(mapping) as seen:
+                seen.follow()
+                found = tracker.run(Pattern(array("I", range(1, PAGES, 7)), PAGES), 3, atomic=False)
+                assert {(i.extra, i.missed) for i in found} == {(0, 0)}
+                assert (seen.before, seen.after, seen.changed) == ({order: PAGES}, {order: PAGES}, 0), vmas
+                assert seen.struct.looks == 4
 
 
 def test_what_becomes_of_folios_is_seen(kind, seen_pages):
@@ -87,3 +87,21 @@ def test_where_frames_are_hidden_the_kernels_counter_is_asked(monkeypatch):
             folios.verify(mapping, kind, 11)
         with pytest.raises(Unsupported, match="nobody can say whether huge pages are whole"):
             folios.verify(mapping, KINDS["anon-thp-ptes"], 0)
+
+
+def test_a_kernel_without_folios_counts_none_and_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(folios, "THP", str(tmp_path))
+    kind = KINDS["anon-64k"]
+    assert folios.given(kind) == 0
+    with Mapping(64) as mapping, pytest.raises(Unsupported, match="the kernel has no folios of 64 KiB") as why:
+        folios.verify(mapping, kind, 0)
+    assert "Linux 6.8" in why.value.hint
+
+
+def test_memory_that_making_folios_has_cut_is_not_what_was_asked_for(monkeypatch):
+    monkeypatch.setattr(folios, "given", lambda _: 4)
+    with Mapping(64, Layout(vmas=2)) as mapping:
+        mapping.layout = mapping.layout._replace(vmas=1)
+        monkeypatch.setattr(folios.Folios, "before", {str(KINDS["anon-64k"].order): 64})
+        with pytest.raises(Unsupported, match="making folios of 64 KiB has cut the mapping into 2 VMAs"):
+            folios.verify(mapping, KINDS["anon-64k"], 0)

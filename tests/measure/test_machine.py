@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The machine's record: what of a kernel's configuration is kept."""
 
-from bench.measure import machine
+import os
+
+import pytest
+
+from bench.measure import machine, timing
 from bench.plan import kconfig
 
 
@@ -15,6 +19,40 @@ def test_the_running_kernels_configuration_is_in_the_record():
     found = machine.record()["kernel_config"]
     assert found == kconfig.chosen(machine.running_config())
     assert found == "unknown" or "HZ=" in found
+
+
+MOUNTS = b"""\
+/dev/a /usr ext4 rw 0 0
+x /usr/with\\040space ramfs rw 0 0
+x /usr/with xfs rw 0 0
+x /usr/no\xfftext tmpfs rw 0 0
+/dev/b /srv btrfs rw 0 0
+x /srv overlay rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        (b"/usr/lib", "ext4"),
+        (b"/usr/with space/in it", "ramfs"),
+        (b"/usr/with", "xfs"),
+        (b"/usr/without", "ext4"),
+        (b"/usr/no\xfftext", "tmpfs"),
+        (b"/srv/x", "overlay"),
+        (b"/root", "unknown"),
+    ],
+)
+def test_a_folder_is_on_the_innermost_and_last_file_system(folder, kind, monkeypatch, tmp_path):
+    """As /proc/PID/mounts writes it; one whose root is no mount, as in a chroot, does not say what that is."""
+    mounts = tmp_path / "mounts"
+    mounts.write_bytes(MOUNTS)
+    monkeypatch.setattr(timing, "open", lambda _, **how: mounts.open(**how), raising=False)
+    assert timing.file_system(os.fsdecode(folder)) == kind
+
+
+def test_the_file_system_of_proc_is_proc():
+    assert timing.file_system("/proc/self") == "proc"
 
 
 def test_what_disturbs_is_said_before_with_what_ends_it_and_what_cannot_be_found(monkeypatch):

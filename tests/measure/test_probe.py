@@ -202,3 +202,44 @@ def test_pages_are_named_in_short():
     assert answers.pages([], 0) == "none"
     assert answers.pages([1, 4, 5], 3) == "1,4,5"
     assert answers.pages([0, 3, 4, 5, 9, 10, 11, 12], 20) == "0,3-5,9-12 and 12 more"
+
+
+ALL, ONE = [(0, 8)], [(4, 5)]
+DRAFT = next(row for row in INTERFACES.values() if row.draft)
+SOFT = next(row for row in INTERFACES.values() if row.soft_dirty and not row.draft and row.name != LEGACY)
+
+
+@pytest.mark.parametrize(
+    ("interface", "said", "legacy", "own", "unaware"),
+    [
+        (DRAFT, [8, 8, 8], [ALL, ONE], [[], ONE], False),
+        (DRAFT, [8, 8, 8], [ALL, ONE], [[], ALL], True),
+        (DRAFT, [8, 8, 8], [ALL, ONE], [ALL, ONE], True),
+        (DRAFT, [3, 3, 0], [ALL, ONE], [[], ONE], False),
+        (SOFT, [8, 8, 8], [ALL], [], False),
+        (SOFT, [8, 8, 8], [[]], [], False),
+        (SOFT, [0, 0, 0], [[]], [], True),
+    ],
+)
+def test_what_always_says_the_same_is_no_lie_but_no_such_thing(interface, said, legacy, own, unaware, monkeypatch):
+    """Answers as kernels give them: soft-dirty bits that are not built in, and an ioctl that has but v6's number."""
+
+    class Answering:
+        def __init__(self, name, mapping):
+            self.answers = legacy if name == LEGACY else own
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def reset(self):
+            pass
+
+        def collect(self):
+            return self.answers.pop(0)
+
+    legacy, own = list(legacy), list(own)
+    monkeypatch.setattr(answers, "Tracker", Answering)
+    assert answers.unaware(interface, [answers.Answer(count, 8, "") for count in said]) == unaware

@@ -2,13 +2,15 @@
 """Several at once: writers that meet or have a rhythm, trackers in one address space, processes that are tracked."""
 
 import os
+import re
 import time
 from array import array
 
+import psutil
 import pytest
 
 from bench.measure import probe
-from bench.measure.core import Mapping, Pattern, Tracker, Writers, ffi
+from bench.measure.core import Mapping, Pattern, Tracker, Writers, check, ffi
 from bench.plan.grids import make_point
 from bench.plan.records import Timed
 from tests.measure.conftest import order
@@ -94,6 +96,37 @@ def test_several_trackers_of_one_address_space_report_each_page_once(interface):
     assert [(i.extra, i.missed) for i in found] == [(0, 0)] * len(found)
 
 
+def test_several_trackers_that_end_tracking_leave_all_of_the_memory_free(scan_wp):
+    """Each its part: none is registered with userfaultfd any more (uw in VmFlags)."""
+    point = make_point("random", PAGES, 40, trackers=3)
+    pattern, mapping, tracker = staged(scan_wp, point)
+
+    def registered():
+        base = int(ffi.cast("uintptr_t", mapping.struct.base))
+        with open("/proc/self/smaps") as smaps:
+            areas = re.findall(r"^(\w+)-(\w+) .*?^VmFlags:(.*?)$", smaps.read(), re.MULTILINE | re.DOTALL)
+        end = base + PAGES * mapping.page_size
+        return {" uw" in flags for first, last, flags in areas if int(first, 16) < end and int(last, 16) > base}
+
+    with mapping, tracker:
+        tracker.run(pattern, 1, atomic=False)
+        assert registered() == {True}
+        check(tracker.struct.interface.disarm(tracker.struct))
+        assert registered() == {False}
+
+
+def test_who_asks_in_chunks_resets_a_part_alone(scan_wp):
+    """What was reset before the first interval is small, and no work for several threads."""
+    point = make_point("random", PAGES, 100, scanners=3, prior_percent=10)
+    _, mapping, tracker = staged(scan_wp, point)
+    with mapping, tracker:
+        tracker.reset()
+        mapping.buffer()[:] = b"x" * (PAGES * mapping.page_size)
+        tracker.reset_part(point.prior)
+        left = [page for first, end in tracker.collect() for page in range(first, end)]
+    assert left == list(range(point.prior, PAGES))
+
+
 def test_of_trackers_that_take_the_one_handler_at_once_one_is_refused_by_name():
     """Two that both had it would pass each other's page faults on for ever. Seldom, but TSan sees it."""
     with Mapping(PAGES, make_point("random", PAGES, 40).layout(cpus=cpus())) as mapping:
@@ -130,6 +163,16 @@ def test_several_trackers_that_collect_and_then_reset_lose_writes_that_are_count
 def test_several_processes_are_tracked_at_once(interface, trackers):
     found = run(outside(interface), external=1, targets=3, trackers=trackers)
     assert [(i.extra, i.missed) for i in found] == [(0, 0)] * len(found)
+
+
+def test_processes_of_which_one_cannot_be_had_are_none(tmp_path):
+    """Those that were made before it end."""
+    layout = make_point("random", PAGES, 10, external=1, targets=3).layout(cpus=cpus())
+    before = len(psutil.Process().children())
+    with pytest.raises(OSError, match="No such file") as refused:
+        Mapping(PAGES, layout._replace(kind="file-private", directory=str(tmp_path / "none"))).__enter__()
+    assert refused.value.filename == "open(file in --directory)"
+    assert len(psutil.Process().children()) == before
 
 
 def test_the_pages_of_several_processes_are_those_of_the_pattern(scan_wp):

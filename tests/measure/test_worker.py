@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -30,6 +31,34 @@ def serve(plan, *jobs):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [records.decode(line) for line in done.stdout.splitlines()]
+
+
+@contextmanager
+def serving(plan):
+    """A server that has said what the machine is: (its process, tell(line), heard() its next record)."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.measure.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+    def tell(line):
+        server.stdin.write(line + "\n")
+        server.stdin.flush()
+
+    def heard():
+        return records.decode(server.stdout.readline())
+
+    try:
+        tell(records.encode(plan))
+        tell("0")
+        assert isinstance(heard(), Machine)
+        yield server, tell, heard
+        tell("")
+        assert server.wait(20) == 0
+    finally:
+        server.kill()
+        server.wait()
+        server.stdin.close()
+        server.stdout.close()
 
 
 def work(point, names, values=2):
@@ -61,6 +90,41 @@ def test_a_worker_measures_all_interfaces_that_work_here():
         for phase, values in one.values.items():
             assert len(values) == len(one.warmups[phase]) == 3
             assert all(0 < value < 1e9 for value in values)
+
+
+@pytest.mark.parametrize("what", ["mmap", "smaps"])
+def test_a_worker_has_somebody_stand_by_and_keeps_what_he_noted(what):
+    point = grids.make_point("random", 1000, 10, bystanders=what)
+    end, series = time.monotonic() + 60, []
+    while not any(one.beside.counts for one in series):
+        assert time.monotonic() < end, "nothing that he did met any phase"
+        series = work(point, ["none", *WORKING[:1]], values=2).series
+    for one in series:
+        own = {"dirty"} if one.interface == "none" else {"reset", "dirty", "collect", "collect_reset", records.APART}
+        seen = one.beside.counts
+        assert own | {records.ANY} >= seen.keys()
+        assert seen.keys() == one.beside.longest.keys()
+        for row, counts in seen.items():
+            last = max(map(int, counts))
+            assert records.latency(last)[0] <= one.beside.longest[row] < records.latency(last)[1]
+    assert {one.missed for one in series} == {0}
+    assert not any(one.counters for one in series), "no round is counted with somebody beside it"
+
+
+def test_a_worker_whose_directory_is_gone_says_which_call_failed(tmp_path):
+    """It was there when the machine said what can be measured on it."""
+    if not WORKING:
+        pytest.skip(f"no interface works here: {why_not(TRACKING[0]).why}")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    point = grids.make_point("random", 64, 10, kind="file-private")
+    plan = Plan("own", "", "", ("none", *WORKING[:1]), points=(point,), values=1, directory=str(gone))
+    with serving(plan) as (_, tell, heard):
+        gone.rmdir()
+        tell(records.encode(Timing(point, 0)))
+        failed = heard()
+    assert isinstance(failed, Failed)
+    assert failed.why.endswith(": open(file in --directory) failed: No such file or directory")
 
 
 @pytest.mark.parametrize("pages", [1, 65_536])
@@ -111,37 +175,19 @@ def test_a_job_that_dies_leaves_the_others(monkeypatch):
     """A job whose process is killed is a record that says so, and the server goes on."""
     point = grids.make_point("random", 64, 10)
     plan = Plan("own", "", "", ("none", *WORKING), points=(point,), seed=5, processes=2)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "bench.measure.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-
-        def ask(line):
-            server.stdin.write(line + "\n")
-            server.stdin.flush()
-
-        ask(records.encode(plan))
-        ask("0")
-        assert isinstance(records.decode(server.stdout.readline()), Machine)
+    with serving(plan) as (server, tell, heard):
         large = grids.make_point("random", 400_000, 100)
-        ask(records.encode(Timing(large, 0)))
+        tell(records.encode(Timing(large, 0)))
         end = time.monotonic() + 60
         while not (workers := psutil.Process(server.pid).children()) and time.monotonic() < end:
             time.sleep(0.01)
         workers[0].send_signal(signal.SIGKILL)
-        failed = records.decode(server.stdout.readline())
+        failed = heard()
         assert isinstance(failed, Failed)
         assert failed.job == Timing(large, 0).name
         assert failed.why == "it was killed by SIGKILL"
-        ask(records.encode(Timing(point, 1)))
-        assert isinstance(records.decode(server.stdout.readline()), Timed)
-        ask("")
-        assert server.wait(20) == 0
-    finally:
-        server.kill()
-        server.wait()
-        server.stdin.close()
-        server.stdout.close()
+        tell(records.encode(Timing(point, 1)))
+        assert isinstance(heard(), Timed)
 
 
 def test_a_scenario_is_one_more_job():

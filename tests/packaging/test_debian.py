@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The sources that a Debian package is built from: whole, and with what it needs named."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -46,6 +47,26 @@ def test_its_changelog_has_the_version_of_git(unpacked):
         pytest.skip("no dpkg-parsechangelog: dpkg-dev is not installed")
     done = subprocess.run(["dpkg-parsechangelog", "-S", "Version"], cwd=unpacked, capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == (place.version().debian, "")
+
+
+def test_its_core_is_for_debians_python_and_not_for_the_first_in_path(unpacked):
+    said = made(unpacked, "-n", "-f", "debian/rules", "override_dh_auto_build")
+    assert [line.split()[0] for line in said.splitlines() if "python" in line] == ["/usr/bin/python3"]
+
+
+def test_modules_are_found_in_the_folder_that_make_runs_in(unpacked):
+    for rules in (place.ROOT / "Makefile", unpacked / "debian/rules"):
+        assert (
+            made(unpacked, "-s", "--eval", "show:; @echo $${PYTHONSAFEPATH-not set}", "-f", rules, "show")
+            == "not set\n"
+        )
+
+
+def made(folder, *words):
+    """What make says there, where Python is told not to look into the folder it is in."""
+    env = os.environ | {"PYTHONSAFEPATH": "1"}
+    done = subprocess.run(["make", *words], cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
 
 
 def test_without_a_maintainer_it_is_said(monkeypatch, tmp_path):

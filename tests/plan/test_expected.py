@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a machine may answer: honest records pass, and whatever is not what the plan and the job ask for is named."""
 
+import re
+
 import pytest
 
 from bench.plan import expected
 from bench.plan.grids import make_point
 from bench.plan.interfaces import Reason
 from bench.plan.plan import Plan, Play, Timing
-from bench.plan.records import INSTRUCTIONS, Failed, Machine, Messages, Played, Plays
+from bench.plan.records import INSTRUCTIONS, Beside, Failed, Machine, Messages, Played, Plays
 from tests.run.scripted import PLAN, POINTS, answer, series
 
 JOB, FIRST = Timing(POINTS[0], 1), Machine(0, {}, {})
@@ -18,6 +20,29 @@ PLAY = Play("plain", "scan-wp", 5)
 def changed(**more):
     """The honest answer with its last series changed."""
     return HONEST._replace(series=[*HONEST.series[:2], HONEST.series[2]._replace(**more)])
+
+
+def test_a_guest_is_of_the_architecture_that_was_asked_for():
+    plan = PLAN._replace(where="vm", arch="arm64")
+    facts = {"architecture": "aarch64", "page_size": 4096}
+    assert not expected.machine(Machine(0, facts, {}), plan, 0)
+    for odd, says in (
+        ({"page_size": 16384}, "aarch64 with pages of 16 KiB.*: give --arch arm64-16k"),
+        ({"page_size": 65536}, "pages of 64 KiB.*: there are no guests with such a kernel"),
+        ({"architecture": "x86_64"}, "x86_64 with pages of 4 KiB.*: give --arch amd64"),
+        ({"page_size": "4096"}, "pages of '4096'"),
+    ):
+        assert re.search(says, expected.machine(Machine(0, facts | odd, {}), plan, 0)), odd
+        assert not expected.machine(Machine(0, facts | odd, {}), plan._replace(where="here"), 0)
+
+
+def test_where_only_interfaces_are_asked_for_a_machine_says_what_it_is():
+    plan = PLAN._replace(points=(), where="vm")
+    facts = {"kernel_release": "6.12", "architecture": "x86_64", "page_size": 4096}
+    assert not expected.machine(Machine(0, facts, {}), plan, 0)
+    for fact in facts:
+        without = {key: value for key, value in facts.items() if key != fact}
+        assert expected.machine(Machine(0, without, {}), plan, 0) == f"it does not say its {fact}"
 
 
 def test_an_honest_answer_passes():
@@ -71,6 +96,10 @@ def test_a_first_interval_has_no_warmup_and_no_atomic_form():
         (changed(counters={"dirty": {"page-faults:k": [1.0, 2.0]}}), "events 'page-faults:k'"),
         (changed(counters={"reset": {"page-faults:k": [1.0]}}), "events of other phases"),
         (changed(counters={"dirty": {"page-faults:k": [1.0]}}, samples={"dirty": {"x": 1}}), ""),
+        (changed(orders_before={"0": 64}), "folios of 64 pages, which nobody asked for"),
+        (changed(orders_changed=102), "102 changes of folios in 101 intervals"),
+        (changed(beside=Beside({"dirty": {"40": 3}}, {"dirty": 40})), "bystanders, whom nobody asked for"),
+        (changed(periods=3), "a rhythm, which nobody asked for"),
         (Failed(0, JOB.name, ""), "a failure without a reason"),
         (Failed(0, "", "x"), "a failure of the boot, which is something else"),
         (PLAN, "a plan, which is something else"),
@@ -83,6 +112,23 @@ def test_times_that_nobody_asked_for_are_named(record, says):
     found = expected.answer(record, JOB, PLAN, FIRST)
     assert says in found
     assert bool(says) == bool(found)
+
+
+def test_events_are_of_no_plan_that_counts_instructions():
+    record = changed(counters={"dirty": {"page-faults:k": [1.0]}})
+    assert not expected.answer(record, JOB, PLAN, FIRST)
+    assert "events, which nobody asked for" in expected.answer(record, JOB, PLAN._replace(counted=True), FIRST)
+
+
+def test_folios_are_of_all_pages_where_they_were_asked_for():
+    point = make_point("random", 64, 10, kind="anon-64k")
+    plan, job = PLAN._replace(points=(point,)), Timing(point, 0)
+    record = answer(job)
+    for pages, says in ((64, ""), (48, "folios of 48 pages")):
+        some = [one._replace(orders_after={"4": pages}) for one in record.series]
+        found = expected.answer(record._replace(series=some), job, plan, FIRST)
+        assert found.endswith(says)
+        assert bool(found) == bool(says)
 
 
 @pytest.mark.parametrize(

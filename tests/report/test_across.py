@@ -10,7 +10,7 @@ from bench.report import across as report
 from bench.run import commands, functions
 from bench.stats import across, comparison
 from tests import synthetic
-from tests.texts import assert_mailable
+from tests.texts import assert_mailable, words
 
 FORMS = ("scan-wp", "scan-wp atomic")
 WHAT = [("random", pages, 10.0) for pages in (100, 1000, 10_000)]
@@ -61,6 +61,31 @@ def test_ratios_are_compared_and_instructions_are_not(tmp_path):
     assert not re.search(r"[-+]\d+(\.\d+)?%", text), "shares, and no change"
 
 
+def test_sides_with_long_names_are_letters_in_the_table(tmp_path):
+    _, loaded = sides(tmp_path, X86, ARM64, ARM64 | {"page_size": 16384})
+    long = [one._replace(name=f"a-name-too-long-for-a-column-{number}") for number, one in enumerate(loaded)]
+    text = report.text(long)
+    assert_mailable(text)
+    assert cells(text)["scan-wp", "cost over that of 1000 pages"], "no name of a quantity is cut"
+    for letter, one in zip("ABC", long, strict=True):
+        assert f"{letter} = {one.name}: " in words(text)
+
+
+def test_ratios_of_what_was_measured_in_two_ways_are_not_compared_and_it_is_said_why(tmp_path):
+    for number, (one, other) in enumerate([("kvm", "tcg"), ("bare-metal", "kvm")]):
+        _, loaded = sides(tmp_path / str(number), X86 | {"where": one}, ARM64 | {"where": other})
+        text = report.text(loaded)
+        assert_mailable(text)
+        found = cells(text)
+        told = {(name == "wrong intervals", values[-1]) for (form, name), values in found.items() if form in FORMS}
+        assert told == {(True, "yes"), (False, "no")}, "what an interface answers is the same question"
+        said = words(text)
+        assert "no: the sides were measured in different ways: dirty over untracked writes, reset, of interval" in said
+        assert "measure both in one way" in said
+    _, loaded = sides(tmp_path / "alike", X86 | {"where": "tcg"}, ARM64 | {"where": "tcg"})
+    assert "measured in different ways" not in words(report.text(loaded))
+
+
 @pytest.mark.parametrize("hosts", [(X86, X86), (X86, {}), ({}, {})])
 def test_what_is_alike_or_unknown_is_compared_as_ever(tmp_path, hosts):
     _, loaded = sides(tmp_path, *hosts)
@@ -70,7 +95,7 @@ def test_what_is_alike_or_unknown_is_compared_as_ever(tmp_path, hosts):
 def test_pages_of_another_size_are_another_machine_and_are_called_so(tmp_path):
     _, loaded = sides(tmp_path, ARM64, ARM64 | {"page_size": 16384})
     assert across.unlike(loaded) == ["page_size"]
-    assert "two page sizes" in report.text(loaded)
+    assert "different page sizes" in words(report.text(loaded))
     assert "pages of 16 KiB" in report.text(loaded)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from bench.errors import BadInput
 from bench.plan.plan import Plan
-from bench.plan.records import INSTRUCTIONS, Machine, Played, Plays
+from bench.plan.records import INSTRUCTIONS, Machine, Played, Plays, Timed
 from bench.report import fixes, history_page
 from bench.report import history as told
 from bench.stats import history, ledger
@@ -14,7 +14,7 @@ from bench.store import history as store
 from bench.store import ledger as stored
 from plots import drawing
 from tests import synthetic
-from tests.histories import NAMES, WHAT, counted, five, played
+from tests.histories import EXTRA, NAMES, WHAT, counted, five, played
 from tests.texts import assert_mailable, words
 
 
@@ -92,12 +92,12 @@ def test_a_known_change_is_in_the_releases_that_have_it():
     holes = next(one for one in fixes.FIXES if "07b4377bdbe7" in one.source)
     has = [version for version in ("6.1.176", "6.12.95", "6.12.107", "6.16.12", "6.18.15", "6.18.44", "7.2.12", "7.3.4")
            if holes.has(version)]  # fmt: skip
-    assert has == ["6.12.107", "6.18.44", "7.3.4"]
+    assert has == ["6.12.107", "6.18.44", "7.2.12", "7.3.4"], "by what was played, the mainline has it from 7.2 on"
     assert holes in fixes.of_verdict("6.12.95", "6.12.107", "holes_tables")
     assert holes in fixes.of_verdict("6.12.107", "6.16.3", "holes_tables"), "one that is not there yet"
     assert not fixes.of_verdict("6.12.107", "6.12.117", "holes_tables")
     assert not fixes.of_verdict("6.12.95", "6.12.107", "plain")
-    assert holes in fixes.of_functions("7.2.12", "7.3.4", ["schedule", "pagemap_scan_pte_hole"])
+    assert holes in fixes.of_functions("7.1.7", "7.1.8", ["schedule", "pagemap_scan_pte_hole"])
 
 
 def test_the_page_says_what_changed_where_and_why(made):
@@ -123,6 +123,36 @@ def test_a_half_that_is_lacking_or_wrong_is_said(tmp_path):
     assert "Wrong pages while counting: scan-wp on anon, missed: 6.12.95." in said
     assert "not complete: 6.12.95, 6.12.107; ./bench.py history goes on" in said
     assert "6.12.117" not in said, "what is still measured counts for nothing"
+
+
+def test_a_verdict_is_not_claimed_of_a_kernel_that_was_not_played(tmp_path):
+    counted(tmp_path, "6.12.107")
+    for version, runs in (("6.12.95", {}), ("6.12.117", {}), ("7.3.4", {("plain", "scan-wp"): EXTRA})):
+        played(tmp_path, version, runs)
+    releases = history.load(tmp_path)
+    runs = [(cell.text(), first, last) for cell, first, last in history.runs(releases, "plain", "scan-wp")]
+    assert runs == [("exact", "6.12.95", "6.12.95"), ("exact", "6.12.117", "6.12.117"), ("+7", "7.3.4", "7.3.4")]
+    cells = [row for section in history_page.sections(told.read(tmp_path)) for row in section.body]
+    assert ["plain", "scan-wp", "exact: 6.12.95; exact: 6.12.117; +7: 7.3.4"] in [row[:3] for row in cells]
+    assert ["holes_tables", "clear_refs, scan-wp", "exact"] in [row[:3] for row in cells], (
+        "the same wherever it is known"
+    )
+
+
+def test_kernels_that_were_counted_without_functions_are_named_as_incomplete(tmp_path):
+    counted(tmp_path, "6.12.95")
+    folder = tmp_path / store.COUNTED / "6.12.95"
+    assert store.whole(folder)
+    bare = [
+        one._replace(series=[some._replace(functions={}, foreign={}, counters={}) for some in one.series])
+        if isinstance(one, Timed)
+        else one
+        for one in log.read(folder / log.PACKED)[0]
+    ]
+    log.write(folder, bare)
+    packing.pack(folder)
+    assert not store.whole(folder)
+    assert "not complete: 6.12.95" in words(told.text(told.read(tmp_path)))
 
 
 def test_nothing_measured_is_an_error_with_a_hint(tmp_path):

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from bench.plan.records import Failed, Messages
 from bench.report import kcidb, labs, outcomes
 from bench.run.main import main
 from bench.store import frames, verdicts
@@ -62,7 +64,7 @@ def test_instructions_are_no_times(tmp_path):
     counted = outcomes.of_times(
         frames.load(synthetic.result(tmp_path / "x", what=[("all", 10, 100.0)], where="tcg-icount"))
     )
-    assert {one.unit for one in counted} == {"instructions"}
+    assert {one.unit for one in counted if one.value is not None} == {"instructions"}
     assert all("e" not in one.number for one in counted)
 
 
@@ -103,12 +105,42 @@ def test_lkp_program(timed, tmp_path):
     (source / "lib/debug.sh").write_text('die() { echo "$*" >&2; exit 99; }\n')
     (source / "lib/reproduce-log.sh").write_text('log_cmd() { "$@"; }\n')
     stand_in(root / "bench.py", printed(timed, "--format", "lkp"))
-    variables = {"LKP_SRC": source, "BENCHMARK_ROOT": root.parent, "TMP": tmp_path, "suite": "quick", "filter": "* x"}
+    lab = {"suite": "pagemap-bench", "testcase": "pagemap-bench", "category": "benchmark"}  # what a job exports besides
+    variables = lab | {"LKP_SRC": source, "BENCHMARK_ROOT": root.parent, "TMP": tmp_path, "filter": "* x"}
+    assert "run --where here --suite meaning --name" in ran([program / "run"], variables | {"test": "meaning"}).stdout
     done = ran([program / "run"], variables)
     assert "run --where here --suite quick --name" in done.stdout
     assert "--filter * x" in done.stdout
     parsed = subprocess.run([program / "parse"], input=done.stdout, text=True, capture_output=True, check=True)
     assert parsed.stdout == printed(timed, "--format", "lkp")
+
+
+FIXTURES = sorted((LABS / "lkp/spec/fixtures/stats/pagemap-bench").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("stats", FIXTURES, ids=lambda path: path.stem)
+def test_lkp_fixtures(stats):
+    """What `run` printed, and what `parse` makes of it: compared as spec/unit/lib/stats_spec.rb of lkp-tests does."""
+    raw = stats.with_suffix("").read_bytes()
+    parse = LABS / "lkp/programs/pagemap-bench/parse"
+    parsed = subprocess.run([parse], input=raw, capture_output=True, check=True).stdout.decode()
+    assert parsed.rstrip("\n") == stats.read_text().rstrip("\n")
+    ends = {*STATES["lkp"].values(), "us"}
+    for key, (value,) in dump_stat(parsed).items():
+        name, _, end = key.rpartition(".")
+        assert end in ends
+        assert end == "us" or value == 1
+        assert end != "us" or name.rpartition(".")[2] in outcomes.MEASURES
+    assert {f"{outcomes.BOOTS}.pass", f"{outcomes.KERNEL_LOG}.pass"} <= dump_stat(parsed).keys()
+
+
+def test_lkp_has_fixtures_of_times_and_of_verdicts():
+    """And the job, its program and its parameters don't take a name of lkp-tests' own."""
+    texts = [path.read_text() for path in FIXTURES]
+    assert [".cost.us: " in text for text in texts] == [True, False]
+    job = yaml.safe_load((LABS / "lkp/jobs/pagemap-bench.yaml").read_text())
+    meta = yaml.safe_load((LABS / "lkp/programs/pagemap-bench/meta.yaml").read_text())
+    assert not job.keys() & meta["parameters"].keys(), "each key of a job is a variable of what it runs"
 
 
 def test_lava(timed, tmp_path, found):
@@ -166,8 +198,66 @@ def test_kcidb_has_numbers(timed, found):
     for one in found:
         test = tests[".".join((kcidb.TREE, *one.path))]
         assert test.get("number") == ({"value": one.value, "unit": "us"} if one.value is not None else None)
-        assert test["status"] == {"pass": "DONE", "fail": "FAIL", "skip": "SKIP"}[one.state]
+        word = {"pass": "PASS", "fail": "FAIL", "skip": "SKIP"}[one.state]
+        assert test["status"] == ("DONE" if word == "PASS" and one.value is not None else word)
     assert json.loads(printed(timed, "--format", "kcidb", "--build", "ourci:1")).keys() == {"version", "tests"}
+
+
+STATES = {  # of outcomes, in each lab's words
+    "lkp": {"fail": "fail", "error": "error", "pass": "pass", "skip": "skip"},
+    "lava": {"fail": "fail", "error": "fail", "pass": "pass", "skip": "skip"},
+    "tmt": {"fail": "fail", "error": "error", "pass": "pass", "skip": "skip"},
+    "kcidb": {"fail": "FAIL", "error": "ERROR", "pass": "PASS", "skip": "SKIP"},
+}
+
+
+def states(folder, form):
+    """What a lab is told of each outcome that is no number, by name."""
+    text = printed(folder, "--format", form)
+    if form == "lkp":
+        return dict(key.rsplit(".", 1) for key in dump_stat(text))
+    if form == "lava":
+        return {words[1]: words[3] for words in map(str.split, text.splitlines())}
+    if form == "tmt":
+        return {one["name"].strip("/").replace("/", "."): one["result"] for one in json.loads(text)}
+    return {one["path"].removeprefix(f"{kcidb.TREE}."): one["status"] for one in json.loads(text)["tests"]}
+
+
+@pytest.mark.parametrize("form", STATES)
+def test_what_is_of_no_case_is_seen_in_each_form(tmp_path, form):
+    """Boots that fell, jobs that failed and what the kernel said are tests of their own, whether they pass or not."""
+    words, names = STATES[form], (outcomes.BOOTS, outcomes.JOBS, outcomes.KERNEL_LOG)
+    what = [("all", 10, 100.0)]
+    lost = [Failed(0, "all 10 pages", "it was stopped"), Failed(1, "", "the guest panicked")]
+    warned = Messages(0, {"WARNING": 1}, ["[ 1.0] WARNING: CPU: 0 PID: 1 at mm/x.c:1"])
+    for some, planned, found in (
+        ([], 6, ("pass", "pass", "skip")),
+        ([Messages(0, {}, [])], 6, ("pass", "pass", "pass")),
+        ([Messages(0, {}, [], "no permission")], 6, ("pass", "pass", "skip")),
+        ([Messages(0, {}, [], "", 5000)], 6, ("pass", "pass", "error")),
+        ([*lost, warned], 10, ("error", "error", "fail")),
+    ):
+        folder = synthetic.result(tmp_path / f"{len(some)}-{planned}", what=what, planned=planned, messages=some)
+        seen = states(folder, form)
+        assert [seen[name] for name in names] == [words[one] for one in found]
+        shutil.rmtree(folder)
+    folder = synthetic.played(tmp_path / "x", messages=[*lost[1:], warned])
+    seen = states(folder, form)
+    assert [seen[name] for name in (outcomes.BOOTS, outcomes.KERNEL_LOG)] == [words["error"], words["fail"]]
+    shutil.rmtree(folder)
+    seen = states(synthetic.played(folder, messages=[Messages(0, {}, [], "", 5000)]), form)
+    assert seen[outcomes.KERNEL_LOG] == words["pass"], "verdicts have no times"
+
+
+def test_a_complaint_that_the_baseline_has_too_is_expected(tmp_path):
+    def made(name, count):
+        warned = Messages(0, {"WARNING": count}, ["[ 1.0] WARNING: x"])
+        return verdicts.load(synthetic.played(tmp_path / name, messages=[warned]))
+
+    base, same, more = made("base", 1), made("same", 1), made("more", 2)
+    assert [outcomes.of_kernel(one, base)[1].state for one in (same, more)] == ["xfail", "fail"]
+    said = json.loads(kcidb.document(same, base))["tests"][-1]
+    assert (said["status"], said["misc"]) == ("FAIL", {"state": "xfail"}), "KCIDB has no word for what is expected"
 
 
 def test_verdicts(tmp_path):

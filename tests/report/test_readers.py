@@ -12,7 +12,7 @@ from mesonbuild.mtest import TAPParser
 from tap.parser import Parser
 
 from bench.plan.records import BREAKS, CRASHED, HUNG, Machine, Played, Plays
-from bench.report import judged, kcidb, ktap
+from bench.report import judged, kcidb, ktap, outcomes
 from bench.run.main import main
 from bench.store import log, verdicts
 from tests import synthetic
@@ -213,6 +213,9 @@ def test_kcidb_takes_it(tmp_path, died, build):
         assert len({test["id"] for test in found["tests"]}) == len(found["tests"])
         for test in found["tests"]:
             path = test["path"].removeprefix("pagemap_bench.")
+            if path in (outcomes.BOOTS, outcomes.KERNEL_LOG):
+                assert test["status"] == ("PASS" if path == outcomes.BOOTS else "SKIP"), "nobody looked into the log"
+                continue
             cell = result.cells[tuple(path.rsplit(".", 1))]
             assert test["misc"]["verdict"] == cell.text()
             assert test["status"] == (

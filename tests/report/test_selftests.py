@@ -26,7 +26,7 @@ def test_what_is_named_is_there(file, one):
             assert name in catalogue.scenarios()
             continue
         words = name.split()
-        main.commands["run"].make_context("run", [*words])  # it can be typed
+        main.commands["run"].make_context("run", [*words], **main.context_settings)  # it can be typed
         names = {"--interface": INTERFACES, "--workload": catalogue.workloads(), "--kind": KINDS}
         assert words[-1] in names.get(words[0], words)
 

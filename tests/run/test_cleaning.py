@@ -10,7 +10,7 @@ import time
 import pytest
 
 from bench import files
-from bench.errors import BadInput
+from bench.errors import BadInput, PermissionDenied
 from bench.run import campaign, cleaning, commands
 from bench.run.share import Part
 from bench.store import log
@@ -114,6 +114,26 @@ def test_what_killed_runs_left_goes_and_results_stay(place, capsys):
     assert not torn.exists()
     assert not killed.exists()
     assert all(path.exists() for path in (foreign, fresh, whole / log.FILE, half / log.FILE, half / "suite.json"))
+
+
+def test_a_half_whose_writer_lives_after_all_stays(place, capsys):
+    """It was dead when it was found, and another process has begun anew under its name."""
+    with files.replacing(place / "results/suite.json") as file:
+        file.write(b"{")
+        [half] = (place / "results").glob(".*")
+        cleaning._remove(half)
+        assert half.exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_what_cannot_be_removed_is_named(place, monkeypatch):
+    def refused():
+        raise PermissionError(13, "Permission denied", "/of/root")
+
+    monkeypatch.setattr(stock, "remove", refused)
+    with pytest.raises(PermissionDenied, match="/of/root can't be removed: Permission denied") as raised:
+        cleaning.clean(dry_run=False)
+    assert raised.value.hint
 
 
 def test_a_result_that_a_kill_left_aside_is_put_back(place, capsys):

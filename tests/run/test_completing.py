@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 
+import click
 import pytest
 
 from bench.run import completing
+from bench.run.main import main
 from tests.support import ROOT, bench, refused
 
 
@@ -36,12 +38,23 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["./bench.py", "run", "--interface", "scan-wp,scan-so"], ["scan-wp,scan-softdirty"]),
         (["./bench.py", "report", "example-matrix/"], ["example-matrix/base", "example-matrix/new"]),
         (["./bench.py", "report", "--format", "kc"], ["kcidb"]),
+        (["./bench.py", "run", "--where", "v"], ["vm"]),
+        (["./bench.py", "matrix", "--arch", "arm64-"], ["arm64-16k"]),
     ],
 )
 def test_bash_completes_what_is_typed(typed, wanted):
     command = ["bash", "--norc", "-c", completing.script("bash") + ASK, "bash", *typed]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == wanted, done.stderr
+
+
+def test_every_choice_of_every_command_is_completed():
+    known = [(command, param) for command in main.commands.values() for param in command.params]
+    choices = [(command, param) for command, param in known if isinstance(param.type, click.Choice)]
+    assert {command.name for command, _ in choices} >= {"run", "matrix", "probe", "report"}
+    for command, param in choices:
+        found = [one.value for one in param.shell_complete(click.Context(command), "")]
+        assert found == [str(one) for one in param.type.choices], (command.name, param.name)
 
 
 def test_zsh_and_fish_are_answered():

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from bench.plan import kconfig
+from bench.plan import arches, kconfig
 from bench.plan.interfaces import INTERFACES
 from tests.support import bench, refused
 from tests.vm.images import bzimage
@@ -23,6 +23,28 @@ def test_the_fragment_is_printed_for_all_interfaces_or_those_named():
     assert bench("config").stdout == WHOLE
     name, row = next((name, row) for name, row in INTERFACES.items() if row.options)
     assert bench("config", "--interface", name).stdout == kconfig.fragment([row])
+
+
+def test_a_fragment_for_another_architecture_has_its_ports_and_pages_and_says_what_it_can_not_have():
+    said = bench("config", "--arch", "arm64-16k").stdout
+    for option in ("SERIAL_AMBA_PL011_CONSOLE", "ARM64_16K_PAGES"):
+        assert f"CONFIG_{option}=y\n" in said
+    assert "CONFIG_SERIAL_8250_RUNTIME_UARTS" not in said
+    assert "# clear_refs: arm64 has no soft-dirty bits" in said
+    assert "MEM_SOFT_DIRTY" not in said
+
+
+def test_what_a_kernel_for_another_architecture_lacks_is_said_and_soft_dirty_is_no_lack(tmp_path):
+    whole = kconfig.fragment(kconfig.of_interfaces([]), arches.find("arm64"))
+    (tmp_path / ".config").write_text(whole)
+    done = bench("config", "--arch", "arm64", "--kernel", tmp_path)
+    assert not done.returncode, done.stderr
+    assert "clear_refs       arm64 has no soft-dirty bits" in done.stdout
+    (tmp_path / ".config").write_text(whole.replace("CONFIG_ARM64_4K_PAGES=y\n", ""))
+    done = bench("config", "--arch", "arm64", "--kernel", tmp_path)
+    assert done.returncode == 1
+    assert "lacks CONFIG_ARM64_4K_PAGES=y" in done.stderr
+    assert "./bench.py config --arch arm64 > bench.config" in done.stderr
 
 
 def test_a_kernel_that_has_everything_is_told_so(tmp_path):

@@ -6,9 +6,10 @@ import os
 
 import pytest
 
-from bench.errors import BadInput
-from bench.run import foresee, matrix, tell
-from bench.run.main import run
+from bench.errors import BadInput, Unsupported
+from bench.plan.plan import Plan
+from bench.run import foresee, matrix, measuring, tell
+from bench.run.main import main, run
 from bench.run.request import Request
 from bench.vm import cache, kernel, qemu, stock
 from tests.support import bench, refused
@@ -18,7 +19,7 @@ SMALL = ["--pages", "64", "--interface", "scan-wp"]
 
 
 def requested(*words):
-    return Request.typed(run.make_context("run", list(words)).params)
+    return Request.typed(run.make_context("run", list(words), **main.context_settings).params)
 
 
 @pytest.fixture
@@ -161,7 +162,18 @@ def test_what_a_guest_of_another_architecture_needs_is_foreseen(empty, capsys):
     found = rows(capsys.readouterr().out)
     assert "TCG, counting instructions, arm64" in found["where"]
     assert "debian:6.12 would be fetched for arm64; Python for arm64 would be fetched" in found["cache"]
-    assert "--arch arm64" in found["command"] or "arm64" in str(found)
+    assert "--arch arm64 " in found["command"]
+
+
+def test_a_compiler_that_is_missing_is_foreseen_before_anything_is_fetched(empty, monkeypatch):
+    monkeypatch.setattr(qemu.shutil, "which", lambda name: None if "-gcc" in name else f"/usr/bin/{name}")
+    for words in (["--arch", "arm64"], ["--arch", "arm64-16k", "--processes", "1", "--boots", "1"]):
+        with pytest.raises(Unsupported, match="no aarch64-linux-gnu-gcc") as refusal:
+            foresee.run(requested("--kernel", "debian:6.12", *SMALL, *words, "--dry-run"))
+        assert "gcc-aarch64-linux-gnu" in refusal.value.hint
+        with pytest.raises(Unsupported, match="no aarch64-linux-gnu-gcc"):
+            measuring.site_of(Plan("own", "", "", ("none",), where="vm", kernel="debian:6.12", arch=words[1]))
+    foresee.run(requested("--kernel", "debian:6.12", *SMALL, "--dry-run"))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import subprocess
 import pytest
 
 from bench.errors import BadInput, Unsupported
-from bench.run import vmlinux
+from bench.run import functions, vmlinux
 from tests import synthetic
+from tests.store.test_events import watched
 from tests.support import bench, refused
 
 WHAT = [("random", 1000, 10.0)]
@@ -50,6 +51,30 @@ def test_one_result_and_two(pair):
     page = bench("functions", *pair, "--format", "html").stdout
     assert page.startswith("<!doctype html>")
     assert "<svg" in page
+
+
+def asked(name, form="text", vmlinux=None):
+    functions.run(functions.Functions((str(name),), None, None, form, vmlinux))
+
+
+def test_one_result_in_each_form(pair, capsys):
+    asked(pair[0], "csv")
+    table = capsys.readouterr().out.splitlines()
+    assert len(table) > 10
+    assert all(line.count(",") == table[0].count(",") for line in table)
+    asked(pair[0], "html")
+    page = capsys.readouterr().out
+    assert page.startswith("<!doctype html>")
+    assert "pagemap_pmd_range" in page
+
+
+def test_samples_are_shown_as_text_alone(tmp_path, capsys):
+    seen = watched(tmp_path / "seen")
+    asked(seen)
+    assert "800 samples" in capsys.readouterr().out
+    for words in ({"form": "csv"}, {"form": "html"}, {"vmlinux": "vmlinux"}):
+        with pytest.raises(BadInput, match="has samples, no counts of functions"):
+            asked(seen, **words)
 
 
 def test_compare_and_cover_letter_have_the_ledger(pair, tmp_path):

@@ -6,14 +6,16 @@ import signal
 import pytest
 
 from bench.errors import BadInput, GuestFailed, Unsupported, WorkerFailed
-from bench.plan.records import Messages
+from bench.plan.interfaces import form
+from bench.plan.records import Messages, Timed
 from bench.run import history
 from bench.run.history import Half, History
 from bench.run.request import Request
 from bench.signals import Interrupted
-from bench.store import log
-from bench.store.history import COUNTED
+from bench.store import log, packing
+from bench.store.history import COUNTED, whole
 from bench.vm import kernel
+from bench.vm.counting import USER, Phase
 from tests import synthetic
 from tests.run.scripted import Scripted, answer, site
 from tests.support import bench
@@ -22,6 +24,35 @@ VERSIONS = ("6.1.170", "6.12.9", "6.12.43", "7.3.4")
 ASKED = Request(
     workload=("random",), pages=[64], interface=("scan-wp",), where="vm", accel="icount", processes=1, boots=1
 )
+
+
+class Counting(Scripted):
+    """A machine whose instructions are counted by function, or, with blind, without the names."""
+
+    names = ()
+
+    def __init__(self, what, *, blind=False):
+        super().__init__(self._told)
+        self.what, self.blind, self.rounds = what, blind, []
+        self.counts = self
+
+    def _told(self, job):
+        said = self.what(job)
+        if not isinstance(said, Timed):
+            return said
+        self.rounds = [
+            {phase: Phase([9] * job.point.loops, {}, {USER if self.blind else "do_wp_page": 9}, {})
+             for phase in one.values}
+            for one in said.series
+        ]  # fmt: skip
+        names = ",".join(form(one.interface, one.atomic) for one in said.series)
+        return said._replace(facts=said.facts | {"rounds": names})
+
+    def drop(self):
+        self.rounds = []
+
+    def take(self):
+        return self.rounds
 
 
 @pytest.fixture
@@ -34,8 +65,11 @@ def guests(monkeypatch):
         what = does.get(version, answer)
         if isinstance(what, Unsupported):
             raise what
+        if what == "unnamed":
+            return site()._replace(unnamed="no System.map; install one")
         booted.append(version)
-        return site(Scripted(what), facts={"kernel_image": version, "where": synthetic.COUNTED})
+        machine = Counting(answer, blind=True) if what == "blind" else Counting(what)
+        return site(machine, facts={"kernel_image": version, "where": synthetic.COUNTED})
 
     known = [kernel.DebianKernel(one, f"linux-image-{one}", one, "trixie", "") for one in VERSIONS]
     monkeypatch.setattr(kernel, "debian_kernels", lambda echo: known)
@@ -120,6 +154,80 @@ def test_a_run_that_was_ended_goes_on(tmp_path, guests):
     run(tmp_path)
     assert booted == ["6.1.170", "6.12.9", "6.12.9", "6.12.43", "7.3.4"]
     assert packed(tmp_path) == sorted(VERSIONS)
+
+
+@pytest.mark.parametrize("what", ["unnamed", "blind"])
+def test_what_is_counted_without_functions_is_named_and_measured_again(tmp_path, guests, what):
+    does, _ = guests
+    does["6.1.170"] = what
+    with pytest.raises(WorkerFailed, match=r"6\.1\.170 was not measured: .*function"):
+        run(tmp_path, only=("6.1.170",))
+    assert not list(tmp_path.rglob(f"{log.FILE}*"))
+    does.clear()
+    run(tmp_path, only=("6.1.170",))
+    assert whole(tmp_path / COUNTED / "6.1.170")
+
+
+def test_a_half_that_was_packed_without_functions_is_measured_again(tmp_path, guests):
+    run(tmp_path, only=("6.1",))
+    folder = tmp_path / COUNTED / "6.1.170"
+    found = log.read(folder / log.PACKED)[0]
+    bare = [
+        one._replace(series=[some._replace(functions={}) for some in one.series]) if isinstance(one, Timed) else one
+        for one in found
+    ]
+    log.write(folder, bare)
+    packing.pack(folder)
+    assert not whole(folder)
+    run(tmp_path, only=("6.1",))
+    assert guests[1] == ["6.1.170"] * 2
+    assert whole(folder)
+
+
+def test_the_limit_is_of_kernels_that_could_be_measured(tmp_path, guests):
+    guests[0]["6.1.170"] = Unsupported("apt can't download it", "check the network")
+    for most, measured in ((1, ["6.12.9"]), (1, ["6.12.43", "6.12.9"]), (5, ["6.12.43", "6.12.9", "7.3.4"])):
+        with pytest.raises(WorkerFailed, match=r"6\.1\.170 was not measured"):
+            run(tmp_path, limit=most)
+        assert packed(tmp_path) == measured
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('"schema":"pagemap-bench 5"', '"schema":"pagemap-bench 4"', "begun by an older version"),
+        ('["none","scan-wp"]', '["none","uffd-sync"]', "what was to be measured has changed"),
+        ('"type":"plan"', '"type":"plane"', "line 1"),
+        (f'"kernel_image":"{VERSIONS[0]}"', '"kernel_image":"other"', "of another kernel"),
+        ("}", "", "has no plan"),
+    ],
+)
+def test_an_unfinished_log_that_can_not_be_gone_on_with_is_removed_with_the_reason(
+    tmp_path, guests, capsys, old, new, why
+):
+    run(tmp_path, only=("6.1",))
+    path = tmp_path / COUNTED / "6.1.170" / log.FILE
+    log.write(path.parent, log.read(path.with_name(log.PACKED))[0][:2])  # plan and machine
+    path.with_name(log.PACKED).unlink()
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1) if new else text[:20])
+    run(tmp_path, only=("6.1",))
+    said = capsys.readouterr().err
+    assert "is measured anew: " in said
+    assert why in said
+    assert whole(path.parent)
+
+
+def test_a_log_that_another_process_measures_into_is_left_alone(tmp_path, guests):
+    run(tmp_path, only=("6.1",))
+    folder = tmp_path / COUNTED / "6.1.170"
+    found = log.read(folder / log.PACKED)[0]
+    log.write(folder, [found[0]._replace(values=2), *found[1:2]])
+    before = (folder / log.FILE).read_bytes()
+    with log.Log(folder), pytest.raises(WorkerFailed, match="is being measured by another process"):
+        run(tmp_path, only=("6.1",))
+    assert (folder / log.FILE).read_bytes() == before
 
 
 def test_a_dry_run_says_what_is_missing_and_does_nothing(tmp_path, guests, capsys):

@@ -9,10 +9,11 @@ import threading
 
 import pytest
 
-from bench.errors import BadInput, GuestFailed, WorkerFailed
+from bench.errors import BadInput, GuestFailed, LimitExceeded, NoVerdict, WorkerFailed
 from bench.plan.plan import turns
 from bench.plan.records import Machine
-from bench.run import campaign, folders, resume
+from bench.run import campaign, folders, matrix, resume
+from bench.run.request import Request
 from bench.run.share import Part
 from bench.store import frames, log
 from tests.measure.conftest import working
@@ -202,6 +203,78 @@ def test_failures_of_one_job_are_said_with_the_kernel(tmp_path):
     ]
     with pytest.raises(WorkerFailed, match="patched boot 0: the answer to"):
         campaign.measure(*parts)
+
+
+def test_what_is_no_whole_matrix_is_not_gone_on_with(tmp_path):
+    """A folder with results of its own, and one of whose kernels nothing was measured."""
+    request = Request()
+    (tmp_path / "own").mkdir()
+    alone = part(tmp_path / "own", "x", *map(Scripted, [honest] * 2))
+    campaign.measure(alone._replace(plan=alone.plan._replace(matrix=())))
+    with pytest.raises(BadInput, match="is no matrix, but has results of its own") as raised:
+        matrix._parts(request, tmp_path / "own")
+    assert raised.value.hint.startswith("./bench.py run --resume")
+    (tmp_path / "both").mkdir()
+    campaign.measure(*(part(tmp_path / "both", label, *map(Scripted, [honest] * 2)) for label in ("base", "patched")))
+    (tmp_path / "both/patched" / log.FILE).unlink()
+    with pytest.raises(BadInput, match="both lacks patched, of which nothing was measured"):
+        matrix._parts(request, tmp_path / "both")
+
+
+def test_names_that_labels_cannot_have_are_named():
+    with pytest.raises(BadInput, match=r"a file of the name compare\.txt"):
+        matrix.check_labels(["base", "compare.txt"])
+
+
+@pytest.mark.parametrize("limit", [None, 5.0, "worse"])
+def test_what_went_wrong_is_said_before_what_is_missing(limit, tmp_path, capsys):
+    """Of two kernels of which one was measured."""
+    parts = [part(tmp_path, "base", *map(Scripted, [honest] * 2))]
+    campaign.measure(*parts)
+    parts.append(part(tmp_path, "patched"))
+    with pytest.raises(WorkerFailed, match="it fell"):
+        matrix._conclude(tmp_path, parts, limit, WorkerFailed("it fell"))
+    if limit is None:
+        matrix._conclude(tmp_path, parts, limit, None)
+    else:
+        with pytest.raises(NoVerdict, match="boots are missing"):
+            matrix._conclude(tmp_path, parts, limit, None)
+
+
+@pytest.mark.parametrize("error", [BadInput("nothing in common"), LimitExceeded("worse by 9 %")], ids=str)
+def test_what_went_wrong_outlives_what_the_comparison_has_to_say(error, tmp_path, monkeypatch, capsys):
+    """But for a limit that is exceeded, which is what a script asked about; then it is said as well."""
+    parts = [part(tmp_path, label, *map(Scripted, [honest] * 2)) for label in ("base", "patched")]
+    campaign.measure(*parts)
+
+    def compare(*_):
+        raise error
+
+    monkeypatch.setattr(matrix, "_compare", compare)
+    with pytest.raises(type(error), match=str(error)):
+        matrix._conclude(tmp_path, parts, None, None)
+    assert "it fell" not in capsys.readouterr().err
+    trouble = WorkerFailed("it fell", "see its log")
+    with pytest.raises(WorkerFailed if isinstance(error, BadInput) else LimitExceeded):
+        matrix._conclude(tmp_path, parts, None, trouble)
+    said = capsys.readouterr().err
+    assert ("No comparison: nothing in common" if isinstance(error, BadInput) else "it fell\nsee its log") in said
+
+
+def test_the_command_of_a_matrix_has_its_kernels_and_until_when():
+    kernels = (("base", "a b"), ("patched", "debian:6.12"))
+    plan = PLAN._replace(command="./bench.py run --kernel 'a b' --pages 100", until=2.5)
+    made = matrix.named(plan, kernels)
+    assert made.command == (
+        "./bench.py matrix --kernel 'base=a b' --kernel patched=debian:6.12 --pages 100 --until 2.5%"
+    )
+    assert made.matrix == ("base", "patched")
+    assert matrix.named(made._replace(command="./bench.py run --until 3%"), kernels).command.count("--until") == 1
+
+
+def test_a_limit_of_verdicts_is_none_of_times(tmp_path):
+    with pytest.raises(BadInput):
+        matrix._check_limit([part(tmp_path, "base")], "worse")
 
 
 def test_a_plan_of_a_matrix_is_gone_on_with_as_one(tmp_path):

@@ -20,7 +20,7 @@ from bench.plan.interfaces import INTERFACES, LEGACY, TRACKERS, UNTRACKED, WRITT
 from bench.plan.kinds import KINDS, POPULATE
 from bench.plan.settings import SETTINGS
 from bench.run import options, request, settle
-from bench.run.main import run
+from bench.run.main import main, run
 from bench.run.request import BOOTS, COUNTED_BOOTS, NEEDS, OPTIONS, Request
 from bench.stats import samples
 from tests.support import bench, refused
@@ -30,7 +30,7 @@ GIB = 1 << 30
 
 def requested(words):
     """The request of these words after `run`."""
-    return Request.typed(run.make_context("run", list(words)).params)
+    return Request.typed(run.make_context("run", list(words), **main.context_settings).params)
 
 
 def planned(words, *, free=16 * GIB, counted=False, both=True):
@@ -369,6 +369,27 @@ def test_what_memory_does_not_hold_is_left_out_of_suites_and_refused_of_numbers(
     assert f"{len(suites.SUITES['scale'].points) - len(plan.points)} of 12 points" in said[0]
     with pytest.raises(BadInput, match="MiB are free"):
         planned(["--pages=1Mi", "--where=here"], free=GIB)
+
+
+def test_pages_of_another_size_leave_points_out_of_suites_and_are_refused_where_they_were_named(monkeypatch):
+    plan, said = planned(["--suite=kinds", "--arch=arm64-16k"])
+    assert {KINDS[point.kind].unit for point in plan.points} == {1}
+    left = len(suites.SUITES["kinds"].points) - len(plan.points)
+    assert any(f"{left} of {left + len(plan.points)} points left out: folios and huge pages" in one for one in said)
+    with pytest.raises(BadInput, match="measured in pages of 4 KiB") as refusal:
+        planned(["--kind=anon-thp", "--arch=arm64-16k"])
+    assert "leave out --kind" in refusal.value.hint
+    with pytest.raises(BadInput, match="measured in pages of 4 KiB") as refusal:
+        planned(["--suite=kinds", "--filter=*anon-thp*", "--arch=arm64-16k"])
+    assert "--kind" not in refusal.value.hint
+    monkeypatch.setattr(settle, "PAGE_SIZE", 65536)  # a machine, not a guest, has the pages that it has
+    assert {point.kind for point in planned(["--kind=anon-thp", "--where=here"])[0].points} == {"anon-thp"}
+
+
+def test_of_larger_pages_only_what_is_counted_in_pages_takes_more_memory():
+    words = ["--pages=1Ki", "--ballast=1G", "--accel=icount"]
+    small, large = (planned([*words, f"--arch={name}"])[0] for name in ("arm64", "arm64-16k"))
+    assert large.bytes_needed - small.bytes_needed == 1024 * (16384 - 4096)
 
 
 def test_interfaces_stand_in_the_tables_order_with_the_baseline_where_there_are_times():

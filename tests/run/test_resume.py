@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from bench import place
 from bench.errors import BadInput, GuestFailed, WorkerFailed
 from bench.measure import machine
 from bench.plan import records
+from bench.plan.plan import READABLE, SCHEMA
 from bench.plan.records import Failed, Machine, Messages, Timed
 from bench.run import campaign, machines, resume
 from bench.run.options import More
@@ -183,6 +185,7 @@ RUN = """
 import sys
 from pathlib import Path
 from bench.plan import records
+from bench.plan.plan import READABLE, SCHEMA
 from bench.run import campaign, machines
 from bench.run.share import Part
 campaign.measure(Part(records.decode(sys.argv[1]), machines.here(), Path(sys.argv[2])))
@@ -223,3 +226,35 @@ def awaited(folder, lines, run, seconds=60.0):
 def test_two_processes_do_not_write_one_result(folder):
     with log.Log(folder), pytest.raises(BadInput, match="being measured by another process"):
         log.Log(folder)
+
+
+def test_only_a_result_that_a_run_left_half_is_gone_on_with(folder):
+    path = folder / log.FILE
+    plan = PLAN._replace(version=str(place.version()))
+
+    def refused(*written, boots=None):
+        path.write_text("".join(f"{records.encode(one)}\n" for one in written))
+        with pytest.raises(BadInput) as caught:
+            resume.plan_of(folder, boots, print)
+        return str(caught.value)
+
+    with pytest.raises(BadInput, match=f"has no {log.FILE} to go on with"):
+        resume.plan_of(folder, None, print)
+    assert "has no plan in its first line" in refused()
+    assert "its command can't be read: No closing quotation" in refused(plan._replace(command="./bench.py run 'x"))
+    assert "result was merged" in refused(plan._replace(merged=("a", "b")))
+    for older in set(READABLE) - {SCHEMA}:
+        assert "begun by an older version" in refused(plan._replace(schema=older))
+    assert "--boots has no meaning" in refused(plan._replace(scenarios=("plain",)), boots=3)
+    path.rename(folder / f"{log.FILE}.xz")
+    with pytest.raises(BadInput, match="is packed") as caught:
+        resume.plan_of(folder, None, print)
+    assert caught.value.hint.startswith("unpack ")
+
+
+def test_a_result_of_another_version_is_gone_on_with_and_that_is_said(folder):
+    said = []
+    for version in ("0.0.1", str(place.version())):
+        (folder / log.FILE).write_text(records.encode(PLAN._replace(version=version)) + "\n")
+        assert resume.plan_of(folder, None, said.append).version == version
+    assert said == [f"It was begun by version 0.0.1 of this suite; this is {place.version()}."]

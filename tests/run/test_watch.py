@@ -66,7 +66,7 @@ def test_a_good_commit_is_the_next_base(tree):
     (call,) = calls
     assert call.startswith(f"matrix --kernel good={tree}@{good} --kernel new={tree}@{new} ")
     assert "--accel icount" in call
-    assert call.endswith("--suite quick")
+    assert call.endswith(" --suite quick --fail-on 1%")
     assert watched(tree, 0) == (0, f"nothing new since {new}\n", []), "it was measured, and nothing is left to do"
 
 
@@ -81,7 +81,7 @@ def test_a_regression_is_written_and_not_forgotten(tree):
     assert text.startswith("Subject: [REGRESSION] ")
     for words in (
         "scan-wp is slower",
-        "2 commits",
+        "Commits between them: 2, among them\n",
         '("mm/mmap.c: change it")',
         "Benchmark results",
         "git bisect start",
@@ -94,6 +94,32 @@ def test_a_regression_is_written_and_not_forgotten(tree):
     assert call.startswith(f"matrix --resume {folder}/{new[:12]}"), "who was interrupted goes on"
     assert status == 0
     assert not (folder / "regression.txt").exists(), "it is gone"
+
+
+@pytest.mark.parametrize("words", [("--fail-on", "3%"), ("--fail-on=3%",)])
+def test_a_limit_holds_from_the_first_boot_to_the_bisection(tree, words):
+    """What a matrix that goes on can't be told is what it was begun with."""
+    _, _, (begun,) = watched(tree, 1, "--suite", "kinds", *words, "--quiet", "--progress", "none")
+    assert " --suite kinds " in begun
+    _, _, (went_on,) = watched(tree, 1, "--suite", "kinds", *words, "--quiet", "--progress", "none")
+    assert "--resume" in went_on
+    assert "--suite" not in went_on
+    for call in (begun, went_on):
+        assert call.endswith(" --fail-on 3% --quiet --progress=none")
+        assert call.count("--fail-on") == 1
+    assert "good --fail-on 3%\n" in (tree.parent / "watch/regression.txt").read_text()
+
+
+def test_a_limit_of_verdicts_is_nothing_to_bisect_by(tree):
+    _, _, (call,) = watched(tree, 1, "--suite", "meaning", "--fail-on", "broken")
+    assert call.endswith("--fail-on broken")
+    assert "git bisect" not in (tree.parent / "watch/regression.txt").read_text()
+
+
+def test_a_limit_that_is_missing_is_said(tree):
+    status, said, calls = watched(tree, 0, "--suite", "quick", "--fail-on")
+    assert (status, calls) == (2, [])
+    assert "--fail-on needs a value\nhint: " in said
 
 
 def test_what_was_killed_before_it_measured_begins_anew(tree):
@@ -134,6 +160,27 @@ def test_what_cannot_be_is_refused(tree):
     assert (status, calls) == (2, [])
     assert "good is missing" in said
     assert "hint: git -C" in said
+
+
+def test_a_night_is_set_up_as_the_readme_says(tree):
+    """Its lines, in a home that has nothing but a tree."""
+    home = tree.parent / "home"
+    (home / "bin").mkdir(parents=True)
+    tree.rename(home / "linux")
+    git(home / "linux", "tag", "v7.3")
+    for name in ("systemctl", "loginctl"):
+        (home / "bin" / name).write_text('#!/bin/sh\necho "${0##*/} $*" >>~/said\n')
+        (home / "bin" / name).chmod(0o755)
+    (lines,) = re.findall(
+        r"^```\n(mkdir ~/pagemap-watch.*?)^```", (WATCH.parent / "README.md").read_text(), re.M | re.S
+    )
+    environment = os.environ | {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-ec", lines], cwd=WATCH.parents[2], env=environment, check=True, timeout=60)
+    units = {path.name for path in (home / ".config/systemd/user").iterdir()}
+    assert units == {path.name for path in WATCH.glob("pagemap-watch.*")}
+    said = (home / "said").read_text()
+    assert "systemctl --user enable --now pagemap-watch.timer\n" in said
+    assert "loginctl enable-linger\n" in said, "else it ends with the session"
 
 
 def test_units_call_it_as_it_is():

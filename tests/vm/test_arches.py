@@ -17,7 +17,7 @@ from bench.plan.records import Machine, Timed
 from bench.run import campaign, machines
 from bench.run.share import Part
 from bench.store import log
-from bench.vm import counting, initramfs, kernel, qemu, rawimage, stock
+from bench.vm import counting, foreign, initramfs, kernel, qemu, rawimage, stock
 
 ARM64 = arches.find("arm64")
 PAGES, DIRTY = 1000, 100
@@ -31,16 +31,16 @@ def measured(tmp_path_factory):
         if shutil.which(program) is None:
             pytest.skip(f"no {program} on this machine")
     plan = Plan("own", "", "", FORMS, points=(make_point("random", PAGES, 10),), where="vm", arch="arm64", counted=True)
-    try:
+    try:  # what is fetched; all else is to work
         image = kernel.find("debian:6.12", echo=print, arch=ARM64)
-        accel = qemu.accelerator("icount", image.path, [], print, arch=ARM64)
-        site = machines.guests(plan, image, accel, print)
-        folder = tmp_path_factory.mktemp("arm64")
-        campaign.measure(Part(plan, site, folder))
+        foreign.python(ARM64, print)
     except Unsupported as error:
         pytest.skip(f"no kernel to boot: {error}")
-    if any("counted by the guest's clock" in remark for remark in site.remarks):
-        pytest.skip(f"no plugin for QEMU: {site.remarks[-1]}")
+    accel = qemu.accelerator("icount", image.path, [], print, arch=ARM64)
+    site = machines.guests(plan, image, accel, print)
+    assert not site.unnamed
+    folder = tmp_path_factory.mktemp("arm64")
+    campaign.measure(Part(plan, site, folder))
     found = log.read(log.find(folder))[0]
     return next(one for one in found if isinstance(one, Machine)), next(one for one in found if isinstance(one, Timed))
 
@@ -86,10 +86,14 @@ def test_faults_and_flushes_are_those_that_pages_make_and_no_store_is_counted_tw
     assert tracked["collect"]["tlbi"] == [0], "a scan that only reads flushes nothing"
 
 
-def arm64_image(release="6.12.1", config=""):
-    """The bytes of what looks like an arm64 Image: its header, one section, a release and a configuration."""
+def arm64_image(release="6.12.1", config="", pages=0):
+    """The bytes of what looks like an arm64 Image: its header, one section, a release and a configuration.
+
+    pages: how its flags tell the size of a page; 0: not at all.
+    """
     body = f"Linux version {release} (who@where) ".encode() + b"IKCFG_ST" + gzip.compress(config.encode())
     head = bytearray(512)
+    struct.pack_into("<Q", head, 24, pages << 1)
     head[56:60], head[60:64] = b"ARM\x64", struct.pack("<I", 64)
     head[64:68] = b"PE\0\0"
     struct.pack_into("<H12xH", head, 70, 1, 0)
@@ -107,6 +111,28 @@ def test_an_arm64_image_is_told_from_others_and_says_its_release_and_configurati
     path.write_bytes(arm64_image()[:-1])
     with pytest.raises(BadInput, match="is cut off"):
         kernel.find(str(path), echo=print, arch=ARM64)
+
+
+@pytest.mark.parametrize(
+    ("pages", "name", "hint"),
+    [
+        (2, "arm64", "give --arch arm64-16k"),
+        (1, "arm64-16k", "give --arch arm64"),
+        (3, "arm64", "there are no guests with such a kernel"),
+    ],
+)
+def test_an_image_of_another_page_size_is_refused_before_it_is_booted(tmp_path, pages, name, hint):
+    path = tmp_path / "Image"
+    path.write_bytes(arm64_image(pages=pages))
+    with pytest.raises(BadInput, match=f"and --arch {name} is aarch64 with") as refusal:
+        kernel.find(str(path), echo=print, arch=arches.find(name))
+    assert refusal.value.hint == hint
+
+
+def test_an_image_of_the_right_page_size_or_of_none_is_taken(tmp_path):
+    for pages, name in ((1, "arm64"), (2, "arm64-16k"), (0, "arm64"), (0, "arm64-16k")):
+        (tmp_path / "Image").write_bytes(arm64_image(pages=pages))
+        assert kernel.find(str(tmp_path / "Image"), echo=print, arch=arches.find(name)).arch.name == name
 
 
 @pytest.mark.parametrize(
@@ -167,8 +193,6 @@ def test_what_an_architecture_lacks_is_refused_by_what_interfaces_need():
 
 
 def test_without_a_cross_compiler_its_packages_are_named(monkeypatch, tmp_path):
-    from bench.vm import foreign
-
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(foreign.shutil, "which", lambda name: None)
     assert importlib.util.find_spec("cffi")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Finding a kernel: bad images, versions, which package carries the image, where Debian's archive is."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -199,6 +200,29 @@ def test_a_failed_fetch_names_the_error_and_not_the_warnings_before_it(monkeypat
     assert not (cache.folder("apt") / "updated").exists(), (
         "the lists were older than the archive: they are fetched anew"
     )
+
+
+def test_one_folder_of_lists_has_one_lock_whoever_asks(monkeypatch, tmp_path):
+    """Kernels of two page sizes, and Python, are looked for in one, each under another lock of its own."""
+    asked = []
+
+    def run(command, cwd=None):
+        with (cache.place() / "apt-arm64" / cache.LOCK).open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        asked.append(command[3])
+        if command[3] == "download":
+            (cwd / "x_1.deb").touch()
+        return subprocess.CompletedProcess(command, 0, "x\n" if command[3] == "pkgnames" else "", "")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("BENCH_DEBIAN_MIRROR", "http://m/debian")
+    monkeypatch.setattr(apt, "_check_tools", lambda: None)
+    monkeypatch.setattr(apt, "_run", run)
+    with cache.lock("kernels-arm64-16k"):
+        apt.refresh(print, "arm64")
+        assert apt.packages(re.compile("x"), "arm64") == []
+        assert apt.download("x=1", tmp_path, "arm64") == tmp_path / "x_1.deb"
+    assert asked == ["update", "pkgnames", "madison", "download"]
 
 
 def test_without_lists_the_mirror_is_read_from_the_sources(monkeypatch):
