@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.errors import BadInput
 from bench.plan.records import Record, Timed
 from bench.store import log
 
@@ -30,12 +31,12 @@ def versions(top: Path) -> list[str]:
 
 
 def whole(folder: Path) -> bool:
-    """Whether a half was measured to its end, is packed, and what it counted has names.
-
-    Raises BadInput for a damaged log.
-    """
+    """Whether a half was measured to its end, is packed and not damaged, and what it counted has names."""
     path = folder / log.PACKED
-    return path.is_file() and not (folder / log.FILE).is_file() and named(log.read(path)[0])
+    try:
+        return path.is_file() and not (folder / log.FILE).is_file() and named(log.read(path)[0])
+    except BadInput:
+        return False
 
 
 def named(found: Sequence[Record]) -> bool:

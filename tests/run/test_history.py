@@ -2,6 +2,7 @@
 """`history`: every kernel once; what failed is named and tried again, what was measured is kept."""
 
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -46,7 +47,7 @@ class Counting(Scripted):
             for one in said.series
         ]  # fmt: skip
         names = ",".join(form(one.interface, one.atomic) for one in said.series)
-        return said._replace(facts=said.facts | {"rounds": names})
+        return said._replace(boot=int(self.sent[1]), facts=said.facts | {"rounds": names})
 
     def drop(self):
         self.rounds = []
@@ -68,8 +69,8 @@ def guests(monkeypatch):
         if what == "unnamed":
             return site()._replace(unnamed="no System.map; install one")
         booted.append(version)
-        machine = Counting(answer, blind=True) if what == "blind" else Counting(what)
-        return site(machine, facts={"kernel_image": version, "where": synthetic.COUNTED})
+        boots = [Counting(answer, blind=True) if what == "blind" else Counting(what) for _ in range(plan.boots)]
+        return site(*boots, facts={"kernel_image": version, "where": synthetic.COUNTED})
 
     known = [kernel.DebianKernel(one, f"linux-image-{one}", one, "trixie", "") for one in VERSIONS]
     monkeypatch.setattr(kernel, "debian_kernels", lambda echo: known)
@@ -156,6 +157,22 @@ def test_a_run_that_was_ended_goes_on(tmp_path, guests):
     assert packed(tmp_path) == sorted(VERSIONS)
 
 
+def test_an_unfinished_log_is_gone_on_with(tmp_path, guests, monkeypatch, capsys):
+    monkeypatch.setattr(history, "HALVES", (Half(COUNTED, replace(ASKED, processes=2, boots=2)),))
+    run(tmp_path, only=("6.1",))
+    folder = tmp_path / COUNTED / "6.1.170"
+    plan, *found = log.read(folder / log.PACKED)[0]
+    kept = [one for one in found if one.boot == 0]
+    (folder / log.PACKED).unlink()
+    log.write(folder, [plan, *kept])
+    asked = []
+    guests[0]["6.1.170"] = lambda job: asked.append(job.process) or answer(job)
+    run(tmp_path, only=("6.1",))
+    assert asked == [1], "the process that was missing"
+    assert [one for one in log.read(folder / log.PACKED)[0][1:] if one.boot == 0] == kept
+    assert "measured anew" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("what", ["unnamed", "blind"])
 def test_what_is_counted_without_functions_is_named_and_measured_again(tmp_path, guests, what):
     does, _ = guests
@@ -182,6 +199,24 @@ def test_a_half_that_was_packed_without_functions_is_measured_again(tmp_path, gu
     run(tmp_path, only=("6.1",))
     assert guests[1] == ["6.1.170"] * 2
     assert whole(folder)
+
+
+def test_a_half_that_is_damaged_is_measured_again(tmp_path, guests):
+    run(tmp_path, only=("6.1",))
+    folder = tmp_path / COUNTED / "6.1.170"
+    data = (folder / log.PACKED).read_bytes()
+    (folder / log.PACKED).write_bytes(data[: len(data) // 2])
+    run(tmp_path, only=("6.1",))
+    assert whole(folder)
+
+
+def test_a_limit_is_of_kernels_that_fail_too(tmp_path, guests, monkeypatch):
+    tried = []
+    monkeypatch.setattr(history, "_FAILING", 1)
+    monkeypatch.setattr(history, "_measured", lambda top, one: tried.append(one.version) or GuestFailed("no"))
+    with pytest.raises(WorkerFailed, match=r"6\.1\.170 was not measured"):
+        run(tmp_path, limit=1)
+    assert tried == list(VERSIONS[:2])
 
 
 def test_the_limit_is_of_kernels_that_could_be_measured(tmp_path, guests):
