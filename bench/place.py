@@ -31,6 +31,7 @@ _ELSEWHERE = {  # what a text for a checkout names, and what there is where it i
     " (bench/labs/README.md)": "",
 }
 _SECONDS = 10.0  # for git
+_TAGS = 20  # that are no numbers, at most, are passed over
 
 
 class Version(NamedTuple):
@@ -85,13 +86,23 @@ def version() -> Version:
     """Return this copy's version: git's word in a checkout, else that of the checkout it was made of."""
     described = commits = ""
     if (ROOT / ".git").exists():  # a folder of another repository is no checkout of this one
-        described = git(
-            "describe", "--tags", "--match=v[0-9]*", "--long", "--always", "--abbrev=12", "--dirty=-changed"
-        )
+        described = _described()
         commits = described and git("rev-list", "--count", "HEAD")
     elif (ROOT / STAMP).is_file():
         described, _, commits = (ROOT / STAMP).read_text(encoding="utf-8").strip().partition(" ")
     return parse(described, int(commits or 0)) if _DESCRIBED.fullmatch(described) else Version()
+
+
+def _described() -> str:
+    """Return what `git describe` says by the last tag that is a number."""
+    words = ["describe", "--tags", "--match=v[0-9]*", "--long", "--always", "--abbrev=12", "--dirty=-changed"]
+    for _ in range(_TAGS):
+        said = git(*words)
+        found = _DESCRIBED.fullmatch(said)
+        if not found or not found["tag"] or _number(found["tag"]):
+            break
+        words.append(f"--exclude=v{found['tag']}")
+    return said
 
 
 def stamp() -> str:

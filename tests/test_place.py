@@ -119,6 +119,23 @@ def test_a_tag_that_is_no_number_hides_nothing():
         assert place.parse(f"v{tag}-3-g{COMMIT}", 700) == place.parse(COMMIT, 700)
 
 
+def test_nor_does_it_hide_the_release_before(tmp_path, monkeypatch):
+    def git(*words):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", "-C", tmp_path, *identity, *words], check=True, capture_output=True, timeout=60)
+
+    git("init", "-q")
+    for tag in ("v0.2.0", "v0.3-before-lunch"):
+        git("commit", "-q", "--allow-empty", "-m", tag)
+        git("tag", tag)
+    monkeypatch.setattr(place, "ROOT", tmp_path)
+    place.version.cache_clear()
+    try:
+        assert (place.version().number, place.version().commits) == ("0.2.0", 1)
+    finally:
+        place.version.cache_clear()
+
+
 @pytest.mark.parametrize("described", ["nonsense", f"{COMMIT}-else", f"v-1-g{COMMIT}"])
 def test_what_is_no_version_is_refused(described):
     with pytest.raises(ValueError, match=described):
