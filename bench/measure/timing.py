@@ -366,7 +366,9 @@ def _peak_memory() -> int:
 
 def file_system(directory: str) -> str:
     """Return the type of the file system that a directory is on: tmpfs, ext4; unknown in a root that is no mount."""
-    path, best, kind = os.path.realpath(directory).replace(" ", "\\040") + "/", "", "unknown"
+    path, best, kind = os.path.realpath(directory) + "/", "", "unknown"
+    for char in "\\ \t\n":  # as fs/proc_namespace.c escapes them
+        path = path.replace(char, f"\\{ord(char):03o}")
     with open("/proc/self/mounts", errors="surrogateescape") as mounts:  # names may be no text
         for line in mounts:
             where, what = line.split()[1:3]

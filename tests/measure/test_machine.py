@@ -26,6 +26,7 @@ MOUNTS = b"""\
 x /usr/with\\040space ramfs rw 0 0
 x /usr/with xfs rw 0 0
 x /usr/no\xfftext tmpfs rw 0 0
+x /usr/a\\134b\\011c zfs rw 0 0
 /dev/b /srv btrfs rw 0 0
 x /srv overlay rw 0 0
 """
@@ -39,6 +40,7 @@ x /srv overlay rw 0 0
         (b"/usr/with", "xfs"),
         (b"/usr/without", "ext4"),
         (b"/usr/no\xfftext", "tmpfs"),
+        (b"/usr/a\\b\tc/x", "zfs"),
         (b"/srv/x", "overlay"),
         (b"/root", "unknown"),
     ],
