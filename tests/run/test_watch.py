@@ -13,11 +13,11 @@ WATCH = Path(__file__).resolve().parents[2] / "bench" / "labs" / "watch"
 BENCH = """#!/bin/sh
 echo "$*" >>"$CALLS"
 while test $# -gt 0; do
-	case $1 in --name | --resume) result=$2 ;; esac
+	case $1 in --name | --resume) result=$2 ;; --suite) suite=$2 ;; esac
 	shift
 done
 mkdir -p "$result/good"
-echo "{}" >"$result/good/records.jsonl"
+test -e "$result/good/records.jsonl" || printf '{"type":"plan","suite":"%s"}\\n' "$suite" >"$result/good/records.jsonl"
 echo "Benchmark results" >"$result/cover-letter.txt"
 test "$STATUS" = 0 || printf 'error: 2 reasons to fail:\\n  scan-wp is slower\\n  and so on\\nhint: look\\n' >&2
 exit "$STATUS"
@@ -81,7 +81,7 @@ def test_a_regression_is_written_and_not_forgotten(tree):
     assert text.startswith("Subject: [REGRESSION] ")
     for words in (
         "scan-wp is slower",
-        "Commits between them: 2, among them\n",
+        "Commits between them: 2; those to mm/, fs/proc/task_mmu.c and fs/userfaultfd.c:\n",
         '("mm/mmap.c: change it")',
         "Benchmark results",
         "git bisect start",
@@ -110,9 +110,10 @@ def test_a_limit_holds_from_the_first_boot_to_the_bisection(tree, words):
     assert "good --fail-on 3%\n" in (tree.parent / "watch/regression.txt").read_text()
 
 
-def test_a_limit_of_verdicts_is_nothing_to_bisect_by(tree):
-    _, _, (call,) = watched(tree, 1, "--suite", "meaning", "--fail-on", "broken")
-    assert call.endswith("--fail-on broken")
+@pytest.mark.parametrize("words", [("--fail-on", "broken"), ()])
+def test_verdicts_are_nothing_to_bisect_by(tree, words):
+    _, _, (call,) = watched(tree, 1, "--suite", "meaning", *words)
+    assert call.endswith(" ".join(words or ("--fail-on", "1%")))
     assert "git bisect" not in (tree.parent / "watch/regression.txt").read_text()
 
 
