@@ -163,7 +163,7 @@ def core(made_for: Python, echo: Callable[[str], None]) -> tuple[str, Path]:
     need(arch)
     name = f"_core.cpython-{made_for.version.replace('.', '')}-{arch.triplet}.so"
     made = _made(made_for)
-    with cache.lock(cache.folder(made.parent.name).name):
+    with cache.lock(made.parent.name):
         if not cache.usable(made, lambda found: found.startswith(b"\x7fELF")):
             echo(f"compiling the core for {arch.debian}")
             _compile(_gcc(arch), made_for, made)

@@ -7,7 +7,6 @@ import base64
 import binascii
 import hashlib
 import re
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -90,21 +89,20 @@ def _asked(image: Path, echo: Callable[[str], None], arch: Arch) -> list[str]:
     """Boot the kernel and have it print its symbols. Raises Unsupported."""
     echo(f"asking {image.name} where its functions are: once, in a boot of its own")
     accel = qemu.accelerator("tcg", image, [], echo, arch=arch)._replace(kernel_options=qemu.SAME_ADDRESSES)
-    with tempfile.TemporaryFile() as log:  # without a name: nothing to tidy up, whatever kills us
-        try:
-            said = list(
-                qemu.boot(
-                    image,
-                    ["-c", _ASK],
-                    accel,
-                    packages=[],
-                    memory_mib=_MEMORY_MIB,
-                    cpus=1,
-                    time_limit=_SECONDS,
-                    log=Path(f"/dev/fd/{log.fileno()}"),
-                    echo=lambda _: None,
-                )
+    try:
+        said = list(
+            qemu.boot(
+                image,
+                ["-c", _ASK],
+                accel,
+                packages=[],
+                memory_mib=_MEMORY_MIB,
+                cpus=1,
+                time_limit=_SECONDS,
+                log=None,
+                echo=lambda _: None,
             )
-            return zlib.decompress(base64.b64decode("".join(said))).decode().splitlines()
-        except (BenchError, zlib.error, binascii.Error, UnicodeDecodeError) as error:
-            raise Unsupported(f"{image.name} could not be asked where its functions are: {error}") from None
+        )
+        return zlib.decompress(base64.b64decode("".join(said))).decode().splitlines()
+    except (BenchError, zlib.error, binascii.Error, UnicodeDecodeError) as error:
+        raise Unsupported(f"{image.name} could not be asked where its functions are: {error}") from None

@@ -125,8 +125,8 @@ int mprotect_disarm(struct tracker *t)
 }
 
 /*
- * Of several that are closed at once the one that has it may be giving it up while others see that they are not it. An
- * atomic load, which would say so, is compiled to one instruction more than results that are kept were counted with.
+ * Reads `active` without a lock: only its owner's own value matters to the owner, and any other value to the others. An
+ * atomic load is compiled to one instruction more than the kept results were counted with, hence the attribute.
  */
 __attribute__((no_sanitize("thread"))) void mprotect_close(struct tracker *t)
 {
