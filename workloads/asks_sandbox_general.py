@@ -19,7 +19,7 @@ THEME = "callers' queries"
 WHY = {
     "any": (
         "pagemap_page_category() in fs/proc/task_mmu.c had no PAGE_IS_WRITTEN for an entry that is none: Linux 6.7 to "
-        "07b4377bdbe7 of July 2026, which 6.12.107, 6.18.44 and 7.3 have."
+        "07b4377bdbe7 of July 2026, which 6.12.107, 6.18.44, 7.1.8 and 7.2 have."
     )
 }
 QUERY = Query(all=WRITTEN, returned=WRITTEN | PRESENT, room=512, protect=True)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 THEME = "new memory"
 WHY = {
     "scan-wp": (
-        "before 07b4377bdbe7 and 40de8160ca7f (July 2026; in 6.12.107, 6.18.44 and 7.3, not in 6.18.15) a reset does "
-        "not protect what has no page table yet: the whole of it counts as written once anything maps a page there"
+        "before 07b4377bdbe7 and 40de8160ca7f (July 2026; in 6.12.107, 6.18.44, 7.1.8 and 7.2) a reset does not "
+        "protect what has no page table yet: the whole of it counts as written once anything maps a page there"
     ),
     "uffd-sync": "as holes_pages",
 }

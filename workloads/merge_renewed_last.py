@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 THEME = "merged areas"
 WHY = {
     "soft-dirty": (
-        'before 6707915e030a ("mm: propagate VM_SOFTDIRTY on merge", in 7.3 and not in 6.18.15 or 6.12.107) a merge '
+        'before 6707915e030a ("mm: propagate VM_SOFTDIRTY on merge", in 6.18.37 and 6.19, not in 6.12) a merge '
         "keeps the flags of the area whose protection changes, and VM_SOFTDIRTY of the new half is lost"
     ),
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 THEME = "protection"
 WHY = {
     "scan-wp": (
-        "before 07b4377bdbe7 and 40de8160ca7f (July 2026; in 6.12.107, 6.18.44 and 7.3, not in 6.18.15) the general "
+        "before 07b4377bdbe7 and 40de8160ca7f (July 2026; in 6.12.107, 6.18.44, 7.1.8 and 7.2) the general "
         "path of PAGEMAP_SCAN passes over empty entries: it neither protects nor reports them"
     ),
     "uffd-sync": "as holes_pages",

@@ -16,7 +16,7 @@ THEME = "userfaultfd"
 WHY = {
     "scan-wp": (
         "an entry that is empty is not reported by the general path before 07b4377bdbe7 and 40de8160ca7f (in "
-        "6.12.107, 6.18.44 and 7.3)"
+        "6.12.107, 6.18.44, 7.1.8 and 7.2)"
     ),
     "mprotect": "as uffd_move_in",
 }
