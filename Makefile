@@ -2,7 +2,7 @@
 # "make bench" and "make test" set up all they need; everything else is for working on the suite.
 PYTHON ?= python3
 unexport PYTHONSAFEPATH  # python -m finds what is here
-MEASURED = example-lkml-2022 example-quick-amd64 example-quick-arm64 example-quick-arm64-16k example-accessed example-life-6.12 example-life-6.18 example-life-7.3 example-life-here example-bystanders-6.12 example-bystanders-6.18 example-bystanders-7.3 example-bystanders-here example-instead-6.12 example-instead-6.18 example-instead-7.3 example-instead-here example-batching-6.12 example-batching-6.18 example-batching-7.3 example-batching-here
+MEASURED = example-lkml-2022 example-quick-amd64 example-quick-arm64 example-quick-arm64-16k example-quick-riscv64 example-accessed example-life-6.12 example-life-6.18 example-life-7.3 example-life-here example-bystanders-6.12 example-bystanders-6.18 example-bystanders-7.3 example-bystanders-here example-instead-6.12 example-instead-6.18 example-instead-7.3 example-instead-here example-batching-6.12 example-batching-6.18 example-batching-7.3 example-batching-here
 PLAYED = example-meaning-6.1 example-meaning-v6 example-meaning-6.12 example-meaning-6.18 example-meaning-7.0 example-meaning-7.1 example-meaning-7.2 example-meaning-7.3 example-meaning-here
 # of kernels built by hand: make measure-example-v6 STOCK=linux-6.1/arch/x86/boot/bzImage V6=linux-v6/arch/x86/boot/bzImage
 MATRICES = example-matrix example-itself example-v6 example-v6-partial example-range
@@ -121,6 +121,7 @@ measure-example-instead-here: OPTIONS = --suite instead --where here --processes
 measure-example-bystanders-here: OPTIONS = --suite bystanders --where here --processes 3 --values 1 \
 	--filter '*pages=1024 *|*pages=16384 *'
 measure-example-quick-amd64: OPTIONS = --suite quick --kernel debian:6.12 --accel icount
+measure-example-quick-riscv64: OPTIONS = --suite quick --kernel debian:7.2 --arch riscv64
 $(addprefix measure-example-quick-,arm64 arm64-16k): OPTIONS = --suite quick --kernel debian:6.12 --arch $(@:measure-example-quick-%=%)
 measure-example-accessed: OPTIONS = --suite accessed --kernel debian:7.3 --accel icount --processes 2 --boots 2
 measure-example-lkml-2022: OPTIONS = --suite lkml-2022 --where here
@@ -141,7 +142,7 @@ examples: setup
 	./bench.py cover-letter example-matrix/base --into README.md
 	./bench.py report $(filter-out %-here,$(PLAYED)) --name example-meaning >/dev/null
 	./bench.py cover-letter example-meaning-6.12 example-meaning-7.3 >results/example-meaning/cover-letter.txt
-	./bench.py compare $(filter example-quick-%,$(MEASURED)) >results/architectures.txt
+	./bench.py compare example-quick-amd64 example-quick-arm64 example-quick-arm64-16k >results/architectures.txt
 	./bench.py history --limit 0 >/dev/null
 	.venv/bin/python -m bench.report.selftests >results/selftests.md
 

@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 from array import array
 
 import pytest
@@ -102,7 +103,7 @@ def test_a_page_that_is_not_there_is_on_no_node():
 
 def test_a_word_that_cannot_be_written_from_outside_leaves_the_process_to_itself():
     """It is stopped, and goes on."""
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
         try:
             assert lib.system_poke(other.pid, 0, 1) == -errno.EIO
             assert ffi.string(lib.failed_call()) == b"ptrace(PTRACE_POKEDATA)"

@@ -604,7 +604,8 @@ def test_the_bars_of_functions_add_up_to_the_change(of_functions):
 
 def test_a_line_of_bystanders_falls_from_all_to_the_slowest(of_bystanders):
     figure = draw(PLOTS["bystanders"], of_bystanders)[0]
-    assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == ["fault, 10000 pages", "smaps, 10000 pages"]
+    titles = [axes.get_title(loc="left") for axes in figure.axes[:2]]
+    assert titles == ["fault, 10,000 pages", "smaps, 10,000 pages"]
     for axes in figure.axes[:2]:
         drawn = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
         assert set(drawn) == {"nothing", *FORMS}
