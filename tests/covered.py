@@ -46,6 +46,12 @@ GAPS = {
     "bench/core/errands.c": "fresh pages that are not zero, and calls that fail",
     "bench/core/mapping.c": "file systems without unnamed files, and calls that fail",
     "bench/core/races.c": "calls that fail, and memory that there is none of",
+    "bench/core/stage.c": "calls that fail, and a scenario that hangs some kernels, which only the suite meaning plays",
+    "bench/core/host.c": "calls that fail, and a parent that dies meanwhile",
+    "bench/core/acts.c": "calls that fail, and a child that waits until it is killed",
+    "bench/core/life.c": "calls that fail, and lives of another process, in workers whose counts are lost",
+    "bench/core/uffd.c": "a call that fails",
+    "bench/core/interfaces/damon.c": "calls that fail",
 }
 RC = """\
 [run]
