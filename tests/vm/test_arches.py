@@ -3,46 +3,23 @@
 
 import gzip
 import importlib.util
-import shutil
 import struct
 
 import pytest
 
 from bench.errors import BadInput, Unsupported
 from bench.plan import arches, kconfig
-from bench.plan.grids import make_point
 from bench.plan.interfaces import INTERFACES
-from bench.plan.plan import Plan
-from bench.plan.records import Machine, Timed
-from bench.run import campaign, machines
-from bench.run.share import Part
-from bench.store import log
 from bench.vm import counting, foreign, initramfs, kernel, qemu, rawimage, stock
+from tests.vm import elsewhere
 
 ARM64 = arches.find("arm64")
-PAGES, DIRTY = 1000, 100
-FORMS = ("none", "clear_refs", "scan-wp")
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """What one arm64 guest says of itself, and of one point."""
-    for program in (ARM64.qemu, f"{ARM64.triplet}-gcc"):
-        if shutil.which(program) is None:
-            pytest.skip(f"no {program} on this machine")
-    plan = Plan("own", "", "", FORMS, points=(make_point("random", PAGES, 10),), where="vm", arch="arm64", counted=True)
-    try:  # what is fetched; all else is to work
-        image = kernel.find("debian:6.12", echo=print, arch=ARM64)
-        foreign.python(ARM64, print)
-    except Unsupported as error:
-        pytest.skip(f"no kernel to boot: {error}")
-    accel = qemu.accelerator("icount", image.path, [], print, arch=ARM64)
-    site = machines.guests(plan, image, accel, print)
-    assert not site.unnamed
-    folder = tmp_path_factory.mktemp("arm64")
-    campaign.measure(Part(plan, site, folder))
-    found = log.read(log.find(folder))[0]
-    return next(one for one in found if isinstance(one, Machine)), next(one for one in found if isinstance(one, Timed))
+    return elsewhere.measured(ARM64, "debian:6.12", tmp_path_factory.mktemp("arm64"))
 
 
 def test_the_guest_says_what_it_is_and_why_there_is_no_soft_dirty(measured):
@@ -60,28 +37,12 @@ def test_the_scan_is_exact_and_its_functions_are_counted(measured):
     found = {(one.interface, one.atomic): one for one in record.series}
     assert set(found) == {("none", False), ("scan-wp", False), ("scan-wp", True)}
     assert not any(one.wrong or one.extra or one.missed for one in record.series)
-    separate = found["scan-wp", False]
-    for phase, own, others in (
-        ("reset", "pagemap_scan_pmd_entry", "do_wp_page"),
-        ("dirty", "do_wp_page", "pagemap_scan_pmd_entry"),
-        ("collect", "pagemap_scan_pmd_entry", "do_wp_page"),
-    ):
-        counters, functions = separate.counters[phase], separate.functions[phase][0]
-        assert own in functions
-        assert others not in functions
-        assert sum(functions.values()) == counters["kernel"][0]
-        assert counters["user"][0] + counters["kernel"][0] == separate.values[phase][0]
-    assert set(separate.counters["dirty"]) == {"user", "kernel", "foreign", *ARM64.counts}
+    elsewhere.functions_are_counted(record, ARM64)
 
 
 def test_faults_and_flushes_are_those_that_pages_make_and_no_store_is_counted_twice(measured):
-    _, record = measured
-    found = {(one.interface, one.atomic): one.counters for one in record.series}
-    tracked, untracked = found["scan-wp", False], found["none", False]["dirty"]
-    assert untracked["faults"] == untracked["kernel"] == [0]
-    assert DIRTY <= untracked["stores"][0] < 1.3 * DIRTY
-    assert tracked["dirty"]["faults"] == [DIRTY]
-    assert tracked["dirty"]["user"] == untracked["user"], "a store that faults is executed twice, and counted once"
+    tracked, untracked = elsewhere.faults_are_those_that_pages_make(measured[1])
+    assert elsewhere.DIRTY <= untracked["stores"][0] < 1.3 * elsewhere.DIRTY
     assert tracked["reset"]["tlbi"][0] >= 1
     assert tracked["collect"]["tlbi"] == [0], "a scan that only reads flushes nothing"
 

@@ -10,48 +10,22 @@ import pytest
 
 from bench.errors import BadInput, Unsupported
 from bench.plan import arches
-from bench.plan.grids import make_point
-from bench.plan.plan import Plan
-from bench.plan.records import Machine, Timed
-from bench.run import campaign, foresee, machines, measuring, tell
+from bench.run import foresee, measuring, tell
 from bench.run.main import run
 from bench.run.request import Request
-from bench.run.share import Part
-from bench.store import log
 from bench.vm import kernel, qemu
+from tests.vm import elsewhere
 from tests.vm.test_arches import arm64_image
 
 RISCV64 = arches.find("riscv64")
 KERNEL = "debian:7.2"
-PAGES, DIRTY = 1000, 100
-FORMS = ("none", "clear_refs", "scan-wp")
 REFUSED = "qemu: can't apply global rv64-riscv-cpu.svrsw60t59b=on: Property not found"
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """What one riscv64 guest says of itself, and of one point."""
-    for program in (RISCV64.qemu, f"{RISCV64.triplet}-gcc"):
-        if shutil.which(program) is None:
-            pytest.skip(f"no {program} on this machine")
-    try:
-        qemu.need("icount", RISCV64)
-    except Unsupported as error:
-        pytest.skip(str(error))
-    point = make_point("random", PAGES, 10)
-    plan = Plan("own", "", "", FORMS, points=(point,), where="vm", arch="riscv64", counted=True)
-    try:
-        image = kernel.find(KERNEL, echo=print, arch=RISCV64)
-        accel = qemu.accelerator("icount", image.path, [], print, arch=RISCV64)
-        site = machines.guests(plan, image, accel, print)
-        folder = tmp_path_factory.mktemp("riscv64")
-        campaign.measure(Part(plan, site, folder))
-    except Unsupported as error:
-        pytest.skip(f"no kernel to boot: {error}")
-    if any("counted by the guest's clock" in remark for remark in site.remarks):
-        pytest.skip(f"no plugin for QEMU: {site.remarks[-1]}")
-    found = log.read(log.find(folder))[0]
-    return next(one for one in found if isinstance(one, Machine)), next(one for one in found if isinstance(one, Timed))
+    return elsewhere.measured(RISCV64, KERNEL, tmp_path_factory.mktemp("riscv64"))
 
 
 def test_both_bits_are_there_and_no_interface_reports_a_wrong_page(measured):
@@ -65,28 +39,11 @@ def test_both_bits_are_there_and_no_interface_reports_a_wrong_page(measured):
 
 
 def test_functions_are_counted_where_their_work_is_done(measured):
-    _, record = measured
-    separate = next(one for one in record.series if (one.interface, one.atomic) == ("scan-wp", False))
-    for phase, own, others in (
-        ("reset", "pagemap_scan_pmd_entry", "do_wp_page"),
-        ("dirty", "do_wp_page", "pagemap_scan_pmd_entry"),
-        ("collect", "pagemap_scan_pmd_entry", "do_wp_page"),
-    ):
-        counters, functions = separate.counters[phase], separate.functions[phase][0]
-        assert own in functions
-        assert others not in functions
-        assert sum(functions.values()) == counters["kernel"][0]
-        assert counters["user"][0] + counters["kernel"][0] == separate.values[phase][0]
-    assert set(separate.counters["dirty"]) == {"user", "kernel", "foreign", *RISCV64.counts}
+    elsewhere.functions_are_counted(measured[1], RISCV64)
 
 
 def test_faults_and_flushes_are_those_that_pages_make_and_no_store_is_counted_twice(measured):
-    _, record = measured
-    found = {(one.interface, one.atomic): one.counters for one in record.series}
-    tracked, untracked = found["scan-wp", False], found["none", False]["dirty"]
-    assert untracked["faults"] == untracked["kernel"] == [0]
-    assert tracked["dirty"]["faults"] == [DIRTY]
-    assert tracked["dirty"]["user"] == untracked["user"], "a store that faults is executed twice, and counted once"
+    tracked, _ = elsewhere.faults_are_those_that_pages_make(measured[1])
     assert tracked["reset"]["sfence"][0] >= 1
     assert tracked["collect"]["sfence"] == [0], "a scan that only reads flushes nothing"
 
