@@ -106,7 +106,7 @@ _RISCV64 = Arch(
     # Both the soft-dirty and the uffd bit are in what this extension leaves to software (arch/riscv/include/asm/
     # pgtable-bits.h); a CPU without it has neither, whatever the kernel's configuration says.
     cpu="rv64,svrsw60t59b=on",
-    cpu_known="it takes QEMU 11.1, such as Debian's testing has",
+    cpu_known="QEMU 11.1, such as Debian's testing has, knows it",
     empty_nodes=False,
     console="ttyS0",
     port="/dev/ttyS1",
