@@ -224,6 +224,7 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         return _failed(str(error), "is this checkout yours to write to, and is the disk full?")
     except signals.Interrupted as error:
+        signals.answered()
         return _failed(str(error), "run it again: it goes on", 128 + error.signal)
     return 0
 

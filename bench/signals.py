@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import _thread  # threading itself would make workers, which have no threads of Python's, larger
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ PATIENCE = 60.0  # seconds after which what was to end all is taken for lost, an
 _MAIN = _thread.get_ident()  # signals reach it alone, and imports come first
 _first: list[tuple[signal.Signals, float]] = []
 _holding: list[bool] = []  # of the main thread: an element for each later() it is in
+_AGAIN_SECONDS = 0.05
+_answered: list[bool] = []  # an element once what was raised in the main thread has arrived
 
 
 class Interrupted(KeyboardInterrupt):
@@ -24,6 +27,12 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"interrupted by {number.name}")
         self.signal = number
         self.hint = ""
+        self._ours = _thread.get_ident() == _MAIN
+
+    def __del__(self) -> None:
+        """Come again where nobody got it: Python drops what destructors and callbacks of weak references raise."""
+        if self._ours and _first and not _answered:
+            _thread.start_new_thread(_again, (self.signal,))
 
 
 def catch() -> None:
@@ -31,6 +40,12 @@ def catch() -> None:
     for number in FATAL:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _came)
+    sys.unraisablehook = _dropped
+
+
+def answered() -> None:
+    """What was raised has arrived at whoever ends all."""
+    _answered.append(True)
 
 
 def default() -> None:
@@ -61,6 +76,20 @@ def later() -> Iterator[None]:
         _holding.pop()
     if len(_first) > before and not _holding:
         check()
+
+
+def _again(number: signal.Signals) -> None:
+    """Send the main thread a signal once more, when it has left what drops exceptions, as far as that can be known."""
+    time.sleep(_AGAIN_SECONDS)
+    if not _answered and _first:
+        _first.clear()
+        signal.pthread_kill(_MAIN, number)
+
+
+def _dropped(what: sys.UnraisableHookArgs) -> None:
+    """Print what Python drops, as it does, but for an Interrupted: that comes again."""
+    if not isinstance(what.exc_value, Interrupted):
+        sys.__unraisablehook__(what)
 
 
 def _came(number: int, _: FrameType | None) -> None:

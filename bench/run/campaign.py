@@ -82,10 +82,11 @@ class _Campaign:
         at_once = min(one.site.at_once for one in self._shares)
         with ThreadPoolExecutor(at_once) as pool:
             try:
-                lanes = [pool.submit(self._lane) for _ in range(min(at_once, len(self._turns)))]
-                done, _ = wait(lanes, return_when=FIRST_EXCEPTION)
-                for lane in done:
-                    lane.result()
+                left = {pool.submit(self._lane) for _ in range(min(at_once, len(self._turns)))}
+                while left:  # in steps: a signal that comes just before a wait begins is answered after it
+                    done, left = wait(left, 1.0, FIRST_EXCEPTION)
+                    for lane in done:
+                        lane.result()
             finally:
                 with signals.later():
                     self._stop()

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from bench import place
+from bench import place, signals
 from bench.errors import BenchError
 from bench.plan.arches import ARCHES, USUAL
 from bench.plan.records import PHASES, WAITS
@@ -571,6 +571,7 @@ def _guarded(what: Callable[[], int]) -> int:
     except BenchError as error:
         return fail(str(error), error.hint, error.status)
     except KeyboardInterrupt as error:
+        signals.answered()
         number = getattr(error, "signal", signal.SIGINT)
         return fail(f"interrupted by {number.name}", getattr(error, "hint", ""), 128 + number)
     except MemoryError:

@@ -152,11 +152,14 @@ class Lab:
         (tools / name).chmod(0o755)
         self.env["PATH"] = f"{tools}:{os.environ['PATH']}"
 
-    def hang_in(self, module):
-        """Have Python hang when it imports this module."""
+    def hang_in(self, module, text=""):
+        """Have Python hang when it imports this module; text: which has that in it, and may call came()."""
         shadows = self.folder / "shadows"
         shadows.mkdir(exist_ok=True)
-        (shadows / f"{module}.py").write_text(f"import time\nopen({str(self.came)!r}, 'w').close()\ntime.sleep(300)\n")
+        # In steps: what comes just before a sleep begins is seen after it.
+        wait = "import time\n{0}\nfor _ in range(3000): time.sleep(0.1)\n"
+        came = f"def came(): open({str(self.came)!r}, 'w').close()\n"
+        (shadows / f"{module}.py").write_text(came + wait.format(text or "came()"))
         self.env["PYTHONPATH"] = str(shadows)
 
     @property

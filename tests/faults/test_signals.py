@@ -18,6 +18,14 @@ from tests.support import ROOT
 from tests.vm.images import make_tree
 
 HANG = "came; exec sleep 300"
+# It is left by an exception alone, so nothing goes on until one was dropped.
+DESTRUCTOR = """
+class Dropping:
+    def __del__(self):
+        came()
+        while True: time.sleep(0.01)
+Dropping()
+"""
 HERE = ("--where", "here", "--pages", "64", "--values", "1")
 
 
@@ -200,6 +208,17 @@ def test_a_signal_ends_all_of_it(lab, stage, number):
             assert f"./bench.py report {lab.name()}; " in said
     else:
         assert not lab.name().exists()
+
+
+def test_a_signal_that_python_drops_comes_again(lab):
+    """What is raised in a destructor ends nothing: Python prints it, and goes on."""
+    lab.hang_in("matplotlib", DESTRUCTOR)
+    synthetic.result(lab.results / "a", what=[("random", 100, 10.0)])
+    process = lab.start("report", lab.results / "a")
+    lab.until(process, lab.came.exists)
+    process.send_signal(signal.SIGTERM)
+    said = ended(process, signal.SIGTERM)
+    assert "Exception ignored" not in said
 
 
 def test_more_signals_change_nothing(lab):
