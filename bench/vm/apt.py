@@ -42,7 +42,7 @@ Dir::Etc::preferencesparts "{root}/none";
 
 def refresh(echo: Callable[[str], None], arch: str = USUAL) -> None:
     """Bring the package lists of an architecture, as Debian calls it, up to date unless that was done within a day."""
-    with cache.lock(_folder(arch)):
+    with cache.lock(_folder(arch), echo):
         _refresh(echo, arch)
 
 

@@ -14,6 +14,7 @@ from bench.errors import BadInput, PermissionDenied, Unsupported
 
 LOCK = "lock"
 _PATIENCE = 3600.0  # seconds: who has it may be building a kernel
+_SAID_SECONDS = 2.0  # after which a wait is told
 
 
 def place() -> Path:
@@ -55,12 +56,12 @@ def usable(path: Path, whole: Callable[[bytes], bool]) -> bool:
 
 
 @contextlib.contextmanager
-def lock(name: str) -> Iterator[int]:
+def lock(name: str, echo: Callable[[str], None] = lambda _: None) -> Iterator[int]:
     """Keep other processes out of the cache's folder `name`, by a descriptor; a killed holder frees it.
 
-    Raises Unsupported where another process does not let go of it.
+    echo: told where it takes long. Raises Unsupported where another process does not let go of it.
     """
-    handle = _locked(name, fcntl.LOCK_EX)
+    handle = _locked(name, fcntl.LOCK_EX, echo)
     try:
         for half in folder(name).glob(".*"):  # who was killed held this lock while writing it
             _remove(half)
@@ -79,10 +80,10 @@ def _remove(half: Path) -> None:
 
 def hold() -> None:
     """Keep what is in the cache where it is until this process ends: a run boots its kernel again and again."""
-    _locked("", fcntl.LOCK_SH)
+    _locked("", fcntl.LOCK_SH, lambda _: None)
 
 
-def _locked(name: str, how: int) -> int:
+def _locked(name: str, how: int, echo: Callable[[str], None]) -> int:
     """Lock the cache's folder `name`, and return the descriptor. Raises Unsupported where another keeps it."""
     while True:
         path = folder(name) / LOCK
@@ -93,7 +94,7 @@ def _locked(name: str, how: int) -> int:
                 raise
             continue  # the folder was cleaned away meanwhile
         try:
-            _acquire(handle, how, path.parent)
+            _acquire(handle, how, path.parent, echo)
             if os.fstat(handle).st_nlink:  # nobody cleaned it away before it was locked
                 return handle
         except BaseException:
@@ -102,15 +103,19 @@ def _locked(name: str, how: int) -> int:
         os.close(handle)
 
 
-def _acquire(handle: int, how: int, what: Path) -> None:
-    """Take a lock. Raises Unsupported where another process does not let go of it."""
-    end = time.monotonic() + _PATIENCE
+def _acquire(handle: int, how: int, what: Path, echo: Callable[[str], None]) -> None:
+    """Take a lock, and say so where that takes long. Raises Unsupported where another process does not let go of it."""
+    begun, said = time.monotonic(), False
     while True:
         try:
             fcntl.flock(handle, how | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if time.monotonic() > end:
+            waited = time.monotonic() - begun
+            if waited > _SAID_SECONDS and not said:
+                echo(f"another process is making something in {what}: waiting for it")
+                said = True
+            if waited > _PATIENCE:
                 raise Unsupported(
                     f"another process has kept {what} for {_PATIENCE / 60:.0f} minutes", "is one left over?"
                 ) from None

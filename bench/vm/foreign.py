@@ -90,7 +90,7 @@ def python(arch: Arch, echo: Callable[[str], None]) -> Python:
     modules the guest compiles.
     """
     place = f"python-{arch.debian}"
-    with cache.lock(place):
+    with cache.lock(place, echo):
         kept = _kept(arch)
         return _known(kept[-1] if kept else _fetched(arch, place, echo), arch)
 
@@ -163,7 +163,7 @@ def core(made_for: Python, echo: Callable[[str], None]) -> tuple[str, Path]:
     need(arch)
     name = f"_core.cpython-{made_for.version.replace('.', '')}-{arch.triplet}.so"
     made = _made(made_for)
-    with cache.lock(made.parent.name):
+    with cache.lock(made.parent.name, echo):
         if not cache.usable(made, lambda found: found.startswith(b"\x7fELF")):
             echo(f"compiling the core for {arch.debian}")
             _compile(_gcc(arch), made_for, made)

@@ -174,7 +174,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def debian_kernels(echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> list[DebianKernel]:
     """List Debian's kernels of an architecture's flavour, oldest first."""
-    with cache.lock(folder_of(arch)):
+    with cache.lock(folder_of(arch), echo):
         return _available(echo, arch)
 
 
@@ -202,7 +202,7 @@ def _key(version: str) -> list[int]:
 
 def _debian(spec: str, echo: Callable[[str], None], arch: Arch) -> Path:
     wanted = series(spec)
-    with cache.lock(folder_of(arch)):
+    with cache.lock(folder_of(arch), echo):
         path = _cached(wanted, arch)
         while path and (why := _damage(path, arch)):
             echo(f"{why}: removed from the cache")

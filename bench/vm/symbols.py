@@ -39,7 +39,7 @@ def find(image: Path, echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -
     known = "".join(functions(_map_of(image), arch))
     source = hashlib.sha256(known.encode()).hexdigest()[:16] if known else "asked"
     kept = cache.folder("symbols") / f"{digest[:32]}-{source}-{_FORM}"
-    with cache.lock("symbols"):
+    with cache.lock("symbols", echo):
         if not cache.usable(kept, lambda found: _whole(found, arch)):
             lines = known or functions(_asked(image, echo, arch), arch)
             if not lines:

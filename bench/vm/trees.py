@@ -94,7 +94,7 @@ def build(tree: Path, rev: str, echo: Callable[[str], None]) -> Built:
     config = config_of(tree)
     room, name = _place(common, commit, config)
     kept = cache.folder(room) / name
-    with cache.lock(room) as held:
+    with cache.lock(room, echo) as held:
         if not (kept / "bzImage").exists():
             shutil.rmtree(kept, ignore_errors=True)  # of who was killed
             _Build(tree, commit, cache.folder(room), held, echo).run(config, kept)

@@ -38,6 +38,17 @@ def test_what_another_keeps_for_too_long_is_named(monkeypatch, own):
         pass
 
 
+def test_a_wait_for_another_is_told_once(monkeypatch, own):
+    monkeypatch.setattr(cache, "_PATIENCE", 0.5)
+    monkeypatch.setattr(cache, "_SAID_SECONDS", 0.1)
+    said = []
+    with cache.lock("builds/a"), pytest.raises(Unsupported), cache.lock("builds/a", said.append):
+        pass
+    assert said == [f"another process is making something in {own}/builds/a: waiting for it"]
+    with cache.lock("builds/a", said.append):
+        assert len(said) == 1
+
+
 def test_a_lock_that_leads_nowhere_is_an_error(own):
     (cache.folder("kernels") / cache.LOCK).symlink_to(own / "none/lock")
     with pytest.raises(FileNotFoundError), cache.lock("kernels"):
