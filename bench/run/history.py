@@ -211,6 +211,7 @@ def _begun(folder: Path, plan: Plan, facts: Facts) -> Plan | None:
     """
     if not (folder / log.FILE).is_file():
         return None
+    (folder / log.FILE).read_bytes()  # an OSError ends it: what the system refuses now may be whole
     try:
         begun = resume.plan_of(folder, None, note)
         resume.check_kernel(folder, facts)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`history`: every kernel once; what failed is named and tried again, what was measured is kept."""
 
+import errno
+import io
+import os
 import signal
 from dataclasses import replace
 
@@ -252,6 +255,28 @@ def test_an_unfinished_log_that_can_not_be_gone_on_with_is_removed_with_the_reas
     assert "is measured anew: " in said
     assert why in said
     assert whole(path.parent)
+
+
+def test_an_unfinished_log_that_the_system_can_not_read_now_is_left_alone(tmp_path, guests, monkeypatch):
+    run(tmp_path, only=("6.1",))
+    folder = tmp_path / COUNTED / "6.1.170"
+    log.write(folder, log.read(folder / log.PACKED)[0][:2])
+    (folder / log.PACKED).unlink()
+
+    def refusing(opened):
+        def refused(path, *words, **more):
+            if path == folder / log.FILE:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+            return opened(path, *words, **more)
+
+        return refused
+
+    with monkeypatch.context() as patched:
+        for module in (os, io):
+            patched.setattr(module, "open", refusing(module.open))
+        with pytest.raises(OSError, match="Input/output error"):
+            run(tmp_path, only=("6.1",))
+    assert (folder / log.FILE).exists()
 
 
 def test_a_log_that_another_process_measures_into_is_left_alone(tmp_path, guests):
