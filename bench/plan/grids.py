@@ -15,9 +15,19 @@ from bench.plan.points import DEFAULTS, LIVES, MAX_PAGES, MAX_THREADS, SHARING, 
 from bench.plan.settings import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAX_POINTS = 20_000  # of one plan: one record, and one table
+# Which words a setting may have, besides its default.
+WORDS: Mapping[str, Sequence[str]] = {
+    "kind": tuple(KINDS),
+    "populate": tuple(POPULATE),
+    "sharing": SHARING,
+    "masks": ("fast", "extra"),
+    "bystanders": tuple(BYSTANDERS),
+    "then": tuple(filter(None, THEN)),
+    "life": tuple(filter(None, LIVES)),
+}
 Rule = tuple[object, str, str]  # whether it is broken, why that can't be, and what to do
 
 
@@ -57,17 +67,11 @@ def make_point(name: str, pages: int, percent: float, **settings: Any) -> Point:
 
 def _check_words(point: Point) -> None:
     """Raise BadInput for a word that is none of those there are."""
-    for what, word, known in (
-        ("kind", point.kind, list(KINDS)),
-        ("--populate", point.populate, list(POPULATE)),
-        ("--sharing", point.sharing, list(SHARING)),
-        ("--masks", point.masks, ["fast", "extra"]),
-        ("--bystanders", point.bystanders, ["", *BYSTANDERS]),
-        ("--then", point.then, list(THEN)),
-        ("--life", point.life, list(LIVES)),
-    ):
-        if word not in known:
-            raise BadInput(f"there is no {what} {word!r}", f"one of: {', '.join(filter(None, known))}")
+    for key, known in WORDS.items():
+        word = getattr(point, key)
+        if word not in known and word != DEFAULTS[key]:
+            what = SETTINGS[key].option.removeprefix("--" if key == "kind" else "")
+            raise BadInput(f"there is no {what} {word!r}", f"one of: {', '.join(known)}")
 
 
 def _check_numbers(point: Point) -> None:

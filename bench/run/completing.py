@@ -60,10 +60,10 @@ def _interfaces() -> Mapping[str, object]:
     return INTERFACES
 
 
-def _kinds() -> Mapping[str, object]:
-    from bench.plan.kinds import KINDS  # noqa: PLC0415
+def _words(setting: str) -> Iterable[str]:
+    from bench.plan import grids  # noqa: PLC0415
 
-    return KINDS
+    return grids.WORDS.get(setting, ())
 
 
 # By the name of what is typed, or of the option. A new result has a new name, but a result's is where that begins.
@@ -72,15 +72,15 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "suite": _suites,
     "workload": _workloads,
     "interface": _interfaces,
-    "kind": _kinds,
 }
 
 
 def names(context: click.Context, param: click.Parameter, begun: str) -> list[shell_completion.CompletionItem]:
     """Return the names that begin as it was begun; of a list, its last. Of what has no names its type knows more."""
-    find = _NAMES.get(param.name or "")
-    if not find:
+    key = param.name or ""
+    known = list(_NAMES[key]() if key in _NAMES else _words(key))
+    if not known:
         return param.type.shell_complete(context, param, begun)
     before, comma, last = begun.rpartition(",")
-    found = sorted(name for name in find() if name.startswith(last))
+    found = sorted(name for name in known if name.startswith(last))
     return [shell_completion.CompletionItem(f"{before}{comma}{name}") for name in found]
