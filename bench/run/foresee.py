@@ -254,7 +254,8 @@ def _common(found: Foreseen) -> list[tuple[str, str]]:
     what = many(len(plan.scenarios), "scenario", "s")
     if plan.points:
         pages = [point.pages for point in plan.points]
-        what = f"{many(len(plan.points), 'point', 's')} of {min(pages)} to {max(pages)} pages"
+        sizes = " to ".join(map(str, sorted({min(pages), max(pages)})))
+        what = f"{many(len(plan.points), 'point', 's')} of {sizes} pages"
     tracking = ", ".join(name for name in plan.expected if name != UNTRACKED)
     optional = f"; where the kernel has them {', '.join(plan.optional)}" if plan.optional else ""
     rows = [("suite", f"{plan.suite}: {what}"), ("interfaces", tracking + optional), ("result", str(found.folder))]

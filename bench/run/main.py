@@ -367,10 +367,11 @@ def functions(**values: Any) -> None:
 @main.command(epilog=example(f"{PROGRAM} history --only 6.12 --limit 2"))
 @click.option(
     "--only",
-    type=options.TEXT,
+    type=options.NAMES,
+    callback=options.NAMES.each,
     multiple=True,
-    metavar="VERSION",
-    help="Only this kernel, such as 7.3.4, those of a series, 6.12, or a pattern, '7.*'; may be repeated.",
+    metavar="VERSION,...",
+    help="Only this kernel, such as 7.3.4, those of a series, 6.12, or a pattern, '7.*'; or several.",
 )
 @click.option(
     "--limit",
@@ -454,11 +455,12 @@ def bisect(good: str, fail_on: float, metric: str, pattern: str) -> None:
 @main.command(epilog=example(f"{PROGRAM} config > bench.config"))
 @click.option(
     "--interface",
-    "names",
-    type=options.TEXT,
+    type=options.NAMES,
+    callback=options.NAMES.each,
     multiple=True,
-    metavar="NAME",
-    help="Only what this interface needs; may be repeated.  [default: all]",
+    metavar="NAME,...",
+    shell_complete=NAMES,
+    help="Only what this interface needs, or these.  [default: all]",
 )
 @click.option(
     "--kernel",
@@ -474,14 +476,14 @@ def bisect(good: str, fail_on: float, metric: str, pattern: str) -> None:
     show_default=True,
     help="The architecture of the kernel, as of run.",
 )
-def config(names: tuple[str, ...], kernel: str | None, arch: str) -> None:
+def config(interface: tuple[str, ...], kernel: str | None, arch: str) -> None:
     """Say what configuration a kernel needs, or lacks.
 
     It is a fragment for scripts/kconfig/merge_config.sh of the kernel, and for vng --build --config.
     """
     from bench.run import configs  # noqa: PLC0415  (--help needs none of it)
 
-    configs.config(names, kernel, arch)
+    configs.config(interface, kernel, arch)
 
 
 @main.command(epilog=example(f"{PROGRAM} merge patched-laptop patched-server --name patched"))

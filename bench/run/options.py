@@ -114,6 +114,15 @@ class Text(click.ParamType[str]):
         return str(value)
 
 
+class Names(Text):
+    """A name, or several with commas between them, of an option that may be repeated; each() makes one tuple of all."""
+
+    @staticmethod
+    def each(_: click.Context, __: click.Parameter, given: Sequence[str]) -> tuple[str, ...]:
+        """Return the names, as a callback of the option."""
+        return tuple(name.strip() for one in given for name in one.split(","))
+
+
 class Folder(click.Path):
     """A folder that exists."""
 
@@ -247,6 +256,7 @@ BUILD = Typed(
     "ORIGIN:ID", build, "{} is no build of KCIDB's such as kernelci:67f3, whose origin is a-z, 0-9 and _", many=False
 )
 TEXT = Text()
+NAMES = Names()
 FOLDER = Folder()
 SORTS = {"counts": COUNTS, "sizes": SIZES, "percents": PERCENTS, "words": WORDS, "flag": click.BOOL}
 
@@ -340,6 +350,7 @@ def add(rows: Sequence[Option]) -> Callable[[Callable[..., None]], Callable[...,
                 type=row.type,
                 is_flag=row.flag,
                 multiple=several,
+                callback=Names.each if isinstance(row.type, Names) else None,
                 default=None if row.flag else row.default,
                 show_default=row.default is not None and not several,
                 metavar=row.metavar,

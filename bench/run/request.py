@@ -21,6 +21,7 @@ from bench.run.options import (
     FOR_CI,
     GUEST,
     HERE,
+    NAMES,
     OFTEN,
     OUTPUT,
     PERCENTS,
@@ -57,16 +58,16 @@ class Request:
     suite: str = declared(
         "--suite", TEXT, WHAT, "One of the suites of ./bench.py list.", default="quick", metavar="NAME")
     workload: tuple[str, ...] = declared(
-        "--workload", TEXT, WHAT, "A workload of ./bench.py list; may be repeated.",
-        needs=(TIMINGS,), default=(), metavar="NAME")
+        "--workload", NAMES, WHAT, "A workload of ./bench.py list, or several: random,idle.",
+        needs=(TIMINGS,), default=(), metavar="NAME,...")
     pages: Sequence[int] | None = declared(
         "--pages", COUNTS, WHAT, "Sizes of the mapping in pages of 4 KiB (or the guest's --arch), such as 1,1000,16Ki.",
         needs=(TIMINGS,))
     dirty: Sequence[float] | None = declared(
         "--dirty", PERCENTS, WHAT, "Pages that each interval writes, in percent of the mapping.", needs=(TIMINGS,))
     interface: tuple[str, ...] = declared(
-        "--interface", TEXT, WHAT, "Only this interface, beside the untracked baseline; may be repeated.  "
-        "[default: the suite's]", default=(), metavar="NAME")
+        "--interface", NAMES, WHAT, "Only this interface, or these, beside the untracked baseline.  "
+        "[default: the suite's]", default=(), metavar="NAME,...")
     pattern: str | None = declared(
         "--filter", TEXT, WHAT, "Only points or scenarios whose name matches, such as 'random*dirty=10%'; "
         "| between several patterns.",

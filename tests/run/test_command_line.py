@@ -185,6 +185,8 @@ def test_list_names_what_holds_a_result_of_any_version(tmp_path, monkeypatch, ca
         (["--suite", "nope"], "there is no suite 'nope'"),
         (["--workload", "nope"], "there is no workload 'nope'"),
         (["--interface", "nope"], "there is no interface 'nope'"),
+        (["--interface", "scan-wp,nope"], "there is no interface 'nope'"),
+        (["--workload", "random,"], "there is no workload ''"),
         (["--filter", "nope"], "matches no point"),
         (["--pages", "0"], "0 pages"),
         (["--pages", "-5"], "-5 pages"),

@@ -36,6 +36,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["./bench.py", "cover"], ["cover-letter"]),
         ([str(ROOT / "bench.py"), "run", "--workload", "seq"], ["sequential"]),
         (["./bench.py", "run", "--interface", "scan-wp,scan-so"], ["scan-wp,scan-softdirty"]),
+        (["./bench.py", "config", "--interface", "scan-so"], ["scan-softdirty"]),
         (["./bench.py", "report", "example-matrix/"], ["example-matrix/base", "example-matrix/new"]),
         (["./bench.py", "report", "--format", "kc"], ["kcidb"]),
         (["./bench.py", "run", "--where", "v"], ["vm"]),

@@ -53,7 +53,7 @@ def test_a_run_here_is_foreseen(tmp_path):
     assert done.returncode == 0, done.stderr
     found = rows(done.stdout)
     assert found["where"] == "the running kernel: 7 processes x 1 value"
-    assert found["suite"] == "own: 1 point of 64 to 64 pages"
+    assert found["suite"] == "own: 1 point of 64 pages"
     assert found["interfaces"] == "scan-wp"
     assert found["result"] == str(tmp_path / "a/x")
     assert found["time"] == "about 3 s"
@@ -62,6 +62,25 @@ def test_a_run_here_is_foreseen(tmp_path):
     assert "cache" not in found
     assert found["command"].startswith("./bench.py run --suite quick --pages 64 --interface scan-wp --processes 7 ")
     assert not list(tmp_path.iterdir())
+
+
+def test_names_may_be_several_with_commas_or_the_option_again(tmp_path):
+    words = (
+        "--interface",
+        "scan-wp, mprotect",
+        "--interface",
+        "uffd-sync",
+        "--workload",
+        "random,idle",
+        "--pages",
+        "9,64",
+    )
+    done = bench("run", "--where", "here", *words, "--processes", "7", "--dry-run", "--name", tmp_path / "x")
+    assert done.returncode == 0, done.stderr
+    found = rows(done.stdout)
+    assert found["interfaces"] == "scan-wp, uffd-sync, mprotect", "in the order of the table"
+    assert found["suite"] == "own: 4 points of 9 to 64 pages"
+    assert " --interface scan-wp --interface mprotect --interface uffd-sync " in found["command"]
 
 
 def test_what_a_run_refuses_a_dry_run_refuses(tmp_path):
