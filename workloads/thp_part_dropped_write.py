@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Part of a clean huge page is given back by MADV_DONTNEED and written again.
 
-As thp_part_dropped; the write is in the part that was dropped.
+As thp_part_dropped; the write is in the part that was dropped. Where folios of 64 KiB are allowed
+(/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled), its fault gives that whole part one (do_anonymous_page()),
+and soft-dirty reports the fifteen other pages too: +496 instead of +496-15, seen on Debian's 6.12.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ EXPECTED = {
     "thp_collapse": "(+511)|no (+511)|no exact|no exact|no exact|no",
     "thp_dropped": "exact|no exact|no exact|no -512|no (-511)|no",
     "thp_part_dropped": "(-16)|+495-16|no +495-16|no exact|no (-16)|no (-16)|no",
-    "thp_part_dropped_write": "(-15)|+496-15|no +496-15|no exact|no -16|no (-15)|no",
+    "thp_part_dropped_write": "(-15)|+496-15|+496|no +496-15|+496|no exact|no -16|no (-15)|no",
     "thp_part_reset": "no no exact|no no no",
     "thp_part_reset_clean": "no no exact|no no no",
     "thp_part_unmapped": "exact|+510|no +510|no exact|no exact|no -1|no",
