@@ -7,8 +7,9 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from queue import Empty, SimpleQueue
 
 from bench import signals
 from bench.errors import Crashed, GuestFailed, Hung, WorkerFailed
@@ -80,13 +81,19 @@ class _Campaign:
     def run(self) -> None:
         """Boot until no boot is left, as many at once as every site allows."""
         at_once = min(one.site.at_once for one in self._shares)
+        ended: SimpleQueue[Future[None]] = SimpleQueue()
         with ThreadPoolExecutor(at_once) as pool:
             try:
-                left = {pool.submit(self._lane) for _ in range(min(at_once, len(self._turns)))}
-                while left:  # in steps: a signal that comes just before a wait begins is answered after it
-                    done, left = wait(left, 1.0, FIRST_EXCEPTION)
-                    for lane in done:
-                        lane.result()
+                count = min(at_once, len(self._turns))
+                with signals.later():  # raised while a lock is being taken, it would leave that taken
+                    for _ in range(count):
+                        pool.submit(self._lane).add_done_callback(ended.put)
+                while count:
+                    with suppress(Empty):  # in steps: a signal that comes just before a wait is answered after it
+                        lane = ended.get(timeout=1.0)
+                        count -= 1
+                        with signals.later():
+                            lane.result()
             finally:
                 with signals.later():
                     self._stop()
