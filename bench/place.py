@@ -115,7 +115,7 @@ def stamp() -> str:
 def git(*words: str) -> str:
     """Return what git says of this copy, empty where it refuses or is not there."""
     try:
-        done = processes.run(["git", "-C", str(ROOT), *words], _SECONDS)
+        done = processes.run(["git", "-C", str(ROOT), *words], _SECONDS, env=processes.environment())
     except ProgramFailed:
         return ""
     return "" if done.returncode else done.stdout.strip()

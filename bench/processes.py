@@ -79,6 +79,11 @@ def start(command: Sequence[str], *, tree: bool = False, **options: Any) -> Proc
     return process
 
 
+def environment(*drop: str, **more: str) -> dict[str, str]:
+    """Return the environment without what points git elsewhere, as in a hook, and what begins like `drop`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", *drop))} | more
+
+
 def end(process: Process, *hows: signal.Signals) -> int | None:
     """End a program and all it started, by one signal after the other; return its status, None if it stays."""
     for how in (*hows, signal.SIGKILL):

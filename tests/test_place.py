@@ -71,6 +71,18 @@ def test_git_says_the_version_and_releases_are_in_order(there):
             assert subprocess.run(compared, timeout=60).returncode == 0, compared
 
 
+def test_what_git_sets_for_hooks_and_editors_leads_to_no_other_tree(there, monkeypatch, tmp_path):
+    tree, version = there
+    committed(tree, "a")
+    wanted = version()
+    other = tmp_path / "other"
+    other.mkdir()
+    committed(other, "b")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert version() == wanted
+
+
 def test_a_copy_says_what_its_checkout_did(there):
     tree, version = there
     for described, commits in (

@@ -182,7 +182,7 @@ class _Build(NamedTuple):
         words += [f"LOCALVERSION=-g{self.commit[:_DIGITS]}", f"-j{_cpus()}", target]
         date = _git(self.tree, "show", "--no-patch", "--format=%cI", self.commit) or ""
         always = {"TIMESTAMP": date, "USER": "bench", "HOST": "bench", "VERSION": "1"}  # one commit, one image
-        environment = _environment("MAKE", "KBUILD_", "KCONFIG_", LC_ALL="C")
+        environment = processes.environment("MAKE", "KBUILD_", "KCONFIG_", LC_ALL="C")
         environment |= {f"KBUILD_BUILD_{name}": value for name, value in always.items()}
         log = self.folder / "make.log"
         with log.open("ab") as said:
@@ -217,15 +217,10 @@ def _complaint(log: Path) -> str:
 def _git(tree: Path, *words: str, **more: str) -> str | None:
     """Return what git says in a tree, None where it fails."""
     try:
-        done = processes.run(["git", *words], _GIT_SECONDS, cwd=tree, env=_environment(**more))
+        done = processes.run(["git", *words], _GIT_SECONDS, cwd=tree, env=processes.environment(**more))
     except ProgramFailed:
         return None
     return None if done.returncode else done.stdout.strip()
-
-
-def _environment(*drop: str, **more: str) -> dict[str, str]:
-    """Return the environment without what points git elsewhere, as in a hook, and what begins like `drop`."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", *drop))} | more
 
 
 def _compiler() -> str:
