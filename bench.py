@@ -9,6 +9,7 @@ Any Python 3 may run this file, to be told that it is too old.
 
 import contextlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -48,6 +49,7 @@ def change_python() -> None:
             return
         if HERE in sys._xoptions:
             fail(f"{VENV} is no virtual environment that this user can use", "run: make setup; in a checkout of yours")
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # Python has no good answer to it while it starts
         os.execv(PYTHON, [PYTHON, "-X", HERE, __file__, *sys.argv[1:]])
     except FileNotFoundError:
         if os.path.lexists(PYTHON):
@@ -70,6 +72,8 @@ def main() -> int:
 
     signals.catch()
     try:
+        if HERE in sys._xoptions:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         from bench.run.main import entry
 
         status = entry()

@@ -5,6 +5,7 @@ import ast
 import ctypes
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -131,6 +132,31 @@ def test_a_venv_of_another_python(lab):
     (lab.folder / "tree/.venv/pyvenv.cfg").write_text("")
     done = subprocess.run([program, "list"], env=lab.env, capture_output=True, text=True, timeout=30, check=False)
     assert "make setup" in survived(done, 2, "is no virtual environment that this user can use")
+
+
+def test_ctrl_c_while_python_starts_is_answered_when_it_has(lab):
+    """Python would print its own traceback, and make it 1. Here it starts when it is told to."""
+    (lab.folder / "tree").mkdir()
+    program, bin_ = checkout(lab.folder / "tree", venv=False), lab.folder / "tree/.venv/bin"
+    bin_.mkdir(parents=True)
+    for name in ("pyvenv.cfg", "lib", "bin/python3"):
+        (bin_.parent / name).symlink_to(Path(sys.prefix, name))
+    (bin_ / "python").write_text(f"""#!{Path(sys.executable).resolve()} -S
+import os, sys, time
+open({str(lab.came)!r}, "w").close()
+while not os.path.exists({str(lab.folder / "go")!r}): time.sleep(0.01)
+sys.argv[0] = {str(bin_ / "python3")!r}
+os.execv(sys.argv[0], sys.argv)
+""")
+    (bin_ / "python").chmod(0o755)
+    words = ["env", "--default-signal", program, "list"]
+    process = subprocess.Popen(words, env=lab.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lab.until(process, lab.came.exists)
+    process.send_signal(signal.SIGINT)
+    (lab.folder / "go").touch()
+    stdout, stderr = process.communicate(timeout=60)
+    done = subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
+    assert survived(done, 130, "error: interrupted by SIGINT").endswith("nothing was begun: run it again\n")
 
 
 def test_a_venv_whose_python_is_gone(lab):
