@@ -278,6 +278,23 @@ def test_of_a_program_that_fails_the_last_lines_are_shown(programs, monkeypatch)
     assert "network" in raised.value.hint
 
 
+def test_a_program_that_can_not_be_started_is_named_with_the_hint():
+    with pytest.raises(setup.SetupError, match="the step failed: there is no program no-such-program") as raised:
+        setup.run("the step", "what to do", "no-such-program")
+    assert raised.value.hint == "what to do"
+
+
+def test_a_system_that_does_not_say_what_it_is_gets_debians_names(monkeypatch):
+    def unknown():
+        raise FileNotFoundError("/etc/os-release")
+
+    monkeypatch.setattr(setup.platform, "freedesktop_os_release", unknown)
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    with pytest.raises(setup.SetupError) as raised:
+        setup.install({"C compiler": "gcc"})
+    assert raised.value.hint.endswith("(Debian's packages are called: gcc)")
+
+
 def test_what_the_core_needs_and_this_machine_lacks_is_found(monkeypatch, tmp_path):
     """What compiled this core is there."""
     monkeypatch.delenv("CC", raising=False)

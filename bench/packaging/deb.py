@@ -35,8 +35,7 @@ def maintainer() -> str:
     """Return who builds: NAME <ADDRESS>. Raises BadInput where nobody says it."""
     said = []
     for variable, key in (("DEBFULLNAME", "user.name"), ("DEBEMAIL", "user.email")):
-        command = ["git", "-C", str(place.ROOT), "config", key]
-        git = processes.run(command, 10.0, env=processes.environment()) if shutil.which("git") else None
+        git = processes.run(["git", "-C", str(place.ROOT), "config", key], 10.0) if shutil.which("git") else None
         said.append(os.environ.get(variable, "").strip() or (git.stdout.strip() if git else ""))
     if not all(said):
         raise BadInput("a package has a maintainer, and nobody says who", "set DEBFULLNAME and DEBEMAIL")

@@ -79,6 +79,64 @@ def test_without_a_maintainer_it_is_said(monkeypatch, tmp_path):
         deb.maintainer()
 
 
+@pytest.fixture
+def builder(tmp_path, monkeypatch):
+    """Puts a dpkg-buildpackage in front of all others, which does this among the sources."""
+    monkeypatch.setenv("DEBFULLNAME", "A Developer")
+    monkeypatch.setenv("DEBEMAIL", "a@example.org")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def does(script):
+        (tmp_path / "dpkg-buildpackage").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "dpkg-buildpackage").chmod(0o755)
+
+    return does
+
+
+def test_what_was_built_is_put_into_the_folder_and_named(builder, tmp_path, capsys):
+    builder("test -f debian/control && cp debian/changelog ../pagemap-bench_1_amd64.deb")
+    assert deb.main([str(tmp_path / "a/dist")]) == 0
+    made = tmp_path / "a/dist/pagemap-bench_1_amd64.deb"
+    assert made.read_text().startswith("pagemap-bench (")
+    assert capsys.readouterr().out == f"{made}\n"
+
+
+def test_a_build_that_fails_says_its_last_lines_and_what_to_install(builder, tmp_path, capsys):
+    builder("echo unmet build dependencies: debhelper; exit 3")
+    assert deb.main([str(tmp_path / "dist")]) > 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: dpkg-buildpackage failed:",
+        "unmet build dependencies: debhelper",
+        f"hint: install build-essential, and what Build-Depends in {deb.SKELETON}/control names",
+    ]
+
+
+def test_what_is_installed_and_what_is_shared_are_laid_out(tmp_path):
+    assert stage.main([str(tmp_path / "made"), shutil.which("true")]) == 0  # a Python that compiles nothing
+    assert (tmp_path / "made/tree/bench/run/main.py").is_file()
+    assert (tmp_path / "made/tree" / place.STAMP).read_text() == place.stamp()
+    assert any(tmp_path.glob("made/share/**/*.1"))
+    assert not any(tmp_path.glob("made/tree/tests"))
+
+
+def test_a_core_that_can_not_be_compiled_for_the_package_is_said(tmp_path, capsys):
+    (tmp_path / "python").write_text("#!/bin/sh\necho no Python.h; exit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    assert stage.main([str(tmp_path / "made"), str(tmp_path / "python")]) > 1
+    assert capsys.readouterr().err == (
+        "error: the C core can't be compiled:\nno Python.h\nhint: are a compiler and Python's headers there?\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["-h"], ["one", "two", "three"]])
+def test_how_they_are_called_is_said(words, capsys):
+    stage.main(words)
+    deb.main(words)
+    told = capsys.readouterr()
+    assert stage.__doc__ in told.err
+    assert deb.__doc__ in told.out
+
+
 @pytest.mark.parametrize("name", machines.GUEST_PACKAGES)
 def test_guests_get_the_modules_of_a_package_that_has_no_list_of_its_files(name, monkeypatch):
     def modules():

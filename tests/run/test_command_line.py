@@ -15,6 +15,7 @@ import pandas
 import pyperf
 import pytest
 
+from bench import place
 from bench.errors import WrongAnswer
 from bench.measure import probe
 from bench.plan import catalogue, suites
@@ -78,6 +79,10 @@ def test_without_setup_it_says_so(tmp_path):
     done = subprocess.run([sys.executable, "-S", copied(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["error: Python has no module 'click'", "hint: run: make setup"]
+
+
+def test_the_version_is_that_of_this_checkout():
+    assert bench("--version").stdout == f"pagemap-bench, version {place.version()}\n"
 
 
 @pytest.mark.parametrize("left", ["pyvenv.cfg", "bin/python"])

@@ -40,6 +40,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["./bench.py", "report", "example-matrix/"], ["example-matrix/base", "example-matrix/new"]),
         (["./bench.py", "report", "--format", "kc"], ["kcidb"]),
         (["./bench.py", "run", "--where", "v"], ["vm"]),
+        (["./bench.py", "run", "--suite", "lk"], ["lkml-2022"]),
         (["./bench.py", "run", "--kind", "anon,shmem-"], ["anon,shmem-thp"]),
         (["./bench.py", "matrix", "--life", ""], ["busy", "idle"]),
         (["./bench.py", "matrix", "--arch", "arm64-"], ["arm64-16k"]),

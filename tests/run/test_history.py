@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.errors import BadInput, GuestFailed, Unsupported, WorkerFailed
+from bench.errors import BadInput, GuestFailed, PermissionDenied, Unsupported, WorkerFailed
 from bench.plan.interfaces import form
 from bench.plan.records import Messages, Timed
 from bench.run import history
@@ -277,6 +277,14 @@ def test_an_unfinished_log_that_the_system_can_not_read_now_is_left_alone(tmp_pa
         with pytest.raises(OSError, match="Input/output error"):
             run(tmp_path, only=("6.1",))
     assert (folder / log.FILE).exists()
+
+
+def test_a_place_that_can_not_be_written_ends_it_at_the_first_kernel(tmp_path, guests):
+    (tmp_path / COUNTED).touch()
+    with pytest.raises(PermissionDenied, match="can't be written") as refused:
+        run(tmp_path)
+    assert "--name" in refused.value.hint
+    assert guests[1] == ["6.1.170"], "no other would fare better"
 
 
 def test_a_log_that_another_process_measures_into_is_left_alone(tmp_path, guests):

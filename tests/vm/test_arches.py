@@ -74,6 +74,18 @@ def test_an_arm64_image_is_told_from_others_and_says_its_release_and_configurati
         kernel.find(str(path), echo=print, arch=ARM64)
 
 
+@pytest.mark.parametrize("head", [b"MZ", bytes(128), b"ARM\x64" * 32])
+def test_an_image_without_sections_or_configuration_is_taken_as_far_as_it_says(tmp_path, head):
+    """A kernel may be built without EFI's stub, whose header has the sections."""
+    image = bytearray(arm64_image(config="CONFIG_X=y"))
+    image[64 : 64 + len(head)] = head
+    path = tmp_path / "Image"
+    path.write_bytes(bytes(image[:-30]))
+    assert kernel.find(str(path), echo=print, arch=ARM64).config == ""
+    path.write_bytes(bytes(image).replace(b"IKCFG_ST\x1f\x8b", b"IKCFG_ST\x1f\x8c"))
+    assert kernel.find(str(path), echo=print, arch=ARM64).config == ""
+
+
 @pytest.mark.parametrize(
     ("pages", "name", "hint"),
     [
