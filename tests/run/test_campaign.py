@@ -229,9 +229,11 @@ def test_records_out_of_place_are_named(folder, order, says):
 RUN = """
 import sys
 from pathlib import Path
+from bench import signals
 from bench.plan import records
 from bench.run import campaign, machines
 from bench.run.share import Part
+signals.catch()
 campaign.measure(Part(records.decode(sys.argv[1]), machines.here(), Path(sys.argv[2])))
 """
 
@@ -240,7 +242,9 @@ campaign.measure(Part(records.decode(sys.argv[1]), machines.here(), Path(sys.arg
 def test_a_run_that_is_killed_leaves_a_log_and_no_process(folder, sign):
     working("scan-wp")
     plan = PLAN._replace(processes=500)
-    run = subprocess.Popen([sys.executable, "-c", RUN, records.encode(plan), str(folder)], stderr=subprocess.DEVNULL)
+    # What a shell starts in the background ignores SIGINT, and so would all that we start.
+    words = ["env", "--default-signal", sys.executable, "-c", RUN, records.encode(plan), str(folder)]
+    run = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 60
     while len(read_lines(folder)) < 5:
         assert time.monotonic() < end, "it measured nothing"
