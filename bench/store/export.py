@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import codecs
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def _add(runs: dict[str, list[pyperf.Run]], record: Timed, machine: Machine, pla
     shared |= {"setting": point.setting} if point.setting else {}
     shared |= {f"unavailable:{what}": why.why for what, why in machine.unavailable.items()}
     shared |= {f"unavailable:{label} at {point.name}": why for label, why in record.refused.items()}
-    shared = {key: value for key, value in shared.items() if value != ""}  # pyperf wants no empty ones
+    shared = {key: value for key, value in shared.items() if _taken(key, value)}
     for one in record.series:
         label = form(one.interface, one.atomic)
         facts: dict[str, Any] = {"interface": one.interface, "atomic": int(one.atomic), "intervals": one.intervals}
@@ -81,6 +82,18 @@ def _add(runs: dict[str, list[pyperf.Run]], record: Timed, machine: Machine, pla
                 collect_metadata=False,
             )
             runs.setdefault(name, []).append(run)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _taken(key: str, value: Any) -> bool:
+    """Whether pyperf takes a fact: it wants no blank ones, and checks those whose names it knows, as load_avg_1min."""
+    import pyperf  # noqa: PLC0415
+
+    try:
+        pyperf.Run([1.0], metadata={key: value}, collect_metadata=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _pyperfs(values: list[float], *, timed: bool) -> list[float]:
