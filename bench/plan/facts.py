@@ -15,12 +15,13 @@ _Kind = tuple[tuple[type, ...], float, float]
 _BYTES: _Kind = (int, float), 0, 2**63
 _COUNT: _Kind = (int,), 0, 2**63
 _TIME: _Kind = (int, float), 0, 1e12  # ns
-_TEXT: _Kind = (str,), 0, 0
-# By name: types, and of a number the least and the most.
+_NAME: _Kind = (str,), 0, 256  # what pages and plots print in a line; uname(2) has 64
+_TEXT: _Kind = (str,), 0, LONGEST_TEXT
+# By name: types, and the least and the most: of a number, or of a text's characters.
 KNOWN: dict[str, _Kind] = {
-    **dict.fromkeys(("where", "kernel_release", "kernel_version", "cpu_model_name", "machine", "hostname"), _TEXT),
-    **dict.fromkeys(("boot_id", "file_system", "kernel_commit", "kernel_sha256", "config_sha256", "command"), _TEXT),
-    **dict.fromkeys(("kernel_image", "suite", "suite_version"), _TEXT),
+    **dict.fromkeys(("where", "kernel_release", "kernel_version", "cpu_model_name", "machine", "hostname"), _NAME),
+    **dict.fromkeys(("boot_id", "kernel_commit", "kernel_sha256", "config_sha256", "suite_version"), _NAME),
+    **dict.fromkeys(("file_system", "command", "kernel_image", "suite"), _TEXT),
     **dict.fromkeys(("writes", "written_pages", "accessed_pages", "planned_runs", "seed"), _COUNT),
     **dict.fromkeys(("memory_bytes", "worker_resident_bytes", "worker_vmas"), _BYTES),
     **dict.fromkeys(("copy_page_ns", "clock_ns", "syscall_ns"), _TIME),
@@ -38,8 +39,9 @@ def check(facts: Mapping[str, Any], where: str) -> None:
     for key, value in facts.items():
         if len(key) > LONGEST:
             raise BadInput(f"{where} has a fact with a name of {len(key)} characters, more than {LONGEST}")
-        if isinstance(value, str) and len(value) > LONGEST_TEXT:
-            raise BadInput(f"{where}.{key} has {len(value)} characters, more than {LONGEST_TEXT}")
+        types, _, most = KNOWN.get(key, _TEXT)
+        if isinstance(value, str) and types == (str,) and len(value) > most:
+            raise BadInput(f"{where}.{key} has {len(value)} characters, more than {most}")
         if key in KNOWN:
             one(key, value, where)
 

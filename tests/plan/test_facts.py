@@ -18,6 +18,7 @@ def test_what_can_be_is_taken(some):
         (dict.fromkeys(map(str, range(facts.MOST + 1)), 1), "machine has 1001 facts, more than 1000"),
         ({"x" * 201: 1}, "machine has a fact with a name of 201 characters, more than 200"),
         ({"cpu": "x" * 65_537}, "machine.cpu has 65537 characters, more than 65536"),
+        ({"kernel_release": "x" * 257}, "machine.kernel_release has 257 characters, more than 256"),
         ({"cpu_count": "4"}, "machine.cpu_count is '4', which is no such number"),
         ({"cpu_count": True}, "machine.cpu_count is True, which is no such number"),
         ({"where": 4}, "machine.where is 4, which is no text"),
