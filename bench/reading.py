@@ -6,6 +6,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +24,8 @@ _PACKED: dict[str, Any] = {".gz": lambda file: gzip.GzipFile(fileobj=file), ".xz
 HINT = "give a whole file that was not changed since it was written"
 
 
-def opened(path: Path) -> IO[bytes]:
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a regular file; what ends in .gz or .xz is unpacked. Raises OSError, BadInput for a pipe."""
     if path.suffix == ".xz" and not lzma:
         raise BadInput("this Python can't unpack it: it was built without lzma", "unpack it first, with unxz")
@@ -31,8 +33,12 @@ def opened(path: Path) -> IO[bytes]:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise BadInput("it is no file", HINT)
-    file = os.fdopen(handle, "rb")
-    return _PACKED[path.suffix](file) if path.suffix in _PACKED else file
+    with os.fdopen(handle, "rb") as file:
+        if path.suffix not in _PACKED:
+            yield file
+            return
+        with _PACKED[path.suffix](file) as unpacked:  # which closes itself alone
+            yield unpacked
 
 
 def whole(path: Path, most: int = MOST) -> str:

@@ -24,9 +24,23 @@ def test_a_file_is_read_whole_packed_or_not(tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_file_is_not_waited_for(tmp_path, make):
     make(tmp_path / "x")
-    for read in (reading.opened, reading.whole, lambda path: next(reading.lines(path, 10))):
+    for read in (
+        lambda path: reading.opened(path).__enter__(),
+        reading.whole,
+        lambda path: next(reading.lines(path, 10)),
+    ):
         with pytest.raises(BadInput, match="it is no file"):
             read(tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["x", "x.gz", "x.xz"])
+def test_no_descriptor_stays_open(tmp_path, name):
+    pack = {"x": bytes, "x.gz": gzip.compress, "x.xz": lzma.compress}[name]
+    (tmp_path / name).write_bytes(pack(b"line\n"))
+    before = os.listdir("/proc/self/fd")
+    with reading.opened(tmp_path / name) as file:
+        assert file.read() == b"line\n"
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_only_so_much_is_read(tmp_path, monkeypatch):

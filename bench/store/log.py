@@ -171,53 +171,55 @@ class _Counting:
     """The records that count, of those added so far."""
 
     def __init__(self) -> None:
-        self.records: list[Record] = []
+        self._added: list[Record | None] = []  # None: counts no more
         self._machines: dict[int, Machine] = {}
-        self._boots: set[int] = set()  # of which there are records
+        # By boot, the places of what goes when that boot begins again: in any case, or unless the machine stayed up.
+        # Verdicts stay. Each is looked at once: of many boots, or of one again and again, all would take for ever.
+        self._going: dict[int, list[int]] = {}
+        self._measured: dict[int, list[int]] = {}
+
+    @property
+    def records(self) -> list[Record]:
+        """What counts."""
+        return [one for one in self._added if one is not None]
 
     def add(self, record: Record) -> None:
         """Add one more. Raises BadInput where it can't stand there."""
         if isinstance(record, Plan):
             self._plan(record)
             return
-        if not self.records:
+        if not self._added:
             raise BadInput("the plan must come first")
         if isinstance(record, Machine):
             before = self._machines.get(record.boot)
-            same = before is not None and _boot_id(before) == _boot_id(record) != ""
-            if record.boot in self._boots:  # else all of them stay: of many boots, looking would take for ever
-                self.records = [one for one in self.records if _stays(one, record.boot, same=same)]
+            if before is None or not _boot_id(before) == _boot_id(record) != "":
+                self._drop(self._measured, record.boot)  # values of two boots would pass for those of one
+            self._drop(self._going, record.boot)
             self._machines[record.boot] = record
         elif record.boot not in self._machines and not isinstance(record, Failed):
             raise BadInput(f"boot {record.boot} has no machine yet")
-        self._boots.add(record.boot)
-        self.records.append(record)
+        if not isinstance(record, Played):
+            kept = self._measured if isinstance(record, Timed | Messages) else self._going
+            kept.setdefault(record.boot, []).append(len(self._added))
+        self._added.append(record)
+
+    def _drop(self, places: dict[int, list[int]], boot: int) -> None:
+        for place in places.pop(boot, ()):
+            self._added[place] = None
 
     def _plan(self, plan: Plan) -> None:
-        if not self.records:
-            self.records.append(plan)
+        if not self._added:
+            self._added.append(plan)
             return
-        first = self.records[0]
+        first = self._added[0]
         assert isinstance(first, Plan)
         if first._replace(**{key: getattr(plan, key) for key in CHANGING}) != plan:
             raise BadInput("a second plan, of something else")
-        self.records[0] = plan
+        self._added[0] = plan
 
 
 def _boot_id(machine: Machine) -> str:
     return str(machine.facts.get("boot_id", ""))
-
-
-def _stays(one: Record, boot: int, *, same: bool) -> bool:
-    """Whether a record stays when a boot begins again; same: the machine is up since, and goes on where it was.
-
-    Else the boot is measured anew as a whole: values of two boots would pass for those of one. Verdicts stay.
-    """
-    if isinstance(one, Plan) or one.boot != boot:
-        return True
-    if isinstance(one, Timed | Messages):
-        return same
-    return isinstance(one, Played)
 
 
 def failures(found: Sequence[Record]) -> tuple[list[str], list[str]]:

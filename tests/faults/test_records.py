@@ -3,9 +3,12 @@
 
 import pytest
 
-from bench.plan.records import Failed, Timed
+from bench.plan import records
+from bench.plan.records import Failed, Messages, Timed
 from bench.store import frames, log
+from tests import synthetic
 from tests.faults.support import survived
+from tests.texts import FEW
 
 ESCAPES = "\x1b]0;title\x07\x1b[31mred\u202e\x9b2J"
 _HEARD = "hello(); heard(); heard(); "
@@ -198,3 +201,15 @@ end()
     )
     assert "red" in said
     assert not [one for one in "\x1b\x07\u202e\x9b" if one in said]
+
+
+@pytest.mark.timeout(60)
+def test_a_boot_that_begins_again_and_again_is_read_in_one_go(tmp_path):
+    """Looking through all there is at each of its beginnings would take hours."""
+    plan, machine = log.read(synthetic.result(tmp_path / "a", what=FEW) / log.FILE)[0][:2]
+    machine = machine._replace(facts=machine.facts | {"boot_id": "the same"})
+    said = Messages(machine.boot, {}, [])
+    (tmp_path / log.FILE).write_text("".join(f"{records.encode(one)}\n" for one in (plan, machine)))
+    with (tmp_path / log.FILE).open("a") as file:
+        file.write(f"{records.encode(said)}\n" * 40_000 + f"{records.encode(machine)}\n" * 20_000)
+    assert log.read(tmp_path / log.FILE)[0] == [plan, *[said] * 40_000, machine]
