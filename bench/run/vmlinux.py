@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import processes
+from bench import processes, reading
 from bench.errors import BadInput
 
-_BANNER = re.compile(rb"Linux version (\S+) [^\0\n]*?(#\d[^\0\n]*)\n")
+# Bounded, so that a file of nothing but its first words is not looked through once for each of them.
+_BANNER = re.compile(rb"Linux version (\S{1,256}) [^\0\n]{0,1024}?(#\d[^\0\n]{0,256})\n")
 _SECONDS = 300.0  # for nm and addr2line each: a distribution's vmlinux has hundreds of megabytes
 _UNKNOWN = re.compile(r"^\?\?:|:[?0]$")
 
@@ -48,7 +49,7 @@ def _same(path: Path, host: dict[str, Any]) -> None:
     """Raise BadInput unless the vmlinux is the kernel that was measured: release and version string say so."""
     hint = "give the vmlinux of the build that was measured"
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with reading.opened(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if data[:4] != b"\x7fELF":
                 raise BadInput(f"{path} is no ELF file", "a bzImage has no symbols: " + hint)
             found = _BANNER.search(data)

@@ -21,7 +21,7 @@ _SETUP_SECTS, _SYSSIZE, _MAGIC, _VERSION, _KERNEL_VERSION = 0x1F1, 0x1F4, 0x202,
 _XLOADFLAGS, _PAYLOAD, _HEADER_END = 0x236, 0x248, 0x250
 _OTHERS = ((b"\x7fELF", 0, "an ELF file, such as vmlinux"),
            *((row.magic, 56, f"an image for {row.debian}") for row in ARCHES.values() if row.magic))  # fmt: skip
-_MOST = 1 << 30  # bytes of a kernel's text and data
+_MOST = 1 << 29  # bytes of a kernel's text and data
 _SECONDS = 60.0
 
 
@@ -88,7 +88,7 @@ def _code(head: bytes) -> int:
 def _by(tool: str) -> Callable[[bytes], bytes]:
     # The last four bytes are its size unpacked, at which the tool would complain.
     def unpack(data: bytes) -> bytes:
-        return processes.finish([tool, "-dcq"], _SECONDS, data[:-4]).stdout
+        return processes.finish(["sh", "-c", f"{tool} -dcq | head -c {_MOST}"], _SECONDS, data[:-4]).stdout
 
     return unpack
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The command `functions`, and where functions stand in the source of a kernel."""
 
+import os
 import subprocess
 
 import pytest
@@ -129,3 +130,14 @@ def test_missing_binutils_are_named(tmp_path, monkeypatch):
     with pytest.raises(Unsupported, match="there is no program nm") as caught:
         vmlinux.places(image, ["handle_mm_fault"], HOST)
     assert "binutils" in caught.value.hint
+
+
+@pytest.mark.timeout(60)
+def test_a_vmlinux_that_is_a_pipe_or_nothing_but_banners_is_refused_soon(tmp_path):
+    """Neither is waited for, or looked through again and again."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadInput, match="it is no file"):
+        vmlinux.places(tmp_path / "pipe", ["handle_mm_fault"], HOST)
+    (tmp_path / "banners").write_bytes(b"\x7fELF" + b"Linux version a " * (1 << 17))
+    with pytest.raises(BadInput, match="names no version of Linux"):
+        vmlinux.places(tmp_path / "banners", ["handle_mm_fault"], HOST)

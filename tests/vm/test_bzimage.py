@@ -88,3 +88,12 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     for path in (tmp_path / "pipe", "/dev/zero"):
         with pytest.raises(BadInput, match="is no file"):
             bzimage.check(tmp_path / path, "")
+
+
+def test_what_a_packer_writes_without_end_is_taken_as_far_as_a_kernel_may_go(tmp_path, monkeypatch):
+    """A small file may unpack to more than any machine has."""
+    (tmp_path / "zstd").write_text("#!/bin/sh\nexec cat /dev/zero\n")
+    (tmp_path / "zstd").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(bzimage, "_MOST", 1 << 20)
+    assert bzimage._unpacked(b"\x28\xb5\x2f\xfd" + bytes(100)) == bytes(1 << 20)
