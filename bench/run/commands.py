@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import place
 from bench.errors import BadInput, PermissionDenied, WrongAnswer
+from bench.files import replacing
 from bench.plan import arches, catalogue, suites
 from bench.plan.arches import USUAL
 from bench.plan.interfaces import INTERFACES
@@ -282,7 +283,8 @@ def cover_letter(names: tuple[str, ...], into: str | None = None, *, keep: Path 
 
     block = letters.wrap(blocks.block([existing(name) for name in names], **shown))
     if keep:
-        keep.write_text(block, encoding="utf-8")
+        with replacing(keep) as file:
+            file.write(block.encode())
     elif into is None:
         print(place.typed(block), end="")
     elif letters.edit(Path(into), block):

@@ -9,6 +9,7 @@ import click
 from click import shell_completion
 
 from bench import place
+from bench.errors import BadInput
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_PAGEMAP_BENCH_COMPLETE"  # set by those scripts, when they ask
@@ -32,8 +33,17 @@ def script(shell: str, program: str = "") -> str:
 
 
 def answer(command: click.Command, asked: str) -> int:
-    """Print how what is typed may go on, as the script of a shell asked for it; return the exit status."""
-    return shell_completion.shell_complete(command, {}, place.PROGRAM, VARIABLE, asked)
+    """Print how what is typed may go on, as the script of a shell asked for it; return the exit status.
+
+    Raises BadInput where none of them asked.
+    """
+    try:
+        if not shell_completion.shell_complete(command, {}, place.PROGRAM, VARIABLE, asked):
+            return 0
+    except (KeyError, ValueError):  # of the words typed, and the number of one
+        pass
+    hint = f"it is set by the script of ./bench.py completion alone: unset {VARIABLE}"
+    raise BadInput(f"{VARIABLE} is {asked!r}, and no shell asks so", hint)
 
 
 def _results() -> Iterable[str]:

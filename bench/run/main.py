@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import re
 import resource
 import signal
 import sys
+import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -583,11 +586,35 @@ def _guarded(what: Callable[[], int]) -> int:
         return fail(f"{error.name} can't be loaded: {error}", hint, _usage())
     except OSError as error:
         return _refused(error)
+    except Exception:  # Python would make it 1, which says that a kernel is worse
+        for line in traceback.format_exc().splitlines():
+            tell.note(line)
+        hint = "please report it with the lines above; what was measured is kept"
+        return fail("this is a fault of this suite", hint, 255 if _usage() == 255 else 3)
+
+
+def _settle_libraries() -> None:
+    """Have libraries do what we count on, whatever the environment says, and tell their warnings as ours are told."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each takes memory, and has nothing to do
+    os.environ["MPLBACKEND"] = "agg"  # that of a notebook may not be there
+    if not os.environ.get("SOURCE_DATE_EPOCH", "0").isdecimal():
+        del os.environ["SOURCE_DATE_EPOCH"]  # NumPy wants a number
+    warnings.showwarning = lambda message, *_: tell.note(f"warning: {message}")
+    warnings.filterwarnings("ignore", "Glyph .* missing from font")  # in names of results: a box is drawn
+    logging.lastResort = _Told(logging.WARNING)
+
+
+class _Told(logging.Handler):
+    """What libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell it."""
+        tell.note(f"warning: {record.getMessage()}")
 
 
 def _command() -> int:
     """Run what was typed."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each takes memory, and has nothing to do
+    _settle_libraries()
     least, _ = resource.getrlimit(resource.RLIMIT_AS)
     if 0 <= least < LEAST_MEMORY:  # a library would end us, with 1
         return fail(

@@ -111,6 +111,33 @@ def test_places_of_a_checkout(lab, place):
 # Python, and its environment
 
 
+@pytest.mark.parametrize("words", ["MPLBACKEND=module://matplotlib_inline.backend_inline", "SOURCE_DATE_EPOCH=abc"])
+def test_what_the_environment_tells_libraries_ends_nothing(lab, words):
+    """The first is what Jupyter sets."""
+    lab.env |= dict([words.split("=")])
+    done = lab.bench("report", synthetic.result(lab.results / "a", what=[("random", 100, 10.0)]))
+    assert "phases" in survived(done, 0) + done.stdout
+
+
+def test_what_libraries_say_is_told_as_we_tell(lab):
+    """In one line each, without the code that said it."""
+    lab.env["MPLCONFIGDIR"] = "/proc/x"
+    result = synthetic.result(lab.results / "\u4e2d\u6587", what=[("random", 100, 10.0)])
+    done = lab.bench("report", result, "--format", "text")
+    assert "Glyph" not in survived(done, 0)
+    assert all(line.startswith("warning: ") for line in done.stderr.splitlines()), done.stderr
+
+
+@pytest.mark.parametrize(("words", "status"), [(["report"], 3), (["bisect", "--fail-on", "1%"], 255)])
+def test_a_fault_of_ours_does_not_pass_for_a_wrong_answer(lab, words, status):
+    """Python would end with 1. Its lines are shown: who reports it needs them."""
+    lab.hang_in("pandas", "raise RuntimeError('odd')")
+    synthetic.result(lab.results / "a", what=[("random", 100, 10.0)])
+    done = lab.bench(*words, lab.results / "a")
+    assert done.returncode == status, done.stderr
+    assert "RuntimeError: odd\nerror: this is a fault of this suite\nhint: please report it" in done.stderr
+
+
 def test_a_venv_without_its_configuration(lab):
     """Python in it is the system's then: it does not start itself for ever."""
     (lab.folder / "tree").mkdir()

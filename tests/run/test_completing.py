@@ -61,6 +61,20 @@ def test_every_choice_of_every_command_is_completed():
         assert found == [str(one) for one in param.type.choices], (command.name, param.name)
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [("bash_complete", {}), ("bash_complete", {"COMP_WORDS": "./bench.py", "COMP_CWORD": "abc"}), ("csh_complete", {})],
+)
+def test_what_no_shell_asks_is_said_and_is_no_wrong_answer(asked, words):
+    env = {key: value for key, value in os.environ.items() if not key.startswith("COMP_")}
+    done = bench(env=env | words | {completing.VARIABLE: asked})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        f"error: {completing.VARIABLE} is {asked!r}, and no shell asks so",
+        f"hint: it is set by the script of ./bench.py completion alone: unset {completing.VARIABLE}",
+    ]
+
+
 def test_zsh_and_fish_are_answered():
     first = answered("zsh", "./bench.py cov", "1")
     assert first[:2] == ["plain", "cover-letter"]
