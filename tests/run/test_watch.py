@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The regression watch: a stand-in tree of three commits, measured by a stand-in for the suite."""
 
+import json
 import os
 import re
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,20 @@ test -e "$result/good/records.jsonl" || printf '{"type":"plan","suite":"%s"}\\n'
 echo "Benchmark results" >"$result/cover-letter.txt"
 test "$STATUS" = 0 || printf 'error: 2 reasons to fail:\\n  scan-wp is slower\\n  and so on\\nhint: look\\n' >&2
 exit "$STATUS"
+"""
+
+# Says that it has begun, and waits for TERM; then it ends in order, or does not
+WAITING = f"""#!{sys.executable}
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+with open(os.environ["BEGUN"], "w") as begun:
+    begun.write(str(os.getpid()))
+signal.sigtimedwait([signal.SIGTERM], 60)
+if os.environ["STATUS"] == "stays":
+    signal.sigtimedwait([signal.SIGUSR1], 60)
+with open(os.environ["CALLS"], "a") as calls:
+    calls.write("ended in order")
+raise SystemExit(143)
 """
 
 
@@ -47,15 +64,19 @@ def git(where, *words):
     return subprocess.run(["git", *names, *words], cwd=where, check=True, capture_output=True, text=True).stdout
 
 
-def watched(tree, status, *words, revision="main"):
-    """Run it; return its exit status, what it said, and the new calls of the suite."""
-    calls = tree.parent / "calls"
-    calls.write_text("")
-    variables = {"BENCH": tree.parent / "bench.py", "CALLS": calls, "STATUS": status}
+def call(tree, status, *words, revision="main", **variables):
+    """The command, and its environment."""
+    (tree.parent / "calls").write_text("")
+    variables = {"BENCH": tree.parent / "bench.py", "CALLS": tree.parent / "calls", "STATUS": status} | variables
     command = [WATCH / "watch", tree, revision, tree.parent / "watch", *words]
-    environment = os.environ | {key: str(value) for key, value in variables.items()}
+    return command, os.environ | {key: str(value) for key, value in variables.items()}
+
+
+def watched(tree, status, *words, **more):
+    """Run it; return its exit status, what it said, and the new calls of the suite."""
+    command, environment = call(tree, status, *words, **more)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout + done.stderr, calls.read_text().splitlines()
+    return done.returncode, done.stdout + done.stderr, (tree.parent / "calls").read_text().splitlines()
 
 
 def test_a_good_commit_is_the_next_base(tree):
@@ -149,6 +170,72 @@ def test_no_verdict_changes_nothing(tree):
     assert (tree.parent / "watch/good").read_text() == before
     assert not (tree.parent / "watch/regression.txt").exists()
     assert "scan-wp is slower" in (tree.parent / "watch/why.txt").read_text()
+
+
+def interrupted(tree, number, status, **variables):
+    """Send it a signal while the suite measures; return its exit status, and the suite's process."""
+    (tree.parent / "bench.py").write_text(WAITING)
+    os.mkfifo(tree.parent / "begun")
+    command, environment = call(tree, status, BEGUN=tree.parent / "begun", **variables)
+    command = ["env", "--default-signal", *command]  # a shell has pytest ignore SIGINT in the background
+    ours = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        measuring = int((tree.parent / "begun").read_text())  # pytest has a limit of its own
+        ours.send_signal(number)
+        return ours.wait(30), measuring
+    finally:
+        ours.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_who_ends_it_ends_what_measures_and_in_order(tree, number):
+    status, measuring = interrupted(tree, number, 0)
+    assert (status, (tree.parent / "calls").read_text()) == (128 + number, "ended in order")
+    with pytest.raises(ProcessLookupError):
+        os.kill(measuring, 0)
+    assert not (tree.parent / "watch/regression.txt").exists()
+
+
+def test_what_does_not_end_is_killed(tree):
+    status, measuring = interrupted(tree, signal.SIGTERM, "stays", PATIENCE=1)
+    assert (status, (tree.parent / "calls").read_text()) == (128 + signal.SIGTERM, "")
+    with pytest.raises(ProcessLookupError):
+        os.kill(measuring, 0)
+
+
+NO_VERDICT = {
+    "there is no .*cover-letter.txt": BENCH.replace("$result/cover-letter.txt", "/dev/null"),
+    "said no reason": BENCH.replace("error: 2", "Traceback: 2"),
+    "can't be executed": BENCH.replace('exit "$STATUS"', "exit 126"),
+    "failed, with status 1": BENCH.replace('exit "$STATUS"', 'rm "$result/../why.txt"; exit 1'),
+}
+
+
+@pytest.mark.parametrize("says", NO_VERDICT)
+def test_only_a_verdict_says_that_something_is_worse(tree, says):
+    """What fails otherwise, in here or in the suite, is said, and is no exit status 1."""
+    folder = tree.parent / "watch"
+    (tree.parent / "bench.py").write_text(NO_VERDICT[says])
+    status, said, _ = watched(tree, 1)
+    assert status == 3
+    assert re.search(f"^error: .*{says}.*\nhint: ", said, re.MULTILINE), said
+    assert {path.name for path in folder.glob("*.*")} <= {"why.txt"}, "nothing half-written is left"
+
+
+@pytest.mark.parametrize("bench", ["/no/such/bench.py", "no-such-command", __file__])
+def test_a_suite_that_is_not_there_is_said(tree, bench):
+    status, said, _ = watched(tree, 0, BENCH=bench)
+    assert status == 2
+    assert f"error: {bench} is missing, or can't be executed\nhint: BENCH=" in said
+
+
+def test_reasons_come_out_of_json(tree):
+    said = {"event": "error", "text": '2 reasons:\n  "scan-wp" is \u00b13 % slower', "hint": "look", "status": 1}
+    (tree.parent / "why.json").write_text(f"{json.dumps({'event': 'note', 'text': 'error: no'})}\n{json.dumps(said)}\n")
+    text = BENCH.replace("printf 'error:", f"cat '{tree.parent}/why.json' >&2; exit 1; printf '")
+    (tree.parent / "bench.py").write_text(text)
+    assert watched(tree, 1, "--progress", "json")[0] == 1
+    assert f"\n\n{said['text']}\n\nCommits" in (tree.parent / "watch/regression.txt").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_is_refused(tree):
