@@ -20,7 +20,7 @@ from bench.store import log
 
 LETTER = "cover-letter.txt"
 # The last three are of earlier versions.
-HOLD_RESULTS = (log.FILE, log.PACKED, log.OLDER, "suite.json", "suite.json.gz", "meaning.json")
+HOLD_RESULTS = (*log.FILES, "suite.json", "suite.json.gz", "meaning.json")
 PAGES = ("report.txt", "report.html", "compare.txt", "compare.csv", "functions.csv", "functions.html", LETTER)
 DEEPEST = 1  # the results of a matrix lie one level below its comparison
 LONGEST = 200  # bytes of a name: what is written beside a file while it grows has a longer one
@@ -92,21 +92,60 @@ def contents(folder: Path, depth: int = DEEPEST) -> Found:
     return found
 
 
+def _others(folder: Path, found: Found) -> list[Path]:
+    """Return the folders below one that are neither of its result nor of its matrix, but for those with nothing in."""
+    own: set[str] = set()
+    if not any(path.parent == folder for path in found.files if path.name in HOLD_RESULTS):
+        labels = {path.parent.name: _labels(path) for path in found.files if path.name in log.FILES}
+        matrices = {some for name, some in labels.items() if name in some}
+        own = set(*matrices) if len(matrices) == 1 else own
+    return [path for path in found.folders if path.name not in own and not contents(path, 0).empty]
+
+
+def _labels(path: Path) -> tuple[str, ...]:
+    """The kernels of the matrix that a log is of; none where it is of no matrix, or can't be read."""
+    try:
+        return log.plan(path).matrix
+    except BadInput:
+        return ()
+
+
+def _listed(folder: Path, paths: Sequence[Path]) -> str:
+    """Name what is in a folder, for an error."""
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(str(path.relative_to(folder)) for path in paths[:_SHOWN]) + more
+
+
+def refuse_inside(folder: Path) -> None:
+    """Raise BadInput for a folder in that of a result: who replaces the one would remove the other."""
+    for parent in Path(os.path.abspath(folder)).parents:
+        if any(os.path.isfile(parent / name) for name in log.FILES):
+            raise BadInput(f"{folder} is inside of the result {parent}", "choose another --name")
+
+
 def check(folder: Path, *, force: bool | None) -> None:
     """Raise BadInput where a run can't have this folder: nothing is changed. force: replace; None: there is no way."""
     _refuse_name(folder.name)
+    refuse_inside(folder)
     if not os.path.lexists(folder):
         return
-    hint = "choose another --name, or remove it first"
-    if force is not None:
-        hint = "choose another --name, go on with it: --resume, or replace it: --force"
     if folder.is_symlink() or not folder.is_dir():
         raise BadInput(f"{folder} exists, and is no folder", "choose another --name, or remove it yourself")
     found = contents(folder)
+    others = _others(folder, found)
+    hint = "choose another --name, or remove it first"
+    if others:
+        hint = "choose another --name"
+    elif force is not None:
+        hint = "choose another --name, go on with it: --resume, or replace it: --force"
     if found.foreign and force:
-        names = ", ".join(str(path.relative_to(folder)) for path in found.foreign[:_SHOWN])
-        more = f" and {len(found.foreign) - _SHOWN} more" if len(found.foreign) > _SHOWN else ""
-        raise BadInput(f"{folder} holds what is of no result: {names}{more}", "move it away, or choose another --name")
+        names = _listed(folder, found.foreign)
+        raise BadInput(f"{folder} holds what is of no result: {names}", "move it away, or choose another --name")
+    if others and force:
+        raise BadInput(
+            f"{folder} holds more than one result or one matrix: {_listed(folder, others)}",
+            "--force replaces one: move the others away, or choose another --name",
+        )
     if force and not (found.result or found.empty):
         raise BadInput(f"{folder} is no result", "choose another --name, or remove it yourself")
     if not force and not found.empty:

@@ -82,6 +82,7 @@ class Todo(NamedTuple):
 def run(request: History) -> None:
     """Measure what is missing, and write the page. Raises WorkerFailed where a kernel could not be measured."""
     top = commands.result_folder(request.name)
+    folders.refuse_inside(top / COUNTED)
     todo = [] if request.limit == 0 else _missing(top, _listed(request.only))
     most = len(todo) if request.limit is None else min(request.limit, len(todo))
     if request.dry_run:

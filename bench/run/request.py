@@ -132,7 +132,7 @@ class Request:
         "--resume", TEXT, OUTPUT, "Go on with a result: do what its plan lacks, and with --boots +N more.",
         metavar="NAME", repeated=False)
     force: bool | None = declared(
-        "--force", click.BOOL, OUTPUT, "Replace the result that has this name.", repeated=False)
+        "--force", click.BOOL, OUTPUT, "Replace the result, or the one matrix, that has this name.", repeated=False)
     form: str = declared(
         "--format", click.Choice(["text", *FOR_CI]), OUTPUT, "What is printed at the end; ktap, tap and kcidb, for "
         "kernel CI, are for the suite meaning.", needs=(SCENARIOS,), default="text", repeated=False)

@@ -25,6 +25,7 @@ from bench.plan.records import Facts, Failed, Machine, Messages, Played, Record,
 
 FILE = "records.jsonl"
 PACKED, OLDER = "records.jsonl.xz", "records.jsonl.gz"  # the same, packed: examples; as earlier versions packed it
+FILES = (FILE, PACKED, OLDER)
 PER_BOOT = ("memory_bytes", "clock_ns", "syscall_ns", "copy_page_ns", "disturbances")  # what the reports show of it
 CHANGING = ("boots", "processes", "least_boots", "until", "command")  # fields of a plan that a later one may change
 HINT = "a run writes it: ./bench.py run --name NAME"
@@ -124,7 +125,7 @@ def _refused(path: Path, error: OSError, kept: str = "what was measured before i
 
 def find(folder: Path) -> Path | None:
     """Return the log of a result's folder, None where it has none. Raises BadInput where one is no file."""
-    for path in (folder / name for name in (FILE, PACKED, OLDER)):
+    for path in (folder / name for name in FILES):
         if path.is_file():
             return path
         if os.path.lexists(path):

@@ -19,11 +19,18 @@ from plots import drawing
 from tests.run.scripted import PLAN, POINTS, Scripted, answer, site
 
 
-def measured(folder):
+def measured(folder, plan=PLAN):
     """A result in a folder that is made."""
     folder.mkdir(parents=True)
-    campaign.measure(Part(PLAN, site(Scripted(answer)), folder))
+    campaign.measure(Part(plan, site(Scripted(answer)), folder))
     return folder
+
+
+def matrix(folder, *labels):
+    """A matrix of these kernels in a folder that is made; return the results."""
+    found = [measured(folder / label, PLAN._replace(matrix=labels)) for label in labels]
+    (folder / folders.LETTER).touch()
+    return found
 
 
 def written(folder, *found):
@@ -51,14 +58,53 @@ def test_a_result_is_replaced_only_where_that_is_asked_for(tmp_path, capsys):
 
 def test_a_matrix_is_replaced_with_all_its_results(tmp_path):
     folder = tmp_path / "m"
-    for label in ("base", "patched"):
-        measured(folder / label)
-    (folder / folders.LETTER).touch()
+    matrix(folder, "base", "patched")
     with folders.new(folder, folder / "base", folder / "other", force=True):
         assert sorted(path.name for path in folder.iterdir()) == ["base", "other"]
         campaign.measure(Part(PLAN, site(Scripted(answer)), folder / "other"))
     assert sorted(tmp_path.rglob(log.FILE)) == [folder / "other" / log.FILE]
     assert sorted(tmp_path.iterdir()) == [folder]
+
+
+OTHERS = {
+    "results": (lambda folder: [measured(folder / name) for name in ("1", "2")], "1, 2"),
+    "one result below": (lambda folder: measured(folder / "1"), "1"),
+    "one in a result": (lambda folder: [measured(folder), measured(folder / "1")], "1"),
+    "one in a matrix": (lambda folder: [*matrix(folder, "base", "new"), measured(folder / "1")], "1"),
+    "a matrix in a result": (lambda folder: [measured(folder), *matrix(folder, "base", "new")], "base, new"),
+    "two matrices": (lambda folder: [*matrix(folder, "a", "b"), *matrix(folder, "c", "d")], "a, b, c and 1 more"),
+    "a damaged one": (lambda folder: [*matrix(folder, "a", "b"), damaged(folder / "1")], "1"),
+    "pages": (lambda folder: [measured(folder), (folder / "1").mkdir(), (folder / "1/compare.txt").touch()], "1"),
+}
+
+
+def damaged(folder):
+    """A log that nobody can read."""
+    folder.mkdir()
+    (folder / log.FILE).write_text("damaged\n")
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_no_more_than_one_result_or_one_matrix_is_replaced(tmp_path, what):
+    folder, (make, names) = tmp_path / "x", OTHERS[what]
+    make(folder)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(BadInput, match=f": {names}$"), folders.new(folder, force=True):
+        pass
+    with pytest.raises(BadInput, match="exists") as refusal, folders.new(folder, force=False):
+        pass
+    assert "--force" not in refusal.value.hint
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("force", [None, False, True])
+def test_no_result_is_made_inside_of_another(tmp_path, monkeypatch, force):
+    folder = measured(tmp_path / "x")
+    monkeypatch.chdir(folder)
+    for inside in (folder / "sub", folder / "a/b/c", Path("sub")):
+        with pytest.raises(BadInput, match=f"is inside of the result {folder}$"), folders.new(inside, force=force):
+            pass
+    assert [path.name for path in folder.iterdir()] == [log.FILE]
 
 
 def replaced(left, how, *made):
@@ -93,9 +139,7 @@ def test_a_result_is_back_where_nothing_took_its_place(tmp_path, capsys, end, ho
 
 def test_a_matrix_is_back_as_a_whole(tmp_path):
     folder = tmp_path / "m"
-    for label in ("base", "patched"):
-        measured(folder / label)
-    (folder / folders.LETTER).touch()
+    matrix(folder, "base", "patched")
     before = sorted(tmp_path.rglob("*"))
     how = GuestFailed("the kernel panicked", "see why")
     with pytest.raises(GuestFailed):
@@ -240,7 +284,7 @@ def test_what_is_being_measured_is_left_alone(tmp_path, force):
 
 
 def test_one_result_of_a_matrix_that_is_being_measured_keeps_all(tmp_path):
-    one, other = (measured(tmp_path / "m" / label) for label in ("base", "new"))
+    one, other = matrix(tmp_path / "m", "base", "new")
     with log.Log(other), pytest.raises(BadInput, match="being measured"), folders.new(tmp_path / "m", force=True):
         pass
     assert (one / log.FILE).exists()

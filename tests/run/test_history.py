@@ -298,6 +298,14 @@ def test_a_log_that_another_process_measures_into_is_left_alone(tmp_path, guests
     assert (folder / log.FILE).read_bytes() == before
 
 
+def test_no_history_is_kept_inside_of_a_result(tmp_path, guests):
+    (tmp_path / log.FILE).touch()
+    for top in (tmp_path, tmp_path / "a"):
+        with pytest.raises(BadInput, match=f"is inside of the result {tmp_path}$"):
+            run(top)
+    assert [path.name for path in tmp_path.iterdir()] == [log.FILE]
+
+
 def test_a_dry_run_says_what_is_missing_and_does_nothing(tmp_path, guests, capsys):
     run(tmp_path, limit=1)
     run(tmp_path, dry_run=True)
