@@ -38,6 +38,11 @@ def write(top: Path, draw: pages.Draw) -> str:
     return said
 
 
+def text(top: Path) -> str:
+    """Return the page of text without writing anything. Raises BadInput where nothing was measured."""
+    return told.text(told.read(top))
+
+
 def frames(made: History) -> dict[str, pd.DataFrame]:
     """Return what plots draw, by the kind of frame."""
     stepped = {(one.new, change.base.case, change.base.phase) for one in made.groups for change in one.changes}

@@ -232,8 +232,13 @@ def _unsaid(_: str) -> None:
 
 
 def _page(top: Path) -> None:
-    """Write the pages of what there is, and print the one of text."""
+    """Write the pages of what there is, and print the one of text. Raises PermissionDenied, after printing."""
     from bench.report import history_page  # noqa: PLC0415  (pandas and matplotlib: seconds)
     from plots import drawing  # noqa: PLC0415
 
-    print(history_page.write(top, drawing.every), end="")
+    try:
+        said = history_page.write(top, drawing.every)
+    except PermissionDenied:
+        print(history_page.text(top), end="")
+        raise
+    print(said, end="")

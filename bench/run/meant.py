@@ -15,7 +15,10 @@ from bench.store.verdicts import Verdicts
 
 
 def report(folders: Sequence[Path], form: str, into: Path | None, *, everything: bool) -> None:
-    """Print results; write text, page and plot beside one, or of several into the folder `into`."""
+    """Print results; write text, page and plot beside one, or of several into the folder `into`.
+
+    Raises PermissionDenied, after printing, where that can't be written.
+    """
     from plots import drawing  # noqa: PLC0415  (matplotlib: a second more)
 
     results = [verdicts.load(folder) for folder in folders]
@@ -30,11 +33,12 @@ def report(folders: Sequence[Path], form: str, into: Path | None, *, everything:
         try:
             made = pages.meant(results, everything=everything, into=(target, drawing.every) if target else None)
         except PermissionDenied as error:
-            if into:
+            print(pages.meant(results, everything=everything), end="")
+            if into:  # it was asked for
                 raise
             note(f"The report is not kept: {error}; {error.hint}.")
-            made = pages.meant(results, everything=everything)
-        print(made, end="")
+        else:
+            print(made, end="")
 
 
 def compare(

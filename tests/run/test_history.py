@@ -12,6 +12,7 @@ import pytest
 from bench.errors import BadInput, GuestFailed, PermissionDenied, Unsupported, WorkerFailed
 from bench.plan.interfaces import form
 from bench.plan.records import Messages, Timed
+from bench.report import history_page
 from bench.run import history
 from bench.run.history import Half, History
 from bench.run.request import Request
@@ -312,6 +313,16 @@ def test_a_dry_run_says_what_is_missing_and_does_nothing(tmp_path, guests, capsy
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["debian:6.12.9", "debian:6.12.43", "debian:7.3.4", "3"]
     assert guests[1] == ["6.1.170"]
+
+
+def test_the_page_is_printed_though_it_can_not_be_written(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(history_page.told, "read", lambda top: top.name)
+    monkeypatch.setattr(history_page.told, "text", "what changed in {}\n".format)
+    monkeypatch.setattr(history_page, "frames", lambda made: {})
+    with pytest.raises(PermissionDenied, match="can't be written"):
+        run(tmp_path / "file", limit=0)
+    assert capsys.readouterr().out == "what changed in file\n"
 
 
 def test_the_command_without_data_says_how_to_begin(tmp_path):

@@ -27,7 +27,9 @@ def test_several_results_are_a_table_and_no_page_without_a_folder(capsys):
         meant.report([ONE, TWO], "html", None, everything=False)
 
 
-def test_a_report_that_cannot_be_kept_is_printed_unless_the_folder_was_asked_for(monkeypatch, capsys, tmp_path):
+def test_a_report_that_cannot_be_kept_is_printed_and_an_error_where_the_folder_was_asked_for(
+    monkeypatch, capsys, tmp_path
+):
     kept = meant.pages.meant
 
     def full(results, *, everything, into=None):
@@ -42,6 +44,7 @@ def test_a_report_that_cannot_be_kept_is_printed_unless_the_folder_was_asked_for
     assert "The report is not kept: can't write" in said.err
     with pytest.raises(PermissionDenied):
         meant.report([ONE], "text", tmp_path, everything=False)
+    assert capsys.readouterr().out == said.out
 
 
 def test_changes_in_each_form(capsys):
