@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -136,6 +137,16 @@ def kept(name: str) -> str:
         return f"results/{name}"
     home = os.path.expanduser("~/")
     return re.sub(f"^{re.escape(home)}", "~/", f"{results()}/{name}")
+
+
+def called(folder: Path) -> str:
+    """Return the name by which commands find the result in a folder, as it is typed in a shell."""
+    if results() in folder.parents:
+        name = str(folder.relative_to(results()))
+        taken = "/" in name and os.path.isdir(name)  # it would be that path
+        return shlex.quote(str(folder) if taken or name.startswith("-") else name)
+    plain = "/" not in str(folder) or str(folder).startswith("-")  # it would be a name below results/, or an option
+    return shlex.quote(f"./{folder}" if plain else str(folder))
 
 
 def typed(text: str, *, installed: bool = INSTALLED) -> str:

@@ -4,14 +4,17 @@
 import ast
 import itertools
 import re
+import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
 from bench import place
 from bench.packaging import stage
+from bench.run import commands
 from tests.support import ROOT
 
 COMMIT = "5fc897e01234"
@@ -170,6 +173,28 @@ def test_results_are_named_where_they_are(monkeypatch):
     assert place.kept("x") == "~/.local/share/pagemap-bench/results/x"
     monkeypatch.setenv("XDG_DATA_HOME", "/home/ab")
     assert place.kept("x") == "/home/ab/pagemap-bench/results/x"
+
+
+def test_results_are_called_as_commands_find_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(place, "results", lambda: tmp_path / "results")
+    monkeypatch.setattr(commands, "RESULTS", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    known = {
+        tmp_path / "results/x": "x",
+        tmp_path / "results/m/base": "m/base",
+        tmp_path / "results/a b": "'a b'",
+        tmp_path / "results/-x": str(tmp_path / "results/-x"),
+        tmp_path / "y": str(tmp_path / "y"),
+        Path("x"): "./x",
+        Path("-x"): "./-x",
+        Path("results/x"): "results/x",
+    }
+    for folder, name in known.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        assert place.called(folder) == name
+        assert commands.existing(*shlex.split(name)).samefile(folder)
+    Path("m/base").mkdir(parents=True)
+    assert place.called(tmp_path / "results/m/base") == str(tmp_path / "results/m/base")
 
 
 def test_what_is_said_where_it_is_installed_names_nothing_that_only_a_checkout_has():

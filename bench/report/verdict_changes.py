@@ -90,7 +90,7 @@ def text(results: Sequence[Verdicts], *, whole: bool = True) -> str:
         listed = every if whole else every[:_LINES]
         parts += [_verdict(one), *_warnings(one), _table(one, listed)]
         if left := len(every) - len(listed):
-            parts.append(paragraph(f"And {left} more: ./bench.py compare {one.base.name} {one.new.name}"))
+            parts.append(paragraph(f"And {left} more: ./bench.py compare BASE NEW"))
         parts.append(_stories(listed, whole=whole))
     parts.append(meaning.measured(results))
     return "\n\n".join(filter(None, parts))

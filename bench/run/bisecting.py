@@ -73,7 +73,7 @@ def _check_good(good: Path, metric: str, pattern: str) -> None:
     if not made.decidable():
         raise BadInput(
             f"{good.name} has too few boots for a verdict: it takes {made.needed()}",
-            f"./bench.py run --resume {good.name} --boots +{made.needed()}",
+            f"./bench.py run --resume {place.called(good)} --boots +{made.needed()}",
         )
 
 

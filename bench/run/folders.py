@@ -191,7 +191,7 @@ def _replace(folder: Path, stack: ExitStack) -> None:
     """Put a result aside until the stack's end, or remove what measured nothing. Raises OSError."""
     found = contents(folder)
     if found.empty:
-        _clear(folder)
+        _clear(folder, "replaced")
         return
     stack.enter_context(_locked(folder, [folder, *found.logs]))  # who is locked out knows that it has an owner
     with later():
@@ -270,12 +270,6 @@ def named(results: Path) -> list[str]:
     return sorted(found)
 
 
-def called(folder: Path) -> str:
-    """Return the name by which commands find a result."""
-    results = place.results()
-    return str(folder.relative_to(results) if results in folder.parents else folder)
-
-
 @contextmanager
 def resumable(folder: Path, command: str = "run") -> Iterator[None]:
     """Where somebody interrupts what is measured into a folder, say what there is and how it goes on."""
@@ -285,7 +279,7 @@ def resumable(folder: Path, command: str = "run") -> Iterator[None]:
         if error.hint:
             pass  # whoever raised it knows more
         elif folder.is_dir() and not (found := contents(folder)).empty:
-            name = called(folder)
+            name = place.called(folder)
             own = folder / log.FILE in found.logs
             report = f"what was measured is kept: ./bench.py report {name}; " if own else ""
             error.hint = f"{report}it goes on with: ./bench.py {command} --resume {name}"
@@ -300,14 +294,19 @@ def _remove(made: Sequence[Path]) -> None:
             path.rmdir()
 
 
-def _clear(folder: Path) -> None:
+def below(folder: Path) -> list[Path]:
+    """Return the results in the folders of one, as a matrix has them."""
+    return sorted({path.parent for name in log.FILES for path in folder.glob(f"[!.]*/{name}")})
+
+
+def _clear(folder: Path, becomes: str) -> None:
     """Remove what a run left that had measured nothing, and say so. Raises OSError."""
     found = contents(folder)
     if not found.files:
         return
     with _locked(folder, found.logs):
         _unlink(folder, found)
-    note(f"{folder} held what a run left that had measured nothing: it is replaced.")
+    note(f"{folder} held what a run left that had measured nothing: it is {becomes}.")
 
 
 def _unlink(folder: Path, found: Found) -> None:
@@ -359,7 +358,7 @@ def clear(folder: Path) -> None:
     check(folder, force=False)
     found = contents(folder)
     if found.files:
-        _clear(folder)
+        _clear(folder, "removed")
     else:
         for path in [*found.folders, folder]:
             path.rmdir()

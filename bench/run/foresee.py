@@ -123,7 +123,7 @@ def matrix(wanted: matrices.Wanted) -> None:
     if request.resume:
         folder = commands.existing(str(request.resume))
         request.refuse_beside_resume()
-        found = sorted(path.parent for path in folder.glob(f"*/{log.FILE}"))
+        found = matrices.results_of(folder)
         _print(_of(lambda at, say: [_resumed(one, one.name, request.boots, at) for one in found], folder))
         return
     matrices.check_labels(labels)

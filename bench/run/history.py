@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench import place
 from bench.errors import (
     BadInput,
     BenchError,
@@ -202,7 +203,7 @@ def _measure(folder: Path, spec: str, half: Half) -> None:
     size = -(-packing.pack(folder).stat().st_size // 1024)
     for console in folder.glob("guest*.log"):
         console.unlink()
-    note(f"{folders.called(folder)}: {size} KiB")
+    note(f"{place.called(folder)}: {size} KiB")
 
 
 def _begun(folder: Path, plan: Plan, facts: Facts) -> Plan | None:
@@ -223,7 +224,7 @@ def _begun(folder: Path, plan: Plan, facts: Facts) -> Plan | None:
             return begun
         why = "what was to be measured has changed since"
     log.remove(folder)
-    note(f"{folders.called(folder)} is measured anew: {why}")
+    note(f"{place.called(folder)} is measured anew: {why}")
     return None
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import place
 from bench.errors import BadInput, BenchError, GuestFailed, LimitExceeded, NoVerdict, Unsupported, WorkerFailed
 from bench.plan.plan import Plan
 from bench.run import commands, folders, resume, tell
@@ -94,7 +95,9 @@ def _conclude(folder: Path, parts: Sequence[Part], fail_on: float | str | None, 
     if trouble:
         raise trouble
     if not full and fail_on is not None:
-        raise NoVerdict("no verdict: boots are missing", f"./bench.py matrix --resume {folder.name} --fail-on ...")
+        limit = fail_on if isinstance(fail_on, str) else Percent(fail_on)
+        again = f"./bench.py matrix --resume {place.called(folder)} --fail-on {limit}"
+        raise NoVerdict("no verdict: boots are missing", again)
     if full and fail_on is None:
         from bench.report import gate  # noqa: PLC0415  (pandas: half a second)
 
@@ -182,23 +185,29 @@ def described(parts: Sequence[Part]) -> str:
     return f"Measuring {len(parts[0].plan.points)} points on {kernels}; {boots} boots in turn{most}: about {took}."
 
 
-def _parts(request: Request, folder: Path) -> list[Part]:
-    """Return the parts of a matrix that is there. Raises BadInput."""
-    found = sorted(path.parent for path in folder.glob(f"*/{log.FILE}"))
+def results_of(folder: Path) -> list[Path]:
+    """Return the folders of the results of a matrix, the base first. Raises BadInput where it is none, or lacks one."""
+    found = folders.below(folder)
     if not found:
         raise BadInput(f"{folder} is no matrix", "./bench.py list names the results there are")
-    labels = resume.plan_of(found[0], None, note).matrix
+    labels = next((some for one in found if one.name in (some := resume.logged(one).matrix)), ())
     if not labels:
         raise BadInput(f"{folder} is no matrix, but has results of its own", "./bench.py run --resume goes on with one")
-    parts = []
     for label in labels:
-        if not (folder / label / log.FILE).is_file():
+        if folder / label not in found:
             raise BadInput(f"{folder.name} lacks {label}, of which nothing was measured", "measure the matrix anew")
-        plan = resume.plan_of(folder / label, request.boots, note)
+    return [folder / label for label in labels]
+
+
+def _parts(request: Request, folder: Path) -> list[Part]:
+    """Return the parts of a matrix that is there. Raises BadInput."""
+    parts = []
+    for one in results_of(folder):
+        plan = resume.plan_of(one, request.boots, note)
         site = site_of(plan)
         if plan.where != "here":
-            resume.check_kernel(folder / label, site.facts)
-        parts.append(Part(plan, site, folder / label, label))
+            resume.check_kernel(one, site.facts)
+        parts.append(Part(plan, site, one, one.name))
     note(f"Going on with {folder.name}.")
     return parts
 
@@ -232,7 +241,7 @@ def _measure_here(parts: Sequence[Part], folder: Path) -> None:
     if lacking := _lacking(parts):
         left = ", ".join(f"{count} of {label}" for label, count in lacking)
         label = max(lacking, key=lambda one: one[1])[0]
-        note(f"Boots to go: {left}. Boot {label} next, then: ./bench.py matrix --resume {folder.name}")
+        note(f"Boots to go: {left}. Boot {label} next, then: ./bench.py matrix --resume {place.called(folder)}")
 
 
 def _running(parts: Sequence[Part]) -> int:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import place
 from bench.errors import BadInput, ProgramFailed, Skipped, Unsupported
 from bench.plan import arches
 from bench.plan.interfaces import UNTRACKED
@@ -87,8 +88,8 @@ def _go_on(request: Request, folder: Path) -> None:
     from bench.run import campaign, resume  # noqa: PLC0415
     from bench.run.share import Part  # noqa: PLC0415
 
-    if not log.find(folder) and any(folder.glob(f"*/{log.FILE}")):
-        raise BadInput(f"{folder.name} is a matrix", f"./bench.py matrix --resume {request.resume}")
+    if not log.find(folder) and folders.below(folder):
+        raise BadInput(f"{folder.name} is a matrix", f"./bench.py matrix --resume {place.called(folder)}")
     plan = resume.plan_of(folder, request.boots, note)
     site = site_of(plan)
     here = plan.where == "here"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import place
 from bench.errors import BadInput
 from bench.plan.plan import Plan
 from bench.plan.records import LONGEST_WORDS, MOST_NAMES, Facts, Machine, Record, Timed
@@ -49,7 +50,7 @@ def merge(names: Sequence[str], into: str) -> None:
         log.write(target, _joined(plan, parts, machines))
     found = len(set(machines))
     of = f" of {found} machines" if found > 1 else ""
-    note(f"{target.name}: {plan.boots} boots{of}; ./bench.py report {into} shows them")
+    note(f"{target.name}: {plan.boots} boots{of}; ./bench.py report {place.called(target)} shows them")
 
 
 def _read(folder: Path) -> Part:

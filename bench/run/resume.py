@@ -24,13 +24,7 @@ def plan_of(folder: Path, boots: int | None, say: Say) -> Plan:
     boots: how many in all, as More how many more, None for those it was to have. Raises BadInput for what is no result
     of a run, or has so many already.
     """
-    path = folder / log.FILE
-    found = log.find(folder)
-    if found and found != path:
-        raise BadInput(f"{folder} is packed", f"unpack {found} first")
-    if not found:
-        raise BadInput(f"{folder} has no {log.FILE} to go on with", "./bench.py list names the results there are")
-    plan = _plan(log.read(path)[0], path)
+    path, plan = folder / log.FILE, logged(folder)
     try:
         shlex.split(plan.command)
     except ValueError as error:
@@ -50,6 +44,17 @@ def plan_of(folder: Path, boots: int | None, say: Say) -> Plan:
         raise BadInput(f"{folder.name} has {plan.boots} boots", "give more, such as --boots +5")
     more = plan.with_boots(wanted)
     return more._replace(least_boots=0, until=0.0, command=re.sub(r" --until \S+", "", more.command))
+
+
+def logged(folder: Path) -> Plan:
+    """Return the plan of the result in a folder, as it is. Raises BadInput where that can't be gone on with."""
+    path = folder / log.FILE
+    found = log.find(folder)
+    if found and found != path:
+        raise BadInput(f"{folder} is packed", f"unpack {found} first")
+    if not found:
+        raise BadInput(f"{folder} has no {log.FILE} to go on with", "./bench.py list names the results there are")
+    return _plan(log.read(path)[0], path)
 
 
 def _plan(found: Sequence[Record], path: Path) -> Plan:

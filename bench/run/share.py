@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import place
 from bench.errors import BadInput, BenchError, Crashed, Hung, Unsupported, WorkerFailed
 from bench.harmless import harmless
 from bench.plan import expected, kernel_log, records
@@ -23,7 +24,7 @@ from bench.plan.records import (
     Record,
     Timed,
 )
-from bench.run import enough, folders, machines, resume
+from bench.run import enough, machines, resume
 from bench.store.log import Log
 
 UNTRUSTED = "what it says is not trusted; its messages above, or the guest's log, may say what went wrong"
@@ -182,9 +183,7 @@ class Share:
 
     def kept(self) -> str:
         """What can be done with what was measured before an error."""
-        return (
-            f"{self.done} finished jobs are kept: ./bench.py report {folders.called(self.folder)}" if self.done else ""
-        )
+        return f"{self.done} finished jobs are kept: ./bench.py report {place.called(self.folder)}" if self.done else ""
 
     def tidy(self) -> None:
         """Remove what measured nothing: it is no result. A console's log stays where it says why."""

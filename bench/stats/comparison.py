@@ -153,7 +153,7 @@ def load(folders: list[Path]) -> list[Side]:
         if suites[0] != suites[1]:
             raise BadInput(
                 f"{names[0]} is of suite {suites[0]}, {name} of suite {suites[1]}: they measured different things",
-                f"measure again: ./bench.py run --suite {suites[0]}",
+                f"measure {name} again as {names[0]} was: {loaded[0].host.get('command', 'with the same options')}",
             )
         quantities = [str(some.frame["quantity"].iloc[0]) for some in (loaded[0], one)]
         if quantities[0] != quantities[1]:

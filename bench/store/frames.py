@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bench import place
 from bench.errors import BadInput
 from bench.plan.interfaces import INTERFACES, UNTRACKED, form
 from bench.plan.plan import Plan
@@ -124,8 +125,11 @@ def _of_records(name: str, found: Sequence[Record], path: Path, notes: list[str]
     notes += failed
     if not timed:
         if plan.scenarios:
-            hint = f"./bench.py report {path.parent.name} takes it, with others of its kind: one table over kernels"
-            raise BadInput(f"{path.parent} is a result of the suite meaning, which has no times", hint)
+            command = f"./bench.py report {place.called(path.parent)}"
+            raise BadInput(
+                f"{path.parent} is a result of the suite meaning, which has no times",
+                f"{command} takes it, with others of its kind: one table over kernels",
+            )
         why = f": {fallen[0]}" if fallen else ""
         raise BadInput(f"{path} has no values{why}", "the run ended before its first worker did; measure again")
     runs = [(record, one) for record in timed for one in record.series]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench import reading
+from bench import place, reading
 from bench.errors import BadInput
 from bench.plan import facts
 from bench.plan.points import DEFAULTS, Point
@@ -82,7 +82,7 @@ def load(folder: Path) -> Old:
         return _parse(typed(data, _Suite, "suite"))
     except FileNotFoundError:
         if (folder / "meaning.json").is_file():
-            hint = f"./bench.py report {folder.name} takes it, with others of its kind: one table over kernels"
+            hint = f"./bench.py report {place.called(folder)} takes it, with others of its kind: one table over kernels"
             raise BadInput(f"{folder} is a result of the suite meaning, which has no times", hint) from None
         raise BadInput(f"there is no result in {folder}", _HINT.partition("; ")[2]) from None
     except BadInput as error:

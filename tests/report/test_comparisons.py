@@ -326,6 +326,14 @@ def test_nonsense_is_refused_with_the_reason(tmp_path):
         comparison.load([base])
 
 
+def test_who_measured_different_things_is_told_the_command_that_the_plan_has(tmp_path):
+    """The name of a suite may be none that `run` takes, such as own."""
+    folders = [result(tmp_path / "a", suite="own", command="./bench.py run --pages 1"), result(tmp_path / "b")]
+    with pytest.raises(BadInput, match="measured different things") as caught:
+        made(folders)
+    assert caught.value.hint == "measure b again as a was: ./bench.py run --pages 1"
+
+
 def test_results_of_one_name_are_told_apart(tmp_path):
     found = made([result(tmp_path / "one/x"), result(tmp_path / "two/x", luck=8)])
     assert {str(tmp_path / "two/x")} == set(found.frame["new_name"])

@@ -140,7 +140,7 @@ def test_a_letter_has_room_for_the_worst_only(tmp_path):
     base = made(tmp_path, dict.fromkeys(names, EXACT))
     new = made(tmp_path, {name: MORE if i % 2 else DOCUMENTED for i, name in enumerate(names)}, "7.3.4")
     block = words(blocks.block([tmp_path / one.name for one in (base, new)]))
-    assert "And 20 more: ./bench.py compare 6.12.1 7.3.4" in block
+    assert "And 20 more: ./bench.py compare BASE NEW" in block
     assert all(name in block for name in names[1::2])
     assert not any(f"{name} " in block for name in names[::2])
     assert all(name in verdict_changes.text([base, new]) for name in names)

@@ -101,6 +101,7 @@ def test_too_few_boots_of_the_good_commit_are_not_the_fault_of_others(tree):
     done = bisect(tree, "--fail-on", "5%")
     assert done.returncode == STOP
     assert "good has too few boots for a verdict: it takes 5" in done.stderr
+    assert f"hint: ./bench.py run --resume {good} --boots +5\n" in done.stderr
 
 
 def test_what_has_nothing_to_do_with_the_commit_ends_the_bisection(tree, tmp_path):

@@ -108,11 +108,13 @@ def test_what_killed_runs_left_goes_and_results_stay(place, capsys):
     said = capsys.readouterr().out
     assert {line for line in said.splitlines() if line.startswith("dead")} == {f"dead: {torn}", f"dead: {killed}"}
     assert torn.exists()
+    capsys.readouterr()
     with files.replacing(half / "suite.json") as file:
         file.write(b"{")
         cleaning.clean(dry_run=False)
     assert not torn.exists()
     assert not killed.exists()
+    assert f"{killed} held what a run left that had measured nothing: it is removed." in capsys.readouterr().err
     assert all(path.exists() for path in (foreign, fresh, whole / log.FILE, half / log.FILE, half / "suite.json"))
 
 

@@ -107,6 +107,9 @@ def test_boots_of_two_kernels_run_at_once(tmp_path):
         ([*TWO, "--name", "x", "--boots", "+2"], "adds to a result"),
         (["--resume", "nothing-of-this-name"], "no result"),
         (["--resume", "example-lkml-2022"], "no matrix"),
+        (["--resume", "example-matrix"], "base is packed\nhint: unpack"),
+        (["--resume", "example-matrix", "--dry-run"], "base is packed\nhint: unpack"),
+        (["--resume", "example-lkml-2022", "--dry-run"], "no matrix"),
         ([*TWO, "--fail-on", "much"], "not a percentage"),
     ],
 )
@@ -127,7 +130,10 @@ def test_a_real_machine_is_measured_boot_by_boot(tmp_path):
     name = str(tmp_path / "lab")
     done = bench("matrix", *words, *SMALL, "--processes", "2", "--name", name)
     assert not done.returncode, done.stderr
-    assert "Boots to go: 1 of base, 2 of patched. Boot patched next, then: ./bench.py matrix --resume" in done.stderr
+    assert (
+        f"Boots to go: 1 of base, 2 of patched. Boot patched next, then: ./bench.py matrix --resume {name}\n"
+        in done.stderr
+    )
     assert len(frames.intervals(frames.load(tmp_path / "lab/base").frame)) == 4
     again = refused("matrix", "--resume", name)
     assert "base has this boot already" in again
@@ -237,8 +243,10 @@ def test_what_went_wrong_is_said_before_what_is_missing(limit, tmp_path, capsys)
     if limit is None:
         matrix._conclude(tmp_path, parts, limit, None)
     else:
-        with pytest.raises(NoVerdict, match="boots are missing"):
+        with pytest.raises(NoVerdict, match="boots are missing") as caught:
             matrix._conclude(tmp_path, parts, limit, None)
+        shown = limit if isinstance(limit, str) else "5%"
+        assert caught.value.hint == f"./bench.py matrix --resume {tmp_path} --fail-on {shown}"
 
 
 @pytest.mark.parametrize("error", [BadInput("nothing in common"), LimitExceeded("worse by 9 %")], ids=str)

@@ -23,7 +23,7 @@ def three(tmp_path):
 
 def test_boots_of_machines_are_joined_and_the_machine_is_kept(three, capsys):
     merging.merge([str(three / name) for name in "abc"], str(three / "all"))
-    assert "3 boots of 2 machines" in capsys.readouterr().err
+    assert f"3 boots of 2 machines; ./bench.py report {three}/all shows them" in capsys.readouterr().err
     rows = frames.intervals(frames.load(three / "all").frame)
     by_boot = rows.groupby("boot")["machine"].first().to_dict()
     assert by_boot == {0: "red", 1: "red", 2: "blue"}

@@ -18,6 +18,7 @@ from bench.run.share import Part
 from bench.store import frames, log
 from tests.measure.conftest import working
 from tests.run.scripted import PLAN, Scripted, answer, series, site
+from tests.support import ROOT, refused
 
 
 @pytest.fixture
@@ -67,6 +68,14 @@ def test_a_guest_that_was_interrupted_is_measured_anew_and_the_others_are_not(fo
     measured(folder, resume.plan_of(folder, None, print), *left)
     assert all(one.sent for one in left)
     assert table(folder).equals(table(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("path", ["m", "m/base"])
+def test_what_is_packed_is_said_to_be(path):
+    """Of a matrix, which of them `run` says, and of its results."""
+    folder = ROOT / "results/example-matrix"
+    said = refused("run", "--resume", folder if path == "m" else folder / "base")
+    assert (f"is a matrix\nhint: ./bench.py matrix --resume {folder.name}" if path == "m" else "is packed") in said
 
 
 def test_values_of_a_boot_that_began_again_are_not_mixed(folder):

@@ -114,8 +114,9 @@ def test_a_log_that_lacks_its_machine_is_refused(tmp_path):
 def test_a_result_without_times_is_no_frame(tmp_path):
     for folder in (synthetic.played(tmp_path / "new"), old(tmp_path)):
         assert verdicts.holds(folder)
-        with pytest.raises(BadInput, match="suite meaning, which has no times"):
+        with pytest.raises(BadInput, match="suite meaning, which has no times") as caught:
             frames.load(folder)
+        assert caught.value.hint.startswith(f"./bench.py report {folder} takes it")
     assert not verdicts.holds(synthetic.result(tmp_path / "times", what=[("random", 8, 10.0)]))
 
 
