@@ -10,6 +10,14 @@ _SPACE = re.compile(r"[^\S ]+")  # tabs, ends of lines, spaces of other widths
 _BAD = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, bidirectional and other format, halves of characters ...
 
 
+def quoted(name: str) -> str:
+    """Return the name of a file as it may be shown: with anything that can't be, as Python writes it in its source.
+
+    Unlike harmless(), it makes no two names one.
+    """
+    return name if name.isprintable() else repr(name)
+
+
 def harmless(text: str, longest: int = LONGEST) -> str:
     """Return one line without terminal escapes, with ? for what can't be shown, cut where it is too long."""
     text = text[: 4 * longest]

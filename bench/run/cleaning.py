@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import files
 from bench.errors import BadInput, PermissionDenied
+from bench.harmless import quoted
 from bench.run import commands, folders
 from bench.vm import cache, stock
 
@@ -26,13 +27,13 @@ def clean(*, dry_run: bool) -> None:
     moved = folders.aside(commands.RESULTS)
     unmeasured = [path for path in folders.unmeasured(commands.RESULTS) if path not in moved]
     dead = [*_halves(commands.RESULTS), *filter(_old, unmeasured)]
-    print(f"cache: {cache.place()}")
+    print(f"cache: {quoted(str(cache.place()))}")
     if dry_run:
         _print(stock.kept())
         for path in dead:
-            print(f"dead: {path}")
+            print(f"dead: {quoted(str(path))}")
         for path in moved:
-            print(f"dead: what {path} held before --force")
+            print(f"dead: what {quoted(str(path))} held before --force")
         return
     try:
         for path in moved:
@@ -56,7 +57,7 @@ def clean(*, dry_run: bool) -> None:
 def _print(found: Sequence[stock.Kept]) -> None:
     for one in found:
         state = ", in use" if one.locked else ""
-        print(f"  {one.path.name:10} {one.size / _MIB:8.1f} MiB  {one.what} ({one.files} files{state})")
+        print(f"  {quoted(one.path.name):10} {one.size / _MIB:8.1f} MiB  {one.what} ({one.files} files{state})")
     print(f"  {'together':10} {sum(one.size for one in found) / _MIB:8.1f} MiB")
 
 
@@ -77,4 +78,4 @@ def _remove(path: Path) -> None:
         folders.clear(path)
     elif not files.remove_dead(path):
         return
-    print(f"removed: {path}")
+    print(f"removed: {quoted(str(path))}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench import place
 from bench.errors import BadInput, PermissionDenied, WrongAnswer
 from bench.files import replacing
+from bench.harmless import quoted
 from bench.plan import arches, catalogue, suites
 from bench.plan.arches import USUAL
 from bench.plan.interfaces import INTERFACES
@@ -79,7 +80,10 @@ def list_everything() -> None:
         _list(f"scenarios of the suite {suite.name}", {name: one.summary for name, one in some.items()})
     _list("kinds of memory", {name: kind.summary for name, kind in KINDS.items()})
     _list("interfaces", {name: row.summary for name, row in INTERFACES.items()})
-    _list(f"results in {RESULTS}" if place.INSTALLED else "results", dict.fromkeys(folders.named(RESULTS), ""))
+    _list(
+        f"results in {RESULTS}" if place.INSTALLED else "results",
+        dict.fromkeys(map(quoted, folders.named(RESULTS)), ""),
+    )
 
 
 def _list_suites() -> None:
@@ -170,7 +174,7 @@ def report(
     if form == "csv":
         print(exports.result_csv(frames.load(folder)), end="")
     elif form == "html":
-        print(pages.as_html(folder, drawing.every))
+        print(quoted(str(pages.as_html(folder, drawing.every))))
     else:
         try:
             _export(folder)

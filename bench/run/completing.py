@@ -49,7 +49,7 @@ def answer(command: click.Command, asked: str) -> int:
 def _results() -> Iterable[str]:
     from bench.run import folders  # noqa: PLC0415  (as the next: only who asks needs them)
 
-    return folders.named(place.results())
+    return filter(str.isprintable, folders.named(place.results()))  # options.TEXT takes no others
 
 
 def _suites() -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BadInput, PermissionDenied
+from bench.harmless import quoted
 from bench.plan.points import matches
 from bench.report import gate, meaning, pages, verdict_changes
 from bench.run.tell import note
@@ -28,7 +29,7 @@ def report(folders: Sequence[Path], form: str, into: Path | None, *, everything:
     elif form == "html":
         if target is None:
             raise BadInput("several results have no folder for a page", "give one a name: --name both")
-        print(pages.meant_html(results, target, drawing.every))
+        print(quoted(str(pages.meant_html(results, target, drawing.every))))
     else:
         try:
             made = pages.meant(results, everything=everything, into=(target, drawing.every) if target else None)

@@ -64,7 +64,7 @@ def _read(folder: Path) -> Part:
             f"{folder.name} has no times", "merge joins results that have; report takes several of the others"
         )
     facts = next(one.facts for one in found if isinstance(one, Machine))
-    return Part(folder.resolve().name, path, plan, facts)
+    return Part(log.name_of(folder), path, plan, facts)
 
 
 def _check(first: Part, other: Part) -> None:

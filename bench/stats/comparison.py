@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BadInput, NoVerdict
+from bench.harmless import quoted
 from bench.plan import kconfig
 from bench.plan.interfaces import INTERFACES
 from bench.plan.kinds import USUAL_KIND
@@ -17,7 +18,7 @@ from bench.plan.points import matches
 from bench.plan.records import PHASES, WAITS
 from bench.stats import machines, samples
 from bench.stats.drift import Drift, drift
-from bench.store import frames
+from bench.store import frames, log
 from bench.store.frames import CASE
 
 # What a difference can be in: columns of frames.intervals().
@@ -145,9 +146,9 @@ def load(folders: list[Path]) -> list[Side]:
     if twice:
         raise BadInput(f"{twice[0]} is given twice", "give two different results")
     loaded = [frames.load(folder) for folder in folders]
-    names = [folder.resolve().name for folder in folders]
+    names = [log.name_of(folder) for folder in folders]
     if len(set(names)) < len(names):
-        names = [str(folder) for folder in folders]
+        names = [quoted(str(folder)) for folder in folders]
     for name, one in zip(names[1:], loaded[1:], strict=True):
         suites = [loaded[0].host.get("suite"), one.host.get("suite")]
         if suites[0] != suites[1]:

@@ -109,7 +109,7 @@ def load(folder: Path) -> Result:
     try:
         if path := log.find(folder):
             found, torn = log.read(path)
-            return _of_records(folder.resolve().name, found, path, [torn] if torn else [])
+            return _of_records(log.name_of(folder), found, path, [torn] if torn else [])
         return _of_old(folder)
     finally:
         gc.enable()
@@ -222,7 +222,7 @@ def _of_old(folder: Path) -> Result:
     """A result of an earlier version: suite.json, schema 1 to 3."""
     found = old.load(folder)
     frame = _checked(folder, found.columns, found.values)
-    return Result(folder.resolve().name, frame, found.host, found.unavailable, found.planned, found.notes)
+    return Result(log.name_of(folder), frame, found.host, found.unavailable, found.planned, found.notes)
 
 
 def _checked(path: Path, columns: dict[str, list[Any]], values: list[list[float]]) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def series(version: str) -> str:
 def versions(top: Path) -> list[str]:
     """Return the kernels of which something was measured to its end, the oldest first."""
     found = {path.parent.name for half in (COUNTED, PLAYED) for path in top.glob(f"{half}/*/{log.PACKED}")}
-    return sorted(found, key=order)
+    return sorted(filter(str.isprintable, found), key=order)  # no version has other characters
 
 
 def whole(folder: Path) -> bool:

@@ -47,7 +47,7 @@ def load(folder: Path) -> Ledger:
     path = log.find(folder)
     timed = [one for one in log.read(path)[0] if isinstance(one, Timed)] if path else []
     runs = [(record, series) for record in timed for series in record.series]
-    name = folder.resolve().name
+    name = log.name_of(folder)
     if not any(series.counters for _, series in runs):
         raise BadInput(f"{name} has no counts of events and functions: its values were taken by the clock", _HINT)
     found: dict[str, list[tuple[list[Any], Mapping[str, float]]]] = {"counters": [], "functions": [], "foreign": []}

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from bench import files, reading, signals
 from bench.errors import BadInput, PermissionDenied
+from bench.harmless import quoted
 from bench.plan import records
 from bench.plan.plan import Plan
 from bench.plan.records import Facts, Failed, Machine, Messages, Played, Record, Timed
@@ -121,6 +122,11 @@ def write(folder: Path, found: Iterable[Record]) -> None:
 
 def _refused(path: Path, error: OSError, kept: str = "what was measured before is in it") -> PermissionDenied:
     return PermissionDenied(f"{path} can't be written: {error.strerror}", f"{kept}; is the disk full?")
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of the result in a folder, as it may be shown: whoever packed it may have chosen any."""
+    return quoted(folder.resolve().name)
 
 
 def find(folder: Path) -> Path | None:

@@ -124,7 +124,7 @@ def holds(folder: Path) -> bool:
 def load(folder: Path) -> Verdicts:
     """Read the verdicts in a folder. Raises BadInput for what is no such result."""
     path = log.find(folder)
-    found = _of_records(folder.resolve().name, path) if path else _of_old(folder)
+    found = _of_records(log.name_of(folder), path) if path else _of_old(folder)
     if lacking := {"kernel_release", "kernel_version", "where", "copy_page_ns", "page_size"} - found.host.keys():
         raise BadInput(f"{path or folder / OLD} lacks {min(lacking)} of its machine", "measure again")
     return found
@@ -204,7 +204,7 @@ def _of_old(folder: Path) -> Verdicts:
         for name, why in found.unavailable.items()
     }
     cells |= {(one.scenario, one.interface): _cell(one) for one in played}
-    return Verdicts(folder.resolve().name, found.host, found.interfaces, found.scenarios, cells)
+    return Verdicts(log.name_of(folder), found.host, found.interfaces, found.scenarios, cells)
 
 
 def _played(one: _OldPlayed, where: str) -> Played:

@@ -155,6 +155,12 @@ def test_kernels_that_were_counted_without_functions_are_named_as_incomplete(tmp
     assert "not complete: 6.12.95" in words(told.text(told.read(tmp_path)))
 
 
+def test_a_folder_whose_name_is_no_version_is_none(tmp_path):
+    counted(tmp_path, "6.12.95")
+    counted(tmp_path, "6.12.96\x1b[31m")
+    assert store.versions(tmp_path) == ["6.12.95"]
+
+
 def test_nothing_measured_is_an_error_with_a_hint(tmp_path):
     with pytest.raises(BadInput, match="nothing is measured") as error:
         told.read(tmp_path)

@@ -55,6 +55,18 @@ def test_the_cache_is_shown_with_sizes_and_removed(place, capsys):
     assert "0.0 MiB" in capsys.readouterr().out
 
 
+def test_names_are_shown_without_escapes(place, capsys):
+    evil = "evil\x1b[31m"
+    for folder in (cache.place() / evil, place / "results" / evil):
+        folder.mkdir(parents=True)
+        (folder / ".report.txt.ab_d3fgh").touch()
+    for dry_run in (True, False):
+        cleaning.clean(dry_run=dry_run)
+        said = capsys.readouterr().out
+        assert said.count(r"evil\x1b[31m") == 2
+        assert "\x1b" not in said
+
+
 def test_what_is_fetched_or_built_at_the_moment_stays_and_the_rest_goes(place, capsys):
     room = cache.folder("builds/abc")
     with cache.lock("builds/abc"), pytest.raises(BadInput, match="builds stays: another process fetches or builds"):

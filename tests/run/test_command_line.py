@@ -22,7 +22,7 @@ from bench.plan import catalogue, suites
 from bench.plan.interfaces import INTERFACES, Reason
 from bench.plan.kinds import KINDS
 from bench.report import gate
-from bench.run import commands, main
+from bench.run import commands, functions, main
 from bench.stats import comparison
 from bench.store import frames
 from tests import synthetic
@@ -171,6 +171,45 @@ def test_list_names_everything():
         assert block[1].strip() == one.source
         size = rf"{len(one.points)} points.*; [\d.]+ (s|min|h), \d+ MiB" if one.points else r"\d+ scenarios; \d+ \w+"
         assert re.fullmatch(size, block[2].strip())
+
+
+FORMS = {
+    "report": ("text", "html", "csv"),
+    "compare": ("text", "markdown", "csv", "json", "html"),
+    "cover_letter": ("text",),
+}
+
+
+@pytest.mark.parametrize("what", ["times", "instructions", "verdicts"])
+def test_what_a_folder_is_named_reaches_no_terminal(tmp_path, monkeypatch, capsys, what):
+    """Whoever packed a result may have given it any name; without its escapes it would be that of another one here."""
+    evil = "evil\x1b]0;pwned\x07\x1b[31m"
+    both = [tmp_path / name for name in (evil, "evil", f"m/{evil}")]
+    for number, folder in enumerate(both):
+        if what == "verdicts":
+            synthetic.played(folder, f"6.{number}.1")
+        else:
+            exact = {"exact": synthetic.FUNCTIONS, "where": synthetic.COUNTED, "noise": 1e-6, "rounds": 3}
+            synthetic.result(folder, luck=7 + number, what=[("random", 64, 10.0)], **exact if what != "times" else {})
+    monkeypatch.setattr(commands, "RESULTS", tmp_path)
+    commands.list_everything()
+    names = list(map(str, both))
+    for form in FORMS["report"]:
+        commands.report(names[0], form=form)
+    for form in FORMS["compare"]:
+        into = str(tmp_path / "out") if form == "text" else None
+        commands.compare(commands.Comparing(tuple(names), form=form, name=into))
+    commands.cover_letter((names[0],))
+    commands.cover_letter(tuple(names[:2]))
+    if what == "instructions":
+        for some in (names[:1], names[:2]):
+            functions.run(functions.Functions(tuple(some), None, None, "text", None))
+    said = capsys.readouterr().out
+    assert repr(evil) in said
+    written = [path for path in tmp_path.rglob("*.*") if path.suffix in (".txt", ".csv", ".html", ".svg")]
+    assert {"report.txt", "report.html", "compare.txt", "compare.csv"} <= {path.name for path in written}
+    for text in (said, *(path.read_text() for path in written)):
+        assert not {"\x1b", "\x07"} & set(text)
 
 
 def test_list_names_what_holds_a_result_of_any_version(tmp_path, monkeypatch, capsys):

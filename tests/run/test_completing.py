@@ -10,6 +10,7 @@ import pytest
 
 from bench.run import completing
 from bench.run.main import main
+from bench.store import log
 from tests.support import ROOT, bench, refused
 
 
@@ -50,6 +51,14 @@ def test_bash_completes_what_is_typed(typed, wanted):
     command = ["bash", "--norc", "-c", completing.script("bash") + ASK, "bash", *typed]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == wanted, done.stderr
+
+
+def test_no_result_is_offered_whose_name_can_not_be_typed(tmp_path, monkeypatch):
+    for name in ("evil", "evil\x1b]0;pwned\x07", "m/evil\n"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / log.FILE).touch()
+    monkeypatch.setattr(completing.place, "results", lambda: tmp_path)
+    assert list(completing._results()) == ["evil"]
 
 
 def test_every_choice_of_every_command_is_completed():
