@@ -80,10 +80,10 @@ def _remove(half: Path) -> None:
 
 def hold() -> None:
     """Keep what is in the cache where it is until this process ends: a run boots its kernel again and again."""
-    _locked("", fcntl.LOCK_SH, lambda _: None)
+    _locked("", fcntl.LOCK_SH)
 
 
-def _locked(name: str, how: int, echo: Callable[[str], None]) -> int:
+def _locked(name: str, how: int, echo: Callable[[str], None] = lambda _: None) -> int:
     """Lock the cache's folder `name`, and return the descriptor. Raises Unsupported where another keeps it."""
     while True:
         path = folder(name) / LOCK
