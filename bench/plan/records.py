@@ -46,6 +46,7 @@ LONGEST_TIME = 1e18  # nanoseconds, or instructions: 31 years
 MOST_NAMES = 100_000  # points, processes, boots, values, names of one kind
 LONGEST_NAME = 200  # characters of a name: a suite's, workload's, interface's, result's
 LONGEST_WORDS = 1 << 16  # characters of a reason or a finding
+MOST_JOBS = 20_000_000  # timings of one plan: 1000 processes of as many points as one may have
 MOST_LINES = 10**9  # of a kernel's log
 LARGEST_ORDER = 9  # of a folio that is told from larger ones: a huge page
 MOST_FUNCTIONS = 20_000  # of a phase: no kernel has more that one interval could call
@@ -423,7 +424,7 @@ def _plan(one: Plan) -> str:
         **{key: len(getattr(one, key)) <= MOST_NAMES and all(map(_name, getattr(one, key))) for key in lists},
         points=len(one.points) <= MOST_NAMES,
         qemu_args=len(one.qemu_args) <= MOST_NAMES,
-        processes=1 <= one.processes <= MOST_NAMES,
+        processes=1 <= one.processes <= min(MOST_NAMES, MOST_JOBS // max(1, len(one.points))),
         boots=1 <= one.boots <= one.processes,
         values=1 <= one.values <= MOST_NAMES,
         seed=abs(one.seed) < 2**40,

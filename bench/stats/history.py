@@ -76,8 +76,8 @@ def load(top: Path) -> list[Release]:
 def _release(top: Path, version: str) -> Release:
     counted, played = (top / half / version for half in (history.COUNTED, history.PLAYED))
     # what is not packed is still being measured
-    found = verdicts.load(played) if (played / log.PACKED).is_file() else None
-    result = frames.load(counted) if (counted / log.PACKED).is_file() else None
+    found = verdicts.load(played) if (played / log.PACKED).exists() else None
+    result = frames.load(counted) if (counted / log.PACKED).exists() else None
     if result is None or not result.more_counts:
         return Release(version, {}, {}, {}, found, found.host if found else result.host if result else {})
     rows, counts = frames.intervals(result.frame), stored.load(counted)

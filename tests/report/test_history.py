@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kernel after kernel: what is compared with what, what is a step, what is luck, and the page that says so."""
 
+import os
+
 import pytest
 
 from bench.errors import BadInput
@@ -159,6 +161,14 @@ def test_a_folder_whose_name_is_no_version_is_none(tmp_path):
     counted(tmp_path, "6.12.95")
     counted(tmp_path, "6.12.96\x1b[31m")
     assert store.versions(tmp_path) == ["6.12.95"]
+
+
+def test_what_is_in_a_results_place_and_is_none_is_refused_and_not_left_out(tmp_path):
+    counted(tmp_path, "6.12.95")
+    (tmp_path / store.COUNTED / "6.12.96").mkdir()
+    os.mkfifo(tmp_path / store.COUNTED / "6.12.96" / log.PACKED)
+    with pytest.raises(BadInput, match=r"6\.12\.96/records\.jsonl\.xz.* is no file"):
+        told.read(tmp_path)
 
 
 def test_nothing_measured_is_an_error_with_a_hint(tmp_path):

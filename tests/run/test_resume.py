@@ -267,3 +267,10 @@ def test_a_result_of_another_version_is_gone_on_with_and_that_is_said(folder):
         (folder / log.FILE).write_text(records.encode(PLAN._replace(version=version)) + "\n")
         assert resume.plan_of(folder, None, said.append).version == version
     assert said == [f"It was begun by version 0.0.1 of this suite; this is {place.version()}."]
+
+
+def test_more_jobs_than_options_can_ask_for_are_refused_before_they_are_counted(folder):
+    """A log may be anybody's: each number in it is one that may be."""
+    points = [point._replace(pages=1 + number) for number in range(5000) for point in PLAN.points[:1]]
+    log.write(folder, [PLAN._replace(points=points, processes=99_999)])
+    assert "plan.processes" in refused("run", "--resume", folder, "--dry-run")
