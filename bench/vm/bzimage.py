@@ -31,6 +31,8 @@ def head_of(path: Path, most: int, hint: str) -> tuple[bytes, int]:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BadInput(f"{path} is no file", hint)  # opening a pipe would wait for who writes it
+        if status.st_size > _MOST:  # what is a kernel is read whole later
+            raise BadInput(f"{path} has {status.st_size >> 20} MiB, and a kernel {_MOST >> 20} at most", hint)
         with path.open("rb") as file:
             return file.read(most), status.st_size
     except OSError as error:

@@ -132,7 +132,7 @@ def _all_of(folder: Path) -> Iterator[bool]:
 @contextmanager
 def _alone(path: Path) -> Iterator[bool]:
     """Lock a file, and say whether nobody else has, or has removed it meanwhile."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a pipe would wait for who writes it
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

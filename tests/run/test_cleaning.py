@@ -186,6 +186,14 @@ def test_a_lock_that_was_cleaned_away_while_somebody_waited_for_it_is_made_anew(
         os.close(handle)
 
 
+@pytest.mark.timeout(60)
+def test_a_pipe_in_the_place_of_a_lock_is_not_waited_for(place):
+    cache.place().mkdir(parents=True, exist_ok=True)
+    os.mkfifo(cache.place() / cache.LOCK)
+    cleaning.clean(dry_run=False)
+    assert not cache.place().exists()
+
+
 def test_a_folder_is_locked_while_it_is_removed(place, monkeypatch):
     remove = stock.shutil.rmtree
 

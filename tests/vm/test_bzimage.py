@@ -97,3 +97,10 @@ def test_what_a_packer_writes_without_end_is_taken_as_far_as_a_kernel_may_go(tmp
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(bzimage, "_MOST", 1 << 20)
     assert bzimage._unpacked(b"\x28\xb5\x2f\xfd" + bytes(100)) == bytes(1 << 20)
+
+
+def test_what_is_larger_than_any_kernel_is_not_read(tmp_path):
+    image = written(tmp_path / "bzImage", made())
+    os.truncate(image, (1 << 29) + 1)
+    with pytest.raises(BadInput, match="has 512 MiB, and a kernel 512 at most"):
+        bzimage.check(image, "")
