@@ -202,6 +202,7 @@ def survived(done, status, *says):
     """Check the end of a command: its status, no traceback, one error line that says this, with a hint."""
     said = done.stderr or ""
     assert "Traceback" not in said, said
+    assert "fault of this suite" not in said, said
     assert done.returncode == status, f"{done.returncode}\n{said}\n{done.stdout or ''}"
     errors = [one for one in said.splitlines() if one.startswith("error: ")]
     assert len(errors) == (1 if status not in (0,) else 0), said

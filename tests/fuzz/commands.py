@@ -25,7 +25,7 @@ from tests.fuzz.running import Target
 from tests.store.test_verdicts import old as older
 from tests.vm import images
 
-NAMES = ["log", "suite", "meaning", "options", "reading"]
+NAMES = ["log", "drawn", "suite", "meaning", "options", "reading"]
 STATUSES = {0, 1, 2, 3, 125, 255}
 STUBBED = (
     "run",
@@ -64,6 +64,7 @@ def checked(*words):
     status, out, err = entry(*words)
     assert status in STATUSES, (status, err)
     assert "Traceback" not in err, err
+    assert "fault of this suite" not in err, err  # --quiet shows no more of one
     errors = [line for line in err.splitlines() if line.startswith(("error: ", '{"event": "error"'))]
     help_ = err.startswith("Usage: ")  # without a command
     assert help_ or len(errors) == (status != 0), (status, err)
@@ -84,6 +85,7 @@ def trimmed(lines, points=1, processes=6):
 def results(folder):
     """Small results to read: times, exact counts, verdicts, older formats."""
     few = {"what": [("random", 8, 10.0), ("all", 8, 100.0)], "processes": 6, "rounds": 1}
+    few |= {"load_avg_1min": 0.5, "mem_max_rss": 1 << 20, "uptime": 100.0}  # pyperf checks them
     synthetic.result(folder / "example", **few)
     synthetic.result(folder / "base/new", **few, factor={"scan-wp": 1.5}, luck=8)
     exact = {"exact": synthetic.FUNCTIONS, "where": synthetic.COUNTED, "boots": 3}
@@ -130,6 +132,9 @@ READERS = [["report", "x", "--all"], ["report", "x"], ["report", "x", "--format"
            ["functions", "exact", "x"], ["merge", "example", "x", "--name", "merged"], ["report", "x", "played"],
            ["report", "x", "--format", "ktap"], ["report", "x", "--format", "tap", "--baseline", "played"],
            ["report", "x", "--format", "kcidb"], ["compare", "played", "x", "--fail-on", "1%"]]  # fmt: skip
+
+
+DRAWN = [["report", "x"], ["compare", "example", "x", "--name", "drawn"], ["report", "x", "--format", "html"]]
 
 
 def seldom(data):
@@ -223,6 +228,7 @@ def lab(folder: Path):
     (inside / "bzImage").write_bytes(images.bzimage())
     (inside / "letter").write_text("Subject: [PATCH] x\n\ntext\n")
     suite, meaning = results(kept)
+    draw = drawing.every
     logs = [[records.encode(one).encode() for one in trimmed(log.read(kept / name / log.FILE)[0])]
             for name in ("example", "exact", "played", "base/new")]  # fmt: skip
     image = kernel.Image(inside / "bzImage", "bzImage", "", {}, (0, 0))
@@ -254,9 +260,19 @@ def lab(folder: Path):
         def take_words(words):
             return checked(*words)
 
+        logged = file_target("log", folder, log.FILE, lambda random: of_log(random, logs), READERS)
+
+        def take_and_draw(made):
+            with mock.patch.object(drawing, "every", draw):
+                return logged.take(made)
+
+        def of_drawn(random):
+            return of_log(random, logs), random.choice(DRAWN)
+
         measures = lines_of_words(["run", "matrix", "history", "bisect"])
         yield [
-            file_target("log", folder, log.FILE, lambda random: of_log(random, logs), READERS),
+            logged,
+            Target("drawn", of_drawn, take_and_draw, seconds=30, weight=2),
             file_target("suite", folder, export.FILE, lambda random: of_json(random, suite), READERS),
             file_target("meaning", folder, verdicts.OLD, lambda random: of_json(random, meaning), READERS),
             Target("options", None, take_words, seconds=10, weight=3, words=measures),

@@ -6,7 +6,7 @@ import pytest
 from bench.errors import BadInput
 from tests.fuzz import running, targets
 
-COUNTS = {"log": 60, "suite": 50, "meaning": 150, "options": 400, "reading": 60}  # of the slow ones
+COUNTS = {"log": 60, "drawn": 12, "suite": 50, "meaning": 150, "options": 400, "reading": 60}  # of the slow ones
 USUAL = 1500
 
 
