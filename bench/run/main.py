@@ -96,7 +96,8 @@ Exit status:
      scenario of --format ktap or tap is not ok, config --kernel lacks something,
      or --fail-on found something worse
   2  bad usage or input, or the system refused something
-  3  nothing could be measured, a measurement failed, or --fail-on can't tell
+  3  nothing could be measured, a measurement failed, --fail-on can't tell, or
+     this suite has a fault, which it says
   4  with --format tap: nothing could be played, which kselftest calls skipped
   128+N  signal N ended it: 129 HUP, 130 INT (Ctrl-C), 131 QUIT, 143 TERM; 141
      whoever read its output did not want all of it
