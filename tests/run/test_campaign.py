@@ -14,6 +14,7 @@ import time
 import psutil
 import pytest
 
+from bench import place
 from bench.errors import BadInput, GuestFailed, PermissionDenied, Unsupported, WorkerFailed
 from bench.measure import isolated
 from bench.plan import records
@@ -21,7 +22,7 @@ from bench.plan.grids import make_point
 from bench.plan.interfaces import Reason
 from bench.plan.plan import Plan, Timing
 from bench.plan.records import Failed, Machine, Messages, Timed
-from bench.run import campaign, folders, machines, resume
+from bench.run import campaign, machines, resume
 from bench.run.share import Part
 from bench.store import frames, log
 from tests.measure.conftest import working
@@ -138,7 +139,7 @@ def test_what_hung_is_named_and_what_was_measured_stays(folder):
     with pytest.raises(GuestFailed) as caught:
         campaign.measure(Part(PLAN, site(Scripted(answers)), folder))
     assert str(caught.value) == "the guest said nothing (while measuring random pages=64 dirty=10%, process 1)"
-    assert f"2 finished jobs are kept: ./bench.py report {folders.called(folder)}" in caught.value.hint
+    assert f"2 finished jobs are kept: ./bench.py report {place.called(folder)}" in caught.value.hint
 
 
 def test_where_nothing_can_be_measured_the_reason_is_the_error(folder):
@@ -172,7 +173,7 @@ def test_a_boot_that_falls_leaves_the_others_and_two_that_fall_end_a_kernel(fold
         campaign.measure(Part(plan, site(*map(Scripted, (broken, honest, broken))), folder))
     said = "boot 0: it broke (while measuring random pages=64 dirty=10%, process 0); 2 boots came to no end"
     assert str(caught.value) == said
-    assert caught.value.hint == f"2 finished jobs are kept: ./bench.py report {folders.called(folder)}; its log"
+    assert caught.value.hint == f"2 finished jobs are kept: ./bench.py report {place.called(folder)}; its log"
     result = frames.load(folder)
     assert set(result.frame["boot"]) == {1}
     assert [one[:31] for one in result.fallen] == [f"Boot {n} came to no end: it broke" for n in (0, 2)]
