@@ -143,12 +143,12 @@ def run(command: Sequence[str], seconds: float, given: str = "", **options: Any)
 
 
 @contextmanager
-def stream(command: Sequence[str], seconds: float) -> Iterator[IO[bytes]]:
-    """Read what a program writes, as far as it is wanted: then it is ended. Raises ProgramFailed with what it said
-    where it failed, and where it takes longer.
+def stream(command: Sequence[str], seconds: float, given: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
+    """Read what a program writes, as far as it is wanted: then it is ended. given: a file, its input. Raises
+    ProgramFailed with what it said where it failed, and where it takes longer.
     """
     with _said() as complaints:
-        process = start(command, stdout=subprocess.PIPE, stderr=complaints)
+        process = start(command, stdin=given or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints)
         assert process.stdout is not None
         late = threading.Timer(seconds, process.kill)
         late.daemon = True

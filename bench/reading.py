@@ -41,12 +41,15 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             yield unpacked
 
 
-def whole(path: Path, most: int = MOST) -> str:
-    """Return the text of a file. Raises FileNotFoundError, and BadInput, which does not name it."""
+def whole(path: Path, most: int = MOST, errors: str = "strict") -> str:
+    """Return the text of a file; errors: what is done about bytes that are none, as in bytes.decode().
+
+    Raises FileNotFoundError, and BadInput, which does not name it.
+    """
     try:
         with opened(path) as file:
             data = file.read(most + 1)
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig", errors)
     except FileNotFoundError:
         raise
     except DAMAGED as error:

@@ -11,6 +11,7 @@ from bench.plan.arches import ARCHES, USUAL, Arch
 from bench.plan.interfaces import INTERFACES, Interface
 
 UNKNOWN = "unknown"
+MOST = 1 << 22  # bytes of a configuration: that of a kernel with everything has 400 KiB
 # What the cost of a page-table walk, a fault or a TLB flush depends on
 OPTIONS = (
     *("MEM_SOFT_DIRTY", "USERFAULTFD", "PTE_MARKER_UFFD_WP", "TRANSPARENT_HUGEPAGE", "PER_VMA_LOCK", "LRU_GEN"),

@@ -141,13 +141,13 @@ def config(image: Path, arch: Arch = ARCHES[USUAL]) -> str:
     places = [image.with_name(image.name.replace(_IMAGE_PREFIX, _CONFIG_PREFIX, 1)), image.with_name("config")]
     for place in places:
         if place != image and place.is_file():
-            return place.read_text(errors="replace")
+            return trees.config_text(place)
     if inside := _FORMS[arch.name].config(image):
         return inside
     for place in [parent / ".config" for parent in image.resolve().parents[3:4]]:
         # A newer one may be of the next build.
         if place.is_file() and place.stat().st_mtime <= image.stat().st_mtime:
-            return place.read_text(errors="replace")
+            return trees.config_text(place)
     return ""
 
 
@@ -157,14 +157,10 @@ def _image(path: Path, title: str, known: Facts, arch: Arch = ARCHES[USUAL]) -> 
         if why:
             raise BadInput(f"{path} is of {why}", remedy)
     text = config(path, arch)
-    facts: Facts = {"kernel_image": path.name, "kernel_sha256": _checksum(path.read_bytes()), **known}
+    facts: Facts = {"kernel_image": path.name, "kernel_sha256": bzimage.digest(path)[:_DIGITS], **known}
     if (options := kconfig.chosen(text)) != kconfig.UNKNOWN:  # else the guest may know its own
-        facts |= {"kernel_config": options, "config_sha256": _checksum(text.encode())}
+        facts |= {"kernel_config": options, "config_sha256": hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]}
     return Image(path, title, text, facts, _stamp(path), arch)
-
-
-def _checksum(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:_DIGITS]
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from bench.vm import bzimage
 _FLAGS, _MAGIC, _PE = 24, 56, 60
 _HEADER_END = 64
 _MOST_HEADERS = 4096
-_MOST = 1 << 24  # bytes of a configuration
+_PIECE = 1 << 20
 _OTHERS = ((b"\x7fELF", 0, "an ELF file, such as vmlinux"), (b"HdrS", 0x202, "a bzImage, for x86: leave out --arch"),
            (b"\x1f\x8b", 0, "packed: gunzip it"), (b"zimg", 4, "packed: build Image instead"),
            *((row.magic, _MAGIC, f"for {row.debian}: give --arch {row.debian}")
@@ -54,11 +53,9 @@ class Form(NamedTuple):
         return found[1].decode() if found else ""
 
     def config(self, path: Path) -> str:
-        """Return the configuration that an Image carries, empty where it has none."""
-        packed = path.read_bytes().partition(b"IKCFG_ST")[2]
-        with suppress(zlib.error):
-            return zlib.decompressobj(wbits=31).decompress(packed, _MOST).decode(errors="replace")
-        return ""
+        """Return the configuration that an Image carries, empty where it has none. Raises BadInput for too much."""
+        with path.open("rb") as file:
+            return bzimage.config_in(iter(lambda: file.read(_PIECE), b""), path)
 
 
 def _whole(head: bytes) -> int:

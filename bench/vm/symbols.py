@@ -6,21 +6,24 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bench.errors import BenchError, Unsupported
+from bench import reading
+from bench.errors import BadInput, BenchError, Unsupported
 from bench.files import replacing
 from bench.plan.arches import ARCHES, USUAL, Arch
-from bench.vm import cache, qemu
+from bench.vm import bzimage, cache, qemu
 
 _TEXT = re.compile(r"([0-9a-f]{16}) [tTwW] (\S+)")
 _KEPT = re.compile(r"[0-9a-f]{16} \S+")
 _BORDER = re.compile(r"_.*_(start|end)|_[se]?text")  # of a section, which begins or ends with a function
 _BUILT = {row.image for row in ARCHES.values()}  # names that an image has where it was built
 _FORM = 2  # of the file that is kept
+_MOST = 1 << 27  # bytes of a System.map: that of a kernel with everything has some 30 MiB
 _SECONDS = 120.0
 _MEMORY_MIB = 704
 # Runs in the guest. Names of modules have their module behind them; addresses of all others are in the upper half.
@@ -34,8 +37,11 @@ for at in range(0, len(data), 4096):
 
 
 def find(image: Path, echo: Callable[[str], None], arch: Arch = ARCHES[USUAL]) -> Path:
-    """Return a file of the kernel's functions, a line each with address and name, in order. Raises Unsupported."""
-    digest = hashlib.sha256(image.read_bytes()).hexdigest()
+    """Return a file of the kernel's functions, a line each with address and name, in order.
+
+    Raises Unsupported, and BadInput for a System.map that can't be read.
+    """
+    digest = bzimage.digest(image)
     known = "".join(functions(_map_of(image), arch))
     source = hashlib.sha256(known.encode()).hexdigest()[:16] if known else "asked"
     kept = cache.folder("symbols") / f"{digest[:32]}-{source}-{_FORM}"
@@ -80,8 +86,11 @@ def _map_of(image: Path) -> Iterator[str]:
     for place in places:
         # A newer one is of a kernel that was linked since, or nobody knows.
         if place.is_file() and place.stat().st_mtime <= image.stat().st_mtime:
-            with place.open(errors="replace") as file:
-                yield from file
+            try:
+                text = reading.whole(place, _MOST, errors="replace")
+            except BadInput as error:
+                raise BadInput(f"{place}: {error}", "give an image with the System.map of its build, or none") from None
+            yield from io.StringIO(text)
             return
 
 

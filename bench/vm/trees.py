@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import processes
+from bench import processes, reading
 from bench.errors import BadInput, BuildFailed, PermissionDenied, ProgramFailed, Unsupported
 from bench.files import replacing
 from bench.plan import kconfig
@@ -80,7 +80,15 @@ def split(spec: str) -> tuple[Path, str] | None:
 def config_of(tree: Path) -> str:
     """Return the configuration that a revision of a tree is built with, as far as it is chosen: the tree's own."""
     own = tree / ".config"
-    return own.read_text(errors="replace") if own.is_file() else ""
+    return config_text(own) if own.is_file() else ""
+
+
+def config_text(path: Path) -> str:
+    """Return what a file with a configuration holds. Raises BadInput for one that is too large, or can't be read."""
+    try:
+        return reading.whole(path, kconfig.MOST, errors="replace")
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}", "give the .config of the build") from None
 
 
 def build(tree: Path, rev: str, echo: Callable[[str], None]) -> Built:

@@ -7,10 +7,12 @@ import lzma
 import os
 import shutil
 import subprocess
+import tracemalloc
 
 import pytest
 
 from bench.errors import BadInput
+from bench.plan import kconfig
 from bench.vm import bzimage
 from tests.vm.images import bzimage as made
 
@@ -90,13 +92,47 @@ def test_a_pipe_is_not_waited_for(tmp_path):
             bzimage.check(tmp_path / path, "")
 
 
-def test_what_a_packer_writes_without_end_is_taken_as_far_as_a_kernel_may_go(tmp_path, monkeypatch):
+@pytest.mark.timeout(30)
+def test_what_a_packer_writes_without_end_is_refused_and_the_packer_ended(tmp_path, monkeypatch):
     """A small file may unpack to more than any machine has."""
-    (tmp_path / "zstd").write_text("#!/bin/sh\nexec cat /dev/zero\n")
+    (tmp_path / "zstd").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec cat /dev/zero\n")
     (tmp_path / "zstd").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(bzimage, "_MOST", 1 << 20)
-    assert bzimage._unpacked(b"\x28\xb5\x2f\xfd" + bytes(100)) == bytes(1 << 20)
+    path = written(tmp_path / "bzImage", made(payload=b"\x28\xb5\x2f\xfd" + bytes(100)))
+    monkeypatch.setattr(bzimage, "MOST", 1 << 20)
+    with pytest.raises(BadInput, match=f"{path} unpacks to more than 1 MiB"):
+        bzimage.config(path)
+    assert not os.path.exists(f"/proc/{(tmp_path / 'pid').read_text().strip()}")
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, bz2.compress, lzma.compress, lambda data: lzma.compress(data, lzma.FORMAT_ALONE)]
+)
+def test_little_that_unpacks_to_too_much_is_refused_and_never_all_in_memory(tmp_path, monkeypatch, pack):
+    path = written(tmp_path / "bzImage", made(payload=pack(bytes(33 << 20))))
+    monkeypatch.setattr(bzimage, "MOST", 32 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadInput, match=f"{path} unpacks to more than 32 MiB"):
+            bzimage.config(path)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20  # xz keeps 8 MiB itself
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_configuration_that_unpacks_to_too_much_is_refused(tmp_path):
+    packed = b"IKCFG_ST" + gzip.compress(bytes(kconfig.MOST + 1))
+    path = written(tmp_path / "bzImage", made(payload=gzip.compress(packed)))
+    with pytest.raises(BadInput, match=f"{path}: its configuration unpacks to more than 4 MiB"):
+        bzimage.config(path)
+
+
+def test_a_configuration_is_found_wherever_it_lies(tmp_path):
+    """Of pieces in which it comes no two need to be of one size."""
+    whole = bytes(100) + b"IKCFG_ST" + gzip.compress(CONFIG.encode()) + b"IKCFG_ED" + bytes(100)
+    for size in (1, 7, 8, 9, 64, 107, 108, len(whole)):
+        pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+        assert bzimage.config_in(pieces, tmp_path) == CONFIG
 
 
 def test_what_is_larger_than_any_kernel_is_not_read(tmp_path):

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from bench.errors import BadInput, Unsupported
+from bench.plan import kconfig
 from bench.vm import apt, cache, kernel
 from tests.vm.images import bzimage
 
@@ -97,6 +98,23 @@ def test_configuration_lies_beside_an_installed_image_or_above_a_built_one(tmp_p
     assert kernel.config(built) == "", "the configuration was changed after it was built"
     (tmp_path / "bzImage").write_bytes(bzimage())
     assert kernel.config(tmp_path / "bzImage") == ""
+
+
+@pytest.mark.parametrize("name", ["config-6.12.1", "config", ".config"])
+def test_a_configuration_that_is_too_large_is_refused_by_its_name(tmp_path, name):
+    image = tmp_path / ("linux/arch/x86/boot/bzImage" if name == ".config" else "vmlinuz-6.12.1")
+    image.parent.mkdir(parents=True, exist_ok=True)
+    config = (tmp_path / "linux" if name == ".config" else tmp_path) / name
+    config.write_bytes(b"CONFIG_LOCALVERSION=\xff\n")
+    image.write_bytes(bzimage())
+    assert kernel.config(image) == "CONFIG_LOCALVERSION=\ufffd\n", "it need not be text"
+    os.truncate(config, kconfig.MOST + 1)
+    os.utime(config, (1, 1))
+    with pytest.raises(BadInput, match=f"{config}: it holds more than 4 MiB"):
+        kernel.config(image)
+    if name == ".config":
+        with pytest.raises(BadInput, match=f"{config}: it holds more than 4 MiB"):
+            kernel.configuration(f"{tmp_path}/linux@HEAD", echo=print)
 
 
 PACKAGES = [

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from bench.errors import Unsupported
+from bench.errors import BadInput, Unsupported
 from bench.plan.arches import ARCHES, USUAL
 from bench.vm import symbols
 
@@ -99,6 +99,17 @@ def test_another_system_map_of_an_image_is_not_taken_for_the_first(asked, tmp_pa
     os.utime(tmp_path / "System.map", (status.st_mtime - 1, status.st_mtime - 1))
     assert symbols.find(path, print) != first
     assert " walk\n" in symbols.find(path, print).read_text()
+
+
+def test_a_system_map_that_is_too_large_is_refused_by_its_name(asked, tmp_path, monkeypatch):
+    (tmp_path / "vmlinuz-6.12").write_bytes(b"kernel")
+    system_map = tmp_path / "System.map-6.12"
+    system_map.write_text("".join(lines()))
+    os.utime(system_map, (1, 1))
+    monkeypatch.setattr(symbols, "_MOST", 10)
+    with pytest.raises(BadInput, match=f"{system_map}: it holds more than"):
+        symbols.find(tmp_path / "vmlinuz-6.12", print)
+    assert not asked
 
 
 def test_a_system_map_that_is_newer_than_the_image_is_another_kernel_s(asked, tmp_path):
