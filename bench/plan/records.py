@@ -45,6 +45,7 @@ MOST = 10**15  # of anything that is counted
 LONGEST_TIME = 1e18  # nanoseconds, or instructions: 31 years
 MOST_NAMES = 100_000  # points, processes, boots, values, names of one kind
 LONGEST_NAME = 200  # characters of a name: a suite's, workload's, interface's, result's
+LONGEST_FUNCTION = 512  # characters of a function's name: KSYM_NAME_LEN of the kernel
 LONGEST_WORDS = 1 << 16  # characters of a reason or a finding
 MOST_JOBS = 20_000_000  # timings of one plan: 1000 processes of as many points as one may have
 MOST_LINES = 10**9  # of a kernel's log
@@ -389,7 +390,8 @@ def _by_function(found: dict[str, list[dict[str, int]]]) -> bool:
 
 
 def _functions(by: dict[str, int]) -> bool:
-    return len(by) <= MOST_FUNCTIONS and all(map(_words, by)) and _counts(by.values())
+    named = all(len(name) <= LONGEST_FUNCTION for name in by)
+    return len(by) <= MOST_FUNCTIONS and named and _counts(by.values())
 
 
 def _point(one: Point) -> str:

@@ -16,9 +16,10 @@ from bench import reading
 from bench.errors import BadInput, BenchError, Unsupported
 from bench.files import replacing
 from bench.plan.arches import ARCHES, USUAL, Arch
+from bench.plan.records import LONGEST_FUNCTION
 from bench.vm import bzimage, cache, qemu
 
-_TEXT = re.compile(r"([0-9a-f]{16}) [tTwW] (\S+)")
+_TEXT = re.compile(rf"([0-9a-f]{{16}}) [tTwW] (\S{{1,{LONGEST_FUNCTION}}})")
 _KEPT = re.compile(r"[0-9a-f]{16} \S+")
 _BORDER = re.compile(r"_.*_(start|end)|_[se]?text")  # of a section, which begins or ends with a function
 _BUILT = {row.image for row in ARCHES.values()}  # names that an image has where it was built

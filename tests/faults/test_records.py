@@ -77,6 +77,7 @@ ANSWERS = {
     "wrong pages that don't add up": (f"{_SERIES} |= dict(extra=5, wrong='101x+0-0')", "0 pages extra instead of 5"),
     "wrong pages of 5,000 digits": (f"{_SERIES} |= dict(extra=5, wrong='9' * 5000 + 'x+1-0')", "wrong can't be"),
     "100,000 functions": (f"{_SERIES}['samples'] = dict(dirty=dict.fromkeys(map(str, range(100_000)), 1))", "samples"),
+    "a function of 1,000 characters": (f"{_SERIES}['samples'] = dict(dirty={{'f' * 1000: 1}})", "samples"),
     "instructions, of times": (f"{_SERIES}['counters'] = dict(dirty=dict(kernel=[5.0]))", "events 'kernel'"),
     "another point": ("one['point']['pages'] = 4096", "pages=4096"),
     "another process": ("one['process'] = 99", "process 99, which is something else"),

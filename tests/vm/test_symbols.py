@@ -7,6 +7,7 @@ import pytest
 
 from bench.errors import BadInput, Unsupported
 from bench.plan.arches import ARCHES, USUAL
+from bench.plan.records import LONGEST_FUNCTION
 from bench.vm import symbols
 
 OWN = {"ffffffff81000010": "scan", "ffffffff81000020": "walk"}
@@ -110,6 +111,11 @@ def test_a_system_map_that_is_too_large_is_refused_by_its_name(asked, tmp_path, 
     with pytest.raises(BadInput, match=f"{system_map}: it holds more than"):
         symbols.find(tmp_path / "vmlinuz-6.12", print)
     assert not asked
+
+
+def test_a_name_that_is_longer_than_any_of_a_kernel_is_no_function():
+    long = {"ffffffff81000030": "f" * (LONGEST_FUNCTION + 1)}
+    assert symbols.functions(lines(OWN | long)) == symbols.functions(lines(OWN))
 
 
 def test_a_system_map_that_is_newer_than_the_image_is_another_kernel_s(asked, tmp_path):
