@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from bench.errors import BadInput
 from bench.plan import arches, catalogue
 from bench.plan.arches import USUAL
 from bench.plan.kinds import DIRECTORY, KINDS, PAGE_SIZE, Kind
@@ -14,7 +15,9 @@ from bench.plan.points import Point
 
 SCHEMA = "pagemap-bench 5"  # of records.jsonl; results/README.md says what each version held
 READABLE = (SCHEMA, "pagemap-bench 4")  # the older one lacks records and fields, and has no others
-
+# Of one plan: processes of each point, over all results that were merged; jobs, 1000 processes of as many points as
+# options can ask for.
+MOST_PROCESSES, MOST_JOBS = 100_000, 20_000_000
 
 # Limits of waits, in seconds. For a machine to say what it is; more for each probe of an interface on some memory: it
 # may hang and be killed; and for each page, where a probe takes all of the largest point.
@@ -118,11 +121,22 @@ class Plan(NamedTuple):
         """Processes of one boot that measure a point."""
         return self.processes // self.boots
 
+    def check_size(self) -> None:
+        """Raise BadInput for more processes or jobs than a plan may have: it could not be read again."""
+        jobs = len(self.points) * self.processes + len(self.scenarios) * len(self.interfaces)
+        for count, what, most in ((self.processes, "processes", MOST_PROCESSES), (jobs, "jobs", MOST_JOBS)):
+            if count > most:
+                raise BadInput(
+                    f"{count} {what} are more than the {most} of one plan", "give fewer points, --processes or --boots"
+                )
+
     def with_boots(self, boots: int) -> Plan:
-        """Return the plan with more or fewer boots like those it has."""
+        """Return the plan with more or fewer boots like those it has. Raises BadInput for too many."""
         command = re.sub(r"--processes \d+", f"--processes {boots * self.share}", self.command)
         command = re.sub(r"--boots [-\d]+", f"--boots {boots}", command)
-        return self._replace(boots=boots, processes=boots * self.share, command=command)
+        plan = self._replace(boots=boots, processes=boots * self.share, command=command)
+        plan.check_size()
+        return plan
 
     def seconds(self, point: Point) -> float:
         """After so long a process that measures a point never ends: one round may hang, which ends by itself.

@@ -18,7 +18,7 @@ from bench.plan.bystanders import BYSTANDERS
 from bench.plan.interfaces import Reason
 from bench.plan.kinds import KINDS, THEN
 from bench.plan.kinds import POPULATE as POPULATED
-from bench.plan.plan import READABLE, SCHEMA, Plan, Play, Timing
+from bench.plan.plan import MOST_PROCESSES, READABLE, SCHEMA, Plan, Play, Timing
 from bench.plan.points import LIVES, MAX_PAGES, MAX_THREADS, SHARING, Point
 from bench.plan.schema import CHECKS, parsed, shown, typed
 
@@ -43,11 +43,10 @@ OTHERS = "(others)"  # functions that were sampled least, together
 LONGEST = 1 << 24  # bytes of a line; the longest honest one has some 100 KiB
 MOST = 10**15  # of anything that is counted
 LONGEST_TIME = 1e18  # nanoseconds, or instructions: 31 years
-MOST_NAMES = 100_000  # points, processes, boots, values, names of one kind
+MOST_NAMES = MOST_PROCESSES  # points, processes, boots, values, names of one kind
 LONGEST_NAME = 200  # characters of a name: a suite's, workload's, interface's, result's
 LONGEST_FUNCTION = 512  # characters of a function's name: KSYM_NAME_LEN of the kernel
 LONGEST_WORDS = 1 << 16  # characters of a reason or a finding
-MOST_JOBS = 20_000_000  # timings of one plan: 1000 processes of as many points as one may have
 MOST_LINES = 10**9  # of a kernel's log
 LARGEST_ORDER = 9  # of a folio that is told from larger ones: a huge page
 MOST_FUNCTIONS = 20_000  # of a phase: no kernel has more that one interval could call
@@ -420,13 +419,14 @@ def _point(one: Point) -> str:
 
 def _plan(one: Plan) -> str:
     """Names are names, and the boots share the processes."""
+    one.check_size()
     lists = ("interfaces", "scenarios", "merged", "matrix", "optional")
     return _bad(
         suite=_name(one.suite),
         **{key: len(getattr(one, key)) <= MOST_NAMES and all(map(_name, getattr(one, key))) for key in lists},
         points=len(one.points) <= MOST_NAMES,
         qemu_args=len(one.qemu_args) <= MOST_NAMES,
-        processes=1 <= one.processes <= min(MOST_NAMES, MOST_JOBS // max(1, len(one.points))),
+        processes=one.processes >= 1,
         boots=1 <= one.boots <= one.processes,
         values=1 <= one.values <= MOST_NAMES,
         seed=abs(one.seed) < 2**40,

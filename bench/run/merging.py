@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from bench import place
 from bench.errors import BadInput
-from bench.plan.plan import Plan
-from bench.plan.records import LONGEST_WORDS, MOST_NAMES, Facts, Machine, Record, Timed
+from bench.plan.plan import MOST_JOBS, MOST_PROCESSES, Plan
+from bench.plan.records import LONGEST_WORDS, Facts, Machine, Record, Timed
 from bench.run import commands
 from bench.run.folders import new
 from bench.run.tell import note
@@ -102,9 +102,10 @@ def _machines(parts: Sequence[Part]) -> list[str]:
 def _plan(parts: Sequence[Part], names: Sequence[str], into: str) -> Plan:
     """The plan of all: that of the first, with the boots and processes of the others."""
     processes = sum(part.plan.processes for part in parts)
-    if processes > MOST_NAMES:
+    most = min(MOST_PROCESSES, MOST_JOBS // max(1, len(parts[0].plan.points)))
+    if processes > most:
         raise BadInput(
-            f"together they have {processes} processes, and a result has at most {MOST_NAMES}",
+            f"together they have {processes} processes, and a result of so many points has at most {most}",
             "merge fewer; or query what ./bench.py report NAME --format csv prints of each, in DuckDB for example",
         )
     command = shlex.join(["./bench.py", "merge", *names, "--name", into])

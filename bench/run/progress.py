@@ -44,7 +44,9 @@ def seconds(job: Job, plan: Plan, *, emulated: bool) -> float:
 
 def estimate(*parts: tuple[Plan, Site]) -> float:
     """About how many seconds plans take, each at its site; as many boots at once as all sites allow."""
-    each = [_work(plan, site, [boot])[1] for plan, site in parts for boot in range(plan.boots)]
+    each: list[float] = []
+    for plan, site in parts:  # a boot takes as long as any other, but the first, which plays
+        each += [_work(plan, site, [0])[1], *[_work(plan, site, [1])[1]] * (plan.boots - 1)]
     return sum(sorted(each, reverse=True)[:: min(site.at_once for _, site in parts)]) + REPORT
 
 
@@ -54,9 +56,11 @@ def _emulated(site: Site) -> bool:
 
 def _work(plan: Plan, site: Site, boots: Sequence[int]) -> tuple[int, float]:
     """How many jobs boots of a plan are, and how many seconds."""
-    jobs = [job for boot in boots for job in plan.jobs(boot)]
-    took = sum(seconds(job, plan, emulated=_emulated(site)) for job in jobs)
-    return len(jobs), took + len(boots) * _boot_seconds(site)
+    count, took = 0, len(boots) * _boot_seconds(site)
+    for job in plan._replace(processes=plan.boots).jobs(0):  # one process of each point: they are as many as millions
+        times = plan.share * len(boots) if isinstance(job, Timing) else int(0 in boots)
+        count, took = count + times, took + times * seconds(job, plan, emulated=_emulated(site))
+    return count, took
 
 
 def _boot_seconds(site: Site) -> float:

@@ -8,10 +8,11 @@ import pytest
 
 from bench.errors import BadInput, Unsupported
 from bench.plan.plan import Plan
-from bench.run import foresee, matrix, measuring, tell
+from bench.run import foresee, matrix, measuring, progress, tell
 from bench.run.main import main, run
 from bench.run.request import Request
 from bench.vm import cache, kernel, qemu, stock
+from tests.run.scripted import PLAN, site
 from tests.support import bench, refused
 from tests.vm.images import bzimage, commit, git
 
@@ -206,3 +207,22 @@ def test_a_compiler_that_is_missing_is_foreseen_before_anything_is_fetched(empty
 def test_what_an_architecture_can_not_have_is_refused_before_anything_is_fetched(empty, words, said):
     with pytest.raises(BadInput, match=said):
         foresee.run(requested("--kernel", "debian:6.12", *words, "--dry-run"))
+
+
+def test_the_time_is_that_of_all_jobs_and_boots_and_looks_at_each_point_once(monkeypatch):
+    """Of millions of processes none is looked at by itself."""
+    plan, asked, seconds = PLAN._replace(processes=4000, boots=400, where="vm"), [], progress.seconds
+    whole = 0.0
+    for boot in range(plan.boots):
+        whole += progress.BOOT[False] + sum(seconds(job, plan, emulated=False) for job in plan.jobs(boot))
+    monkeypatch.setattr(
+        progress, "seconds", lambda job, *rest, **more: asked.append(job) or seconds(job, *rest, **more)
+    )
+    assert progress.estimate((plan, site())) == pytest.approx(whole + progress.REPORT)
+    assert len(asked) <= 2 * len(plan.points)
+
+
+def test_the_time_has_the_plays_of_the_first_boot_once():
+    plan = PLAN._replace(points=(), interfaces=("scan-wp",), scenarios=("plain", "holes_tables"), values=10)
+    played = sum(progress.seconds(job, plan, emulated=False) for job in plan.jobs(0))
+    assert progress.estimate((plan, site())) == pytest.approx(progress.BOOT[False] + played + progress.REPORT)

@@ -92,8 +92,9 @@ def test_a_lab_of_many_machines(tmp_path, monkeypatch):
     assert frame["process"].nunique() == MACHINES * 20
 
 
-def test_more_than_a_result_holds_is_refused(three, monkeypatch):
-    monkeypatch.setattr(merging, "MOST_NAMES", 17)
+@pytest.mark.parametrize(("name", "most"), [("MOST_PROCESSES", 17), ("MOST_JOBS", 18 * len(synthetic.points()) - 1)])
+def test_more_than_a_result_holds_is_refused(three, monkeypatch, name, most):
+    monkeypatch.setattr(merging, name, most)
     with pytest.raises(BadInput, match="together they have 18 processes") as caught:
         merging.merge([str(three / name) for name in "abc"], str(three / "all"))
     assert "--format csv" in caught.value.hint

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.errors import BadInput
 from bench.measure import probe
-from bench.plan import catalogue, suites
+from bench.plan import catalogue, grids, plan, suites
 from bench.plan.arches import ARCHES
 from bench.plan.bystanders import BYSTANDERS
 from bench.plan.interfaces import INTERFACES, LEGACY, TRACKERS, UNTRACKED, WRITTEN, Reason
@@ -431,3 +431,9 @@ def test_a_directory_that_can_not_be_written_is_refused(tmp_path, monkeypatch):
 def test_a_file_is_no_directory(tmp_path):
     (tmp_path / "file").touch()
     assert "is a file" in refused("run", "--directory", tmp_path / "file")
+
+
+def test_all_that_options_can_ask_for_is_a_plan():
+    most = max([grids.MAX_POINTS, *(len(suite.points) for suite in suites.SUITES.values())])
+    assert most * request.MOST_PROCESSES <= plan.MOST_JOBS
+    assert options.MOST_BOOTS <= request.MOST_PROCESSES <= plan.MOST_PROCESSES

@@ -273,4 +273,16 @@ def test_more_jobs_than_options_can_ask_for_are_refused_before_they_are_counted(
     """A log may be anybody's: each number in it is one that may be."""
     points = [point._replace(pages=1 + number) for number in range(5000) for point in PLAN.points[:1]]
     log.write(folder, [PLAN._replace(points=points, processes=99_999)])
-    assert "plan.processes" in refused("run", "--resume", folder, "--dry-run")
+    said = refused("run", "--resume", folder, "--dry-run")
+    assert "records.jsonl, line 1: 499995000 jobs are more than the 20000000 of one plan" in said
+
+
+def test_boots_that_make_a_plan_too_large_are_refused_before_anybody_has_to_read_it(folder):
+    point, kernel = PLAN.points[0], {"where": "vm", "kernel": "debian:6.12"}
+    for points, processes, says in ((1, 100_000, "processes"), (20_000, 1000, "jobs")):
+        many = tuple(point._replace(pages=1 + number) for number in range(points))
+        plan = PLAN._replace(points=many, processes=processes, boots=1000, **kernel)
+        log.write(folder, [plan])
+        assert resume.plan_of(folder, None, str) == plan
+        with pytest.raises(BadInput, match=f"{says} are more than the"):
+            resume.plan_of(folder, More(1), str)
