@@ -2,8 +2,8 @@
 """How every plot looks: colours, lines, hatches, titles. Distinguishable colour-blind, in grey and at 600 pixels."""
 
 import textwrap
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -77,10 +77,13 @@ _KNOWN = tuple(
 )
 
 
-def applied() -> AbstractContextManager[None]:
+@contextmanager
+def applied() -> Iterator[None]:
     """Context in which a figure must be made and saved to look and be reproducible as intended."""
-    context: AbstractContextManager[None] = matplotlib.rc_context(RC)
-    return context
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever a file of the folder where we are says
+        matplotlib.rcParams.update(RC)
+        yield
 
 
 def looks(rows: pd.DataFrame) -> dict[str, Look]:

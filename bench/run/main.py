@@ -20,6 +20,7 @@ import click
 
 from bench import place, signals
 from bench.errors import BenchError
+from bench.harmless import harmless
 from bench.plan.arches import ARCHES, USUAL
 from bench.plan.records import PHASES, WAITS
 from bench.run import commands, completing, measuring, options, tell
@@ -29,6 +30,8 @@ METRICS = ("cost", "interval", "tracker", "tracked", *PHASES, "life", *WAITS)
 PROGRAM, OUTPUT = place.PROGRAM, "standard output"
 NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())  # since click 8.2; before, it is no error
 LEAST_MEMORY = 512 << 20  # bytes of addresses
+# Beginnings of variables that NumPy and pandas read when they are imported, and end us where they don't like them.
+_OF_LIBRARIES = ("SOURCE_DATE_EPOCH", "NUMPY_MADVISE_HUGEPAGE", "PANDAS_")
 
 
 NAMES = completing.names
@@ -588,6 +591,7 @@ def _guarded(what: Callable[[], int]) -> int:
     except OSError as error:
         return _refused(error)
     except Exception:  # Python would make it 1, which says that a kernel is worse
+        tell.choose(tell.style()._replace(quiet=False))  # the lines are part of the error
         for line in traceback.format_exc().splitlines():
             tell.note(line)
         hint = "please report it with the lines above; what was measured is kept"
@@ -598,9 +602,13 @@ def _settle_libraries() -> None:
     """Have libraries do what we count on, whatever the environment says, and tell their warnings as ours are told."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each takes memory, and has nothing to do
     os.environ["MPLBACKEND"] = "agg"  # that of a notebook may not be there
-    if not os.environ.get("SOURCE_DATE_EPOCH", "0").isdecimal():
-        del os.environ["SOURCE_DATE_EPOCH"]  # NumPy wants a number
-    warnings.showwarning = lambda message, *_: tell.note(f"warning: {message}")
+    os.environ["MATPLOTLIBRC"] = os.devnull  # a person's own is about other plots, and may be no text
+    for name, value in list(os.environ.items()):
+        if name.startswith(_OF_LIBRARIES) or (name in ("COLUMNS", "LINES") and not value.isdecimal()):  # rich takes ²
+            del os.environ[name]
+    if any(option.startswith("e") for option in sys.warnoptions):  # PYTHONWARNINGS=error would have one end us
+        warnings.resetwarnings()
+    warnings.showwarning = lambda message, *_: _warned(str(message))
     warnings.filterwarnings("ignore", "Glyph .* missing from font")  # in names of results: a box is drawn
     logging.lastResort = _Told(logging.WARNING)
 
@@ -610,7 +618,12 @@ class _Told(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Tell it."""
-        tell.note(f"warning: {record.getMessage()}")
+        _warned(record.getMessage())
+
+
+def _warned(text: str) -> None:
+    """Tell in one line what a library warns of."""
+    tell.note(f"warning: {harmless(text)}")
 
 
 def _command() -> int:

@@ -31,6 +31,7 @@ SURROUNDINGS = {
     "PYTHONIOENCODING=ascii": (REPORT, {"PYTHONIOENCODING": "ascii:strict"}),
     "no HOME": (RUN, {"HOME": None}),
     "an empty XDG_CACHE_HOME": (LIST, {"XDG_CACHE_HOME": ""}),
+    "COLUMNS that is no number": (RUN, {"COLUMNS": "²"}),
     "COLUMNS=1": (REPORT, {"COLUMNS": "1"}),
     "an empty environment": (LIST, None),
     "CC that can't be read": (LIST, {"CC": '"unclosed'}),
@@ -111,12 +112,40 @@ def test_places_of_a_checkout(lab, place):
 # Python, and its environment
 
 
-@pytest.mark.parametrize("words", ["MPLBACKEND=module://matplotlib_inline.backend_inline", "SOURCE_DATE_EPOCH=abc"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "MPLBACKEND=module://matplotlib_inline.backend_inline",
+        "SOURCE_DATE_EPOCH=abc",
+        f"SOURCE_DATE_EPOCH={10**30}",
+        "NUMPY_MADVISE_HUGEPAGE=abc",
+        "PANDAS_FUTURE=abc",
+        "PANDAS_FUTURE_INFER_STRING=abc",
+    ],
+)
 def test_what_the_environment_tells_libraries_ends_nothing(lab, words):
     """The first is what Jupyter sets."""
     lab.env |= dict([words.split("=")])
     done = lab.bench("report", synthetic.result(lab.results / "a", what=[("random", 100, 10.0)]))
     assert "phases" in survived(done, 0) + done.stdout
+
+
+@pytest.mark.parametrize(("place", "content"), [("own", b"text.usetex: True\n\xff"), (".", b"text.usetex: True\nx\n")])
+def test_settings_of_other_plots_change_none_of_ours(lab, place, content):
+    """matplotlib reads a file of a person, of the environment, or of the folder where it is."""
+    (lab.folder / place).mkdir(exist_ok=True)
+    (lab.folder / place / "matplotlibrc").write_bytes(content)
+    lab.env["MATPLOTLIBRC"] = str(lab.folder / "own")
+    result = synthetic.result(lab.results / "a", what=[("random", 100, 10.0)])
+    done = lab.bench("report", result, cwd=lab.folder)
+    assert "phases" in survived(done, 0) + done.stdout
+
+
+def test_a_warning_is_one_line_and_ends_nothing(lab):
+    lab.env["PYTHONWARNINGS"] = "error"
+    lab.hang_in("pandas", "import warnings\nwarnings.warn('odd,\\n\\x1b[31mtoo', FutureWarning)\nraise SystemExit(0)")
+    done = lab.bench("report", synthetic.result(lab.results / "a", what=[("random", 100, 10.0)]))
+    assert survived(done, 0) == "warning: odd, too\n"
 
 
 def test_what_libraries_say_is_told_as_we_tell(lab):
@@ -128,12 +157,19 @@ def test_what_libraries_say_is_told_as_we_tell(lab):
     assert all(line.startswith("warning: ") for line in done.stderr.splitlines()), done.stderr
 
 
-@pytest.mark.parametrize(("words", "status"), [(["report"], 3), (["bisect", "--fail-on", "1%"], 255)])
+QUIET = ["run", *HERE, "--processes", "1", "--quiet", "--name", "{new}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(REPORT, 3), (["bisect", "{old}", "--fail-on", "1%"], 255), (QUIET, 3)],
+    ids=lambda one: str(one)[:8],
+)
 def test_a_fault_of_ours_does_not_pass_for_a_wrong_answer(lab, words, status):
     """Python would end with 1. Its lines are shown: who reports it needs them."""
     lab.hang_in("pandas", "raise RuntimeError('odd')")
-    synthetic.result(lab.results / "a", what=[("random", 100, 10.0)])
-    done = lab.bench(*words, lab.results / "a")
+    old = synthetic.result(lab.results / "old", what=[("random", 100, 10.0)])
+    done = lab.bench(*(word.format(new=lab.name(), old=old) for word in words))
     assert done.returncode == status, done.stderr
     assert "RuntimeError: odd\nerror: this is a fault of this suite\nhint: please report it" in done.stderr
 
