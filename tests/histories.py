@@ -17,7 +17,14 @@ DEARER = {"collect": {"pagemap_pmd_range": 0.7, "vm_normal_page": 0.9}}  # 1.6 t
 def counted(top, version, shares=None, **options):
     """A kernel's counted half, packed."""
     folder = top / store.COUNTED / version
-    some = {"what": WHAT, "processes": 1, "rounds": 3, "noise": 1e-6, "where": synthetic.COUNTED}
+    some = {
+        "what": WHAT,
+        "processes": 1,
+        "rounds": 3,
+        "suite": store.SUITES[store.COUNTED],
+        "noise": 1e-6,
+        "where": synthetic.COUNTED,
+    }
     some |= {"interfaces": ["none", *NAMES]}
     exact = synthetic.FUNCTIONS | (shares or {})
     synthetic.result(folder, exact=exact, kernel_release=f"{version}+deb13-cloud-amd64", **some | options)

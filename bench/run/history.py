@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from bench.run.request import Request
 from bench.run.settle import need_core, settle
 from bench.run.tell import note
 from bench.store import history, log, packing
-from bench.store.history import COUNTED, PLAYED
+from bench.store.history import COUNTED, PLAYED, SUITES
 
 if TYPE_CHECKING:
     from bench.vm.kernel import DebianKernel
@@ -58,8 +59,8 @@ class Half(NamedTuple):
 
 
 HALVES = (
-    Half(COUNTED, Request(suite="history", where="vm", accel="icount", processes=1, boots=1)),
-    Half(PLAYED, Request(suite=MEANING.name, where="vm", accel="tcg", values=_PLAYS, interface=_in_kernel())),
+    Half(COUNTED, Request(suite=SUITES[COUNTED], where="vm", accel="icount", processes=1, boots=1)),
+    Half(PLAYED, Request(suite=SUITES[PLAYED], where="vm", accel="tcg", values=_PLAYS, interface=_in_kernel())),
 )
 
 
@@ -187,7 +188,9 @@ def _measure(folder: Path, spec: str, half: Half) -> None:
     plan = decided(plan, site)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / log.PACKED).unlink(missing_ok=True)  # it is damaged, or lacks functions
+        if os.path.lexists(folder / log.PACKED):
+            (folder / log.PACKED).unlink()
+            note(f"{place.called(folder)} is measured anew: what was there is damaged, or lacks functions")
     except OSError as error:
         raise PermissionDenied(f"{folder} can't be written: {error.strerror}", "give --name another path") from None
     begun = _begun(folder, plan, site.facts)

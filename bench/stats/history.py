@@ -13,7 +13,7 @@ from bench.plan.interfaces import INTERFACES
 from bench.plan.records import PHASES
 from bench.stats import comparison, ledger, verdict_changes
 from bench.stats.ledger import PHASE, Account, Case, Change
-from bench.store import frames, history, log, verdicts
+from bench.store import frames, history, verdicts
 from bench.store import ledger as stored
 from bench.store.frames import CASE, KERNEL
 from bench.store.ledger import USER, VALUE
@@ -75,9 +75,8 @@ def load(top: Path) -> list[Release]:
 
 def _release(top: Path, version: str) -> Release:
     counted, played = (top / half / version for half in (history.COUNTED, history.PLAYED))
-    # what is not packed is still being measured
-    found = verdicts.load(played) if (played / log.PACKED).exists() else None
-    result = frames.load(counted) if (counted / log.PACKED).exists() else None
+    found = verdicts.load(played) if history.packed(played) else None
+    result = frames.load(counted) if history.packed(counted) else None
     if result is None or not result.more_counts:
         return Release(version, {}, {}, {}, found, found.host if found else result.host if result else {})
     rows, counts = frames.intervals(result.frame), stored.load(counted)

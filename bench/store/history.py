@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from bench.plan.records import Record, Timed
 from bench.store import log
 
 COUNTED, PLAYED = "counted", "meaning"  # folders, each with one of every kernel, named by its version
+SUITES = {COUNTED: "history", PLAYED: "meaning"}  # of which they are
 
 
 def order(version: str) -> tuple[int, ...]:
@@ -26,8 +28,25 @@ def series(version: str) -> str:
 
 def versions(top: Path) -> list[str]:
     """Return the kernels of which something was measured to its end, the oldest first."""
-    found = {path.parent.name for half in (COUNTED, PLAYED) for path in top.glob(f"{half}/*/{log.PACKED}")}
+    every = (path for half in (COUNTED, PLAYED) for path in top.glob(f"{half}/*"))
+    found = {path.name for path in every if os.path.lexists(path / log.PACKED)}
     return sorted(filter(str.isprintable, found), key=order)  # no version has other characters
+
+
+def packed(folder: Path) -> bool:
+    """Whether a half is there, packed: what is not is still being measured.
+
+    Raises BadInput for what is there and is no such half: to leave it out would make other steps of the rest.
+    """
+    path, suite = folder / log.PACKED, SUITES[folder.parent.name]
+    hint = "move it away; ./bench.py history then measures that kernel"
+    if not os.path.lexists(path):
+        return False
+    if not path.is_file():
+        raise BadInput(f"{path} is no file", hint)
+    if (other := log.plan(path).suite) != suite:
+        raise BadInput(f"{path} is of the suite {other}, not of {suite}", hint)
+    return True
 
 
 def whole(folder: Path) -> bool:

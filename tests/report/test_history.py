@@ -171,6 +171,20 @@ def test_what_is_in_a_results_place_and_is_none_is_refused_and_not_left_out(tmp_
         told.read(tmp_path)
 
 
+@pytest.mark.parametrize("half", store.SUITES)
+def test_a_log_of_another_suite_is_refused_and_a_link_that_leads_nowhere(tmp_path, half):
+    counted(tmp_path, "6.12.95")
+    folder = synthetic.result(tmp_path / half / "6.12.96", what=WHAT, suite="quick")
+    path = packing.pack(folder)
+    with pytest.raises(BadInput, match=f"{path} is of the suite quick, not of {store.SUITES[half]}") as caught:
+        told.read(tmp_path)
+    assert "move it away" in caught.value.hint
+    path.unlink()
+    path.symlink_to(tmp_path / "none")
+    with pytest.raises(BadInput, match=f"{path} is no file"):
+        told.read(tmp_path)
+
+
 def test_nothing_measured_is_an_error_with_a_hint(tmp_path):
     with pytest.raises(BadInput, match="nothing is measured") as error:
         told.read(tmp_path)

@@ -205,13 +205,15 @@ def test_a_half_that_was_packed_without_functions_is_measured_again(tmp_path, gu
     assert whole(folder)
 
 
-def test_a_half_that_is_damaged_is_measured_again(tmp_path, guests):
+def test_a_half_that_is_damaged_is_measured_again_and_that_is_said(tmp_path, guests, capsys):
     run(tmp_path, only=("6.1",))
     folder = tmp_path / COUNTED / "6.1.170"
     data = (folder / log.PACKED).read_bytes()
     (folder / log.PACKED).write_bytes(data[: len(data) // 2])
+    assert "anew" not in capsys.readouterr().err
     run(tmp_path, only=("6.1",))
     assert whole(folder)
+    assert f"{folder} is measured anew: what was there is damaged" in capsys.readouterr().err
 
 
 def test_a_limit_is_of_kernels_that_fail_too(tmp_path, guests, monkeypatch):
