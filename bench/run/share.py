@@ -146,7 +146,7 @@ class Share:
     def said(self, boot: int) -> list[str]:
         """Return what a guest's console said in this attempt."""
         path = self.console(boot)
-        if not path.exists():
+        if not path.is_file():
             return []
         with path.open(errors="replace") as file:
             file.seek(self.begun.get(boot, 0))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import stat
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -88,6 +89,9 @@ def _owned(folder: Path) -> int:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise _refused(path, error) from None
+    if not stat.S_ISREG(os.fstat(file).st_mode):  # reading a pipe would wait for ever
+        os.close(file)
+        raise BadInput(f"{path} is no file", "remove it, or measure into another folder: --name NAME")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

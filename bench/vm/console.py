@@ -41,7 +41,7 @@ class Console:
         self.lines = 0
         self.running = False
         self._echo, self._echoed = echo, 0
-        self._log = open(path or os.devnull, "ab", buffering=0)  # noqa: SIM115  (end() closes it)
+        self._log = open(path or os.devnull, "ab", buffering=0, opener=_opened)  # noqa: SIM115  (end() closes it)
         self._log.write(os.fsencode(f"{first}\n"))
         self._room = LOG_BYTES
         self._cut = init.Lines(_LONGEST)
@@ -142,6 +142,11 @@ class Console:
         first = self._stall or self._crash
         lines = [*first, *(line for line in last if line not in first)]
         return f"its console said since:{_listed(lines)}" if lines else "its console was silent since"
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open a log. A pipe that nobody reads is an OSError, and not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
 def _listed(lines: list[str]) -> str:

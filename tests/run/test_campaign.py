@@ -328,3 +328,14 @@ def test_a_child_that_says_and_dies_is_said_so(capfd):
     assert isolated.run(lambda say: 1 / 0, 20)[1] == "it ended with status 70"
     assert "ZeroDivisionError" in capfd.readouterr().err
     assert isolated.run(lambda say: say({"b": [1]}), 20) == ([{"b": [1]}], "")
+
+
+@pytest.mark.timeout(30)
+def test_pipes_in_the_places_of_a_log_or_console_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "guest.log")
+    campaign.measure(Part(PLAN, site(Scripted(answer)), tmp_path))
+    assert isinstance(log.read(tmp_path / log.FILE)[0][-1], Messages)
+    (tmp_path / "other").mkdir()
+    os.mkfifo(tmp_path / "other" / log.FILE)
+    with pytest.raises(BadInput, match=f"{tmp_path}/other/{log.FILE} is no file"):
+        campaign.measure(Part(PLAN, site(Scripted(answer)), tmp_path / "other"))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a guest's console says: how much of it is kept and echoed, and why a guest did not come to its command."""
 
+import errno
+import os
 import time
 
 import pytest
@@ -30,6 +32,14 @@ def test_what_comes_is_kept_as_it_came_and_echoed_harmless(made):
     one.take(b"f\n")
     assert said(one) == b"qemu\none\n\x1b[31mred\xff\nhalf\n"
     assert heard == ["one", "red\ufffd", "half"]
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_in_the_place_of_the_log_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "guest.log")
+    with pytest.raises(OSError, match=f"{tmp_path}/guest.log") as caught:
+        Console(tmp_path / "guest.log", "qemu", str)
+    assert caught.value.errno == errno.ENXIO
 
 
 def test_a_few_lines_are_echoed_and_all_of_the_kernels_are_counted(made):
