@@ -58,7 +58,7 @@ def _panel(axes: Any, some: pd.DataFrame, bars: pd.DataFrame, *, several: bool) 
     whole = f"{'+' if some['change'].sum() > 0 else ''}{numbers.bare(some['change'].sum(), UNIT)}"
     whose = f"{first['new_name']}: " if several else ""
     title = f"{whose}{first['form']}, {first['phase']}: {whole}; {tables.describe(some)}"
-    axes.set_title(title, loc="left", size=10, weight="bold", parse_math=False)
+    axes.set_title(title, loc="left", size=10, weight="bold")
     for place, (name, how, change) in enumerate(bars.itertuples(index=False)):
         color = REST if name.startswith("other, ") or name == functions.USER else MORE if change > 0 else LESS
         axes.barh(

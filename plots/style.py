@@ -26,6 +26,7 @@ RC: Any = {
     "savefig.dpi": 125,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
     "font.size": 11,
+    "text.parse_math": False,  # a name may hold a dollar sign, and be no formula
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -103,10 +104,12 @@ def titled(title: str, lines: Iterable[str], *, height: float) -> Figure:
     """Return an empty figure 7.2 inches wide and `height` high, with a title and smaller lines below it."""
     made = Figure(figsize=(WIDTH, height))
     wrapped = [line for text in lines for line in _wrapped(text)]
+    most = max(3, int((height / 2 - 0.47) / 0.163))  # half of the figure is the plot's, however long names are
+    if len(wrapped) > most:
+        wrapped[most - 1 :] = [f"{wrapped[most - 1][:95]} [...]"]
     top = 0.47 + 0.163 * len(wrapped)  # inches
-    # no maths: a kernel's or CPU's name may hold a dollar sign
-    made.text(0.1 / WIDTH, 1 - 0.1 / height, title, va="top", weight="bold", size=13, parse_math=False)
-    small: dict[str, Any] = {"size": 9, "color": MUTED, "linespacing": 1.25, "parse_math": False}
+    made.text(0.1 / WIDTH, 1 - 0.1 / height, title, va="top", weight="bold", size=13)
+    small: dict[str, Any] = {"size": 9, "color": MUTED, "linespacing": 1.25}
     made.text(0.1 / WIDTH, 1 - 0.38 / height, "\n".join(wrapped), va="top", **small)
     made.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, 0.99 - top / height))
     return made

@@ -671,6 +671,31 @@ def test_unknown_interfaces_get_looks_of_their_own(rows):
     assert len(set(style.looks(other).values())) == 4
 
 
+@pytest.mark.parametrize("name", PLOTS)
+def test_no_text_ends_a_plot(frame_of, name):
+    """Logs are not trusted: a name may look like a formula, and a list of names fill the figure."""
+    frame = frame_of(name).copy()
+    for key in {"form", "cpu", "function", "kernel_release", "file_system", "base_where", "scenario"} & set(frame):
+        if key == "form" and isinstance(frame[key].dtype, pd.CategoricalDtype):
+            frame[key] = frame[key].cat.rename_categories(lambda one: one if one in INTERFACES else f"{one} $\\frac{{$")
+        else:
+            more = 900 * " of a file system" if key in ("file_system", "cpu") else ""
+            frame[key] = frame[key].astype(str) + " $\\frac{$" + more
+    figure, png, _ = draw(PLOTS[name], frame)
+    assert figure is not None
+    assert png.startswith(b"\x89PNG")
+
+
+def test_lines_below_a_title_leave_half_of_the_figure():
+    with style.applied():
+        figure = style.titled("title", ["first", "so long a name " * 1000, "last"], height=4.8)
+    shown = figure.texts[1].get_text().splitlines()
+    assert shown[0] == "first"
+    assert shown[-1].endswith(" [...]")
+    assert len(shown) == 11
+    assert max(map(len, shown)) <= 101
+
+
 def test_distinguishable_without_colour():
     assert len({(look.line, look.marker) for look in style.LOOKS}) == len(style.LOOKS)
     assert len({(part[2], part[3]) for part in phases.PARTS}) == len(phases.PARTS)
