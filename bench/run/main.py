@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import io
-import logging
 import os
 import re
 import resource
@@ -20,7 +19,6 @@ import click
 
 from bench import place, signals
 from bench.errors import BenchError
-from bench.harmless import harmless
 from bench.plan.arches import ARCHES, USUAL
 from bench.plan.records import PHASES, WAITS
 from bench.run import commands, completing, measuring, options, tell
@@ -599,7 +597,7 @@ def _guarded(what: Callable[[], int]) -> int:
 
 
 def _settle_libraries() -> None:
-    """Have libraries do what we count on, whatever the environment says, and tell their warnings as ours are told."""
+    """Have libraries do what we count on, whatever the environment says."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each takes memory, and has nothing to do
     os.environ["MPLBACKEND"] = "agg"  # that of a notebook may not be there
     os.environ["MATPLOTLIBRC"] = os.devnull  # a person's own is about other plots, and may be no text
@@ -608,22 +606,8 @@ def _settle_libraries() -> None:
             del os.environ[name]
     if any(option.startswith("e") for option in sys.warnoptions):  # PYTHONWARNINGS=error would have one end us
         warnings.resetwarnings()
-    warnings.showwarning = lambda message, *_: _warned(str(message))
     warnings.filterwarnings("ignore", "Glyph .* missing from font")  # in names of results: a box is drawn
-    logging.lastResort = _Told(logging.WARNING)
-
-
-class _Told(logging.Handler):
-    """What libraries log."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Tell it."""
-        _warned(record.getMessage())
-
-
-def _warned(text: str) -> None:
-    """Tell in one line what a library warns of."""
-    tell.note(f"warning: {harmless(text)}")
+    tell.libraries()
 
 
 def _command() -> int:

@@ -57,7 +57,7 @@ def _emulated(site: Site) -> bool:
 def _work(plan: Plan, site: Site, boots: Sequence[int]) -> tuple[int, float]:
     """How many jobs boots of a plan are, and how many seconds."""
     count, took = 0, len(boots) * _boot_seconds(site)
-    for job in plan._replace(processes=plan.boots).jobs(0):  # one process of each point: they are as many as millions
+    for job in plan._replace(processes=plan.boots).jobs(0):  # one process of each point: all may be millions of jobs
         times = plan.share * len(boots) if isinstance(job, Timing) else int(0 in boots)
         count, took = count + times, took + times * seconds(job, plan, emulated=_emulated(site))
     return count, took

@@ -8,7 +8,9 @@ closed, full or gone ends nothing. Standard output belongs to results.
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import warnings
 from contextlib import suppress
 from typing import IO, Any, NamedTuple, cast
 
@@ -91,6 +93,24 @@ def note(text: str) -> None:
         event("note", text=text)
     elif not style().quiet:
         _line(text)
+
+
+class _Logged(logging.Handler):
+    """What libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell it."""
+        _warned(record.getMessage())
+
+
+def libraries() -> None:
+    """Tell what libraries warn of from now on, in one line each."""
+    warnings.showwarning = lambda message, *_: _warned(str(message))
+    logging.lastResort = _Logged(logging.WARNING)
+
+
+def _warned(text: str) -> None:
+    note(f"warning: {harmless(text)}")
 
 
 def event(kind: str, **facts: Any) -> None:

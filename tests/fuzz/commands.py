@@ -65,7 +65,7 @@ def checked(*words):
     status, out, err = entry(*words)
     assert status in STATUSES, (status, err)
     assert "Traceback" not in err, err
-    assert "fault of this suite" not in err, err  # --quiet shows no more of one
+    assert "fault of this suite" not in err, err
     errors = [line for line in err.splitlines() if line.startswith(("error: ", '{"event": "error"'))]
     help_ = err.startswith("Usage: ")  # without a command
     assert help_ or len(errors) == (status != 0), (status, err)
